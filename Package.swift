@@ -1,0 +1,69 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Imports go downwards only, in the order of this list; Tests/RepositoryTests holds that.
+let settings: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")]
+
+let package = Package(
+    name: "clusterctl",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "clusterctl", targets: ["clusterctl"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CLibYAML", pkgConfig: "yaml-0.1",
+            providers: [.apt(["libyaml-dev"]), .brew(["libyaml"])]),
+        .systemLibrary(
+            name: "CLibSSH2", pkgConfig: "libssh2",
+            providers: [.apt(["libssh2-1-dev"]), .brew(["libssh2"])]),
+        .target(name: "YAML", dependencies: ["CLibYAML"], swiftSettings: settings),
+        .target(
+            name: "Inventory",
+            dependencies: ["YAML", .product(name: "OrderedCollections", package: "swift-collections")],
+            swiftSettings: settings),
+        .target(name: "Engine", swiftSettings: settings),
+        .target(
+            name: "Rendering",
+            dependencies: ["YAML", "Inventory", .product(name: "Mustache", package: "swift-mustache")],
+            resources: [.embedInCode("templates")], swiftSettings: settings),
+        .target(
+            name: "Phases",
+            dependencies: [
+                "YAML", "Inventory", "Engine", "Rendering", .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: settings),
+        .target(name: "SSH", dependencies: ["CLibSSH2", "Engine"], swiftSettings: settings),
+        .target(name: "Simulation", dependencies: ["Engine"], swiftSettings: settings),
+        .target(
+            name: "ClusterctlCLI",
+            dependencies: [
+                "YAML", "Inventory", "Engine", "Rendering", "Phases", "SSH",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ],
+            swiftSettings: settings),
+        .executableTarget(name: "clusterctl", dependencies: ["ClusterctlCLI"], swiftSettings: settings),
+        // clusterctl with wrong orders, for the end-to-end tests.
+        .executableTarget(
+            name: "clusterctl-misordered", dependencies: ["ClusterctlCLI", "Engine", "Inventory", "Phases"],
+            path: "Tests/Misordered", swiftSettings: settings),
+        .testTarget(name: "YAMLTests", dependencies: ["YAML"], swiftSettings: settings),
+        .testTarget(
+            name: "InventoryTests", dependencies: ["Inventory", "YAML"], exclude: ["Cases"], swiftSettings: settings),
+        .testTarget(name: "EngineTests", dependencies: ["Engine", "Simulation"], swiftSettings: settings),
+        .testTarget(
+            name: "PhasesTests", dependencies: ["Phases", "Rendering", "Inventory", "Engine", "YAML"],
+            exclude: ["Cases"],
+            swiftSettings: settings),
+        .testTarget(name: "SSHTests", dependencies: ["SSH", "Engine"], swiftSettings: settings),
+        .testTarget(name: "ClusterctlCLITests", dependencies: ["ClusterctlCLI"], swiftSettings: settings),
+        .testTarget(name: "RepositoryTests", swiftSettings: settings),
+    ]
+)

@@ -1,0 +1,123 @@
+// What Swift cannot take from libssh2.h and the socket headers by itself: macros, and calls whose constants are
+// spelt differently on Linux and macOS. Compiles with libssh2 1.10 and newer.
+#ifndef CLUSTERCTL_CLIBSSH2_SHIM_H
+#define CLUSTERCTL_CLIBSSH2_SHIM_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libssh2.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#else
+#include <pthread.h>
+#endif
+
+/// A non-blocking stream socket that no child inherits and that raises no SIGPIPE; -1 with errno set on failure.
+static inline int clusterctl_stream_socket(int family) {
+    int descriptor = socket(family, SOCK_STREAM, 0);
+    if (descriptor < 0) return -1;
+    int one = 1;
+    fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+    fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+    if (family != AF_UNIX) setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+#ifdef SO_NOSIGPIPE
+    setsockopt(descriptor, SOL_SOCKET, SO_NOSIGPIPE, &one, sizeof one);
+#endif
+    return descriptor;
+}
+
+/// A non-blocking pipe that no child inherits; as pipe(2).
+static inline int clusterctl_pipe(int ends[2]) {
+    if (pipe(ends) != 0) return -1;
+    for (int index = 0; index < 2; index++) {
+        fcntl(ends[index], F_SETFD, FD_CLOEXEC);
+        fcntl(ends[index], F_SETFL, fcntl(ends[index], F_GETFL) | O_NONBLOCK);
+    }
+    return 0;
+}
+
+/// Sends without SIGPIPE.
+static inline ssize_t clusterctl_send(int descriptor, const void *bytes, size_t count) {
+#ifdef MSG_NOSIGNAL
+    return send(descriptor, bytes, count, MSG_NOSIGNAL);
+#else
+    return send(descriptor, bytes, count, 0);
+#endif
+}
+
+/// Acknowledges at once what was received: a peer with Nagle's algorithm on otherwise waits for up to 40 ms.
+static inline void clusterctl_acknowledge_now(int descriptor) {
+#ifdef TCP_QUICKACK
+    int one = 1;
+    setsockopt(descriptor, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
+#else
+    (void)descriptor;
+#endif
+}
+
+/// Starts a connection to a socket of the local machine; as connect(2), ENAMETOOLONG when the path does not fit.
+static inline int clusterctl_connect_local(int descriptor, const char *path) {
+    struct sockaddr_un address;
+    memset(&address, 0, sizeof address);
+    address.sun_family = AF_UNIX;
+    if (strlen(path) >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    strcpy(address.sun_path, path);
+    return connect(descriptor, (const struct sockaddr *)&address, sizeof address);
+}
+
+/// The error that a non-blocking connect ended with, 0 for none.
+static inline int clusterctl_socket_error(int descriptor) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return errno;
+    return error;
+}
+
+/// Names the calling thread, for debuggers; Linux keeps 15 characters.
+static inline void clusterctl_name_thread(const char *name) {
+#ifdef __linux__
+    prctl(PR_SET_NAME, name, 0, 0, 0);
+#else
+    pthread_setname_np(name);
+#endif
+}
+
+static inline unsigned int clusterctl_channel_window(void) { return LIBSSH2_CHANNEL_WINDOW_DEFAULT; }
+
+/// Writes the system's words for an errno; 0 on success. Takes both kinds of strerror_r.
+static inline int clusterctl_error_text(int code, char *text, size_t size) {
+#if defined(__GLIBC__) && defined(_GNU_SOURCE)
+    const char *words = strerror_r(code, text, size);
+    if (words != text) {
+        strncpy(text, words, size - 1);
+        text[size - 1] = 0;
+    }
+    return 0;
+#else
+    return strerror_r(code, text, size);
+#endif
+}
+
+/// Resolves `host` to stream addresses; `numericOnly` never asks a name server.
+static inline int clusterctl_resolve(const char *host, const char *port, int numericOnly, struct addrinfo **result) {
+    struct addrinfo hints;
+    memset(&hints, 0, sizeof hints);
+    hints.ai_family = AF_UNSPEC;
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_NUMERICSERV | (numericOnly ? AI_NUMERICHOST : AI_ADDRCONFIG);
+    return getaddrinfo(host, port, &hints, result);
+}
+
+#endif

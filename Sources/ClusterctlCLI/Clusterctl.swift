@@ -1,0 +1,15 @@
+import ArgumentParser
+
+/// The command line; one file a verb.
+public struct Clusterctl: AsyncParsableCommand {
+    public static let configuration = CommandConfiguration(
+        commandName: "clusterctl",
+        abstract: "Turns one inventory of DPUs, servers and workers into a working K3s cluster, over SSH.",
+        version: "0.1.0",
+        subcommands: [
+            InitCommand.self, ValidateCommand.self, SchemaCommand.self, PlanCommand.self, RenderCommand.self,
+            BootstrapCommand.self, StatusCommand.self, KubeconfigCommand.self,
+        ])
+
+    public init() {}
+}

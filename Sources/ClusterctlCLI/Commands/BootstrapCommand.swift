@@ -1,0 +1,88 @@
+import ArgumentParser
+import Engine
+import Foundation
+
+struct BootstrapCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bootstrap",
+        abstract:
+            "Carry the plan out: from bare machines, or from wherever an earlier run stopped, to a verified cluster.")
+
+    @OptionGroup var argument: InventoryArgument
+    @OptionGroup var connection: ConnectionOptions
+
+    @Flag(help: "Print the plan and touch nothing.")
+    var dryRun = false
+
+    @Option(name: [.short, .long], help: "With --dry-run: text, json, markdown or mermaid.")
+    var output = PlanCommand.Format.text
+
+    @Flag(name: [.short, .long], help: "Do not ask before changing something.")
+    var yes = false
+
+    @Option(help: "Only change these nodes; names separated by commas.")
+    var limit: String?
+
+    func run() async throws {
+        let site = try Site(try argument.read(), orders: .current)
+        if dryRun { return PlanCommand.write(site.plan, as: output) }
+        let chosen = try limited(site)
+        let fleet = try await Connections.fleet(site, options: connection, canWrite: true)
+        let run = Run(site: site, limit: chosen, verb: "bootstrap")
+        let outcome = try await run.perform(on: fleet, approve: { approve($0, notes: site.notes($1)) })
+        guard outcome.exitCode == .success else { throw outcome.exitCode }
+    }
+
+    private func limited(_ site: Site) throws -> Set<NodeName>? {
+        guard let limit else { return nil }
+        let names = limit.split(separator: ",").map { NodeName($0.trimmingCharacters(in: .whitespaces)) }
+        let unknown = names.filter { !site.nodes.contains($0) }
+        guard unknown.isEmpty, !names.isEmpty else {
+            throw ValidationError(
+                "--limit names no node of this inventory: \(unknown.map(\.rawValue).joined(separator: ", "))")
+        }
+        return Set(names)
+    }
+
+    private func approve(_ review: Review, notes: [String]) -> Bool {
+        notes.forEach { Standard.error("note: \($0)") }
+        let count = review.items.count
+        Standard.error("\(count) task\(count == 1 ? "" : "s") pending:")
+        for item in review.items { Standard.error("  \(item.task): \(item.reason)") }
+        if yes { return true }
+        guard isatty(STDIN_FILENO) == 1 else {
+            Standard.error(
+                "not asked for agreement: standard input is no terminal; use --yes, or 'plan --live' to look")
+            return false
+        }
+        FileHandle.standardError.write(Data("Go on? [y/N] ".utf8))
+        // Nothing has been changed yet, so Ctrl-C may end the process here.
+        signal(SIGINT, SIG_DFL)
+        defer { signal(SIGINT, SIG_IGN) }
+        return readLine()?.lowercased().hasPrefix("y") == true
+    }
+}
+
+/// A survey without a run: what a live plan shows.
+enum LiveReview {
+    static func ask(_ site: Site, connection: ConnectionOptions) async throws -> Review {
+        let fleet = try await Connections.fleet(site, options: connection, canWrite: false)
+        let machine = Machine(cluster: site.inventory.name, order: site.order, nodes: site.nodes)
+        var found: Review?
+        let console = Console()
+        let driver = Driver(
+            fleet: fleet, tell: { if case .linkLost = $0 { console.show($0) } },
+            approve: { review, _ in
+                found = review
+                return false
+            })
+        let outcome = await driver.run(machine, interrupts: Interrupts.stream())
+        await fleet.close()
+        switch outcome {
+        case .declined, .nothingToDo: return found ?? Review(items: [])
+        default:
+            OutcomeText.lines(outcome, site: site, journal: "").forEach(Standard.error)
+            throw outcome.exitCode
+        }
+    }
+}

@@ -1,0 +1,34 @@
+import ArgumentParser
+import Foundation
+import Inventory
+
+/// The inventory that every verb takes, read with all its mistakes reported at once.
+struct InventoryArgument: ParsableArguments {
+    @Argument(help: "The inventory file.", completion: .file(extensions: ["yaml", "yml"]))
+    var inventory: String
+
+    /// Reads the inventory; mistakes go to standard error and end the command with status 3, warnings are shown.
+    func read() throws -> Inventory {
+        let text: Data
+        do {
+            text = try Data(contentsOf: URL(fileURLWithPath: inventory))
+        } catch {
+            Standard.error("\(inventory): error: cannot be read: \(error.localizedDescription)")
+            throw ExitStatus.invalidInventory
+        }
+        switch InventoryReader.read(bytes: Array(text), file: inventory) {
+        case .success(let read):
+            if !read.warnings.isEmpty { Standard.error(read.warnings.description) }
+            return read.inventory
+        case .failure(let diagnostics):
+            Standard.error(diagnostics.description)
+            throw ExitStatus.invalidInventory
+        }
+    }
+}
+
+/// The two streams: results to standard output, progress and errors to standard error.
+enum Standard {
+    static func output(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
+    static func error(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+}

@@ -1,0 +1,142 @@
+import ArgumentParser
+import Engine
+import Phases
+
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Show how the cluster stands: one login and one exec a node. Exits 1 when something is not well.")
+
+    enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
+
+    @OptionGroup var argument: InventoryArgument
+    @OptionGroup var connection: ConnectionOptions
+
+    @Option(name: [.short, .long], help: "text or json.")
+    var output = Format.text
+
+    func run() async throws {
+        let site = try Site(try argument.read(), orders: .current)
+        let fleet = try await Connections.fleet(site, options: connection, canWrite: false)
+        let (facts, unreachable) = await StatusCommand.ask(ClusterStatus.asks(site.inventory), nodes: site.nodes, fleet)
+        await fleet.close()
+        let status = ClusterStatus(site.inventory, facts: facts, unreachable: unreachable.mapValues(\.message))
+        Standard.output(
+            output == .json ? StatusText.json(status, cluster: site.inventory.name) : StatusText.table(status))
+        for node in site.nodes { unreachable[node].map { Standard.error("\(node): error: \($0.message)") } }
+        if !unreachable.isEmpty { throw ExitStatus.unreachable }
+        if !status.isWhole { throw ExitStatus.failed }
+    }
+
+    /// Asks all nodes at once; a node that cannot be asked does not keep the others from being shown.
+    private static func ask(
+        _ asks: [Ask], nodes: [NodeName], _ fleet: SSHFleet
+    ) async -> (Facts, [NodeName: LinkFailure]) {
+        let probes = Dictionary(grouping: asks, by: \.node).mapValues { $0.map(\.probe) }
+        var facts = Facts()
+        var unreachable: [NodeName: LinkFailure] = [:]
+        await withTaskGroup(of: (NodeName, Result<[Probe: Answer], LinkFailure>).self) { group in
+            for node in nodes {
+                group.addTask {
+                    do throws(LinkFailure) {
+                        return (
+                            node, .success(try await fleet.survey(node, probes: probes[node] ?? [], steps: []).answers)
+                        )
+                    } catch {
+                        return (node, .failure(error))
+                    }
+                }
+            }
+            for await (node, result) in group {
+                switch result {
+                case .success(let answers): for (probe, answer) in answers { facts[node, probe] = answer }
+                case .failure(let failure): unreachable[node] = failure
+                }
+            }
+        }
+        return (facts, unreachable)
+    }
+}
+
+/// The status as a table for people and as JSON (docs/status-format.md).
+enum StatusText {
+    static func table(_ status: ClusterStatus) -> String {
+        let head = ["NODE", "ROLE", "ADDRESS", "READY", "K3S", "ETCD", "CILIUM", "KUBE-PROXY"]
+        let rows = status.rows.map { row in
+            [
+                row.name, row.role, row.address, row.unreachable != nil ? "no SSH" : row.isReady ? "yes" : "no",
+                row.version ?? "-", etcd(row), row.cilium ?? "-", row.replacesKubeProxy ? "replaced" : "-",
+            ]
+        }
+        let widths = head.indices.map { column in ([head] + rows).map { $0[column].count }.max() ?? 0 }
+        var lines = ([head] + rows).map { cells in
+            zip(cells, widths).map { $0.padding(to: $1) }.joined(separator: "  ").trimmingSuffix()
+        }
+        lines += status.rows.filter { !$0.message.isEmpty }.map { "\($0.name): \($0.message)" }
+        lines.append("etcd: \(status.voters) voting member\(status.voters == 1 ? "" : "s")")
+        if let endpoint = status.endpoint {
+            let holder =
+                endpoint.holders.isEmpty ? "held by nobody" : "held by \(endpoint.holders.joined(separator: " and "))"
+            let answer = endpoint.answers ? "the API answers there" : "the API does not answer there"
+            lines.append("endpoint: \(endpoint.address), \(holder); \(answer) (asked from \(endpoint.askedFrom))")
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    static func json(_ status: ClusterStatus, cluster: String) -> String {
+        var json = JSONWriter()
+        json.object { json in
+            json.field("version", 1)
+            json.field("cluster", cluster)
+            json.field("whole", status.isWhole)
+            json.array("nodes") { json in
+                for row in status.rows { write(row, to: &json) }
+            }
+            json.object("etcd") { $0.field("voters", status.voters) }
+            if let endpoint = status.endpoint {
+                json.object("endpoint") { json in
+                    json.field("address", endpoint.address)
+                    if let holder = endpoint.holders.first { json.field("holder", holder) }
+                    json.field("holders", endpoint.holders)
+                    json.field("answers", endpoint.answers)
+                    json.field("askedFrom", endpoint.askedFrom)
+                }
+            }
+        }
+        return json.text + "\n"
+    }
+
+    private static func write(_ row: ClusterStatus.Row, to json: inout JSONWriter) {
+        json.object { json in
+            json.field("name", row.name)
+            json.field("role", row.role)
+            json.field("address", row.address)
+            json.field("reachable", row.unreachable == nil)
+            json.field("ready", row.isReady)
+            if !row.message.isEmpty { json.field("message", row.message) }
+            if let version = row.version { json.field("k3s", version) }
+            if let isVoter = row.isVoter { json.field("etcdVoter", isVoter) }
+            if let isHealthy = row.isEtcdHealthy { json.field("etcdHealthy", isHealthy) }
+            if let cilium = row.cilium { json.field("cilium", cilium) }
+            json.field("kubeProxyReplacement", row.replacesKubeProxy)
+        }
+    }
+
+    private static func etcd(_ row: ClusterStatus.Row) -> String {
+        switch (row.isVoter, row.isEtcdHealthy) {
+        case (true, true): "voter"
+        case (true, _): "voter, not healthy"
+        case (false, _): "learner"
+        case (nil, _): "-"
+        }
+    }
+}
+
+extension String {
+    fileprivate func padding(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+    fileprivate func trimmingSuffix() -> String {
+        var rest = Substring(self)
+        while rest.last == " " { rest.removeLast() }
+        return String(rest)
+    }
+}

@@ -1,0 +1,40 @@
+import Engine
+import Foundation
+import Inventory
+import SSH
+
+/// How the inventory's nodes are reached: SSH targets with paths resolved, and the pool of sessions to them.
+enum Connections {
+    static func pool(_ inventory: Inventory, options: ConnectionOptions) -> SessionPool {
+        let local = NSUserName()
+        var access: [NodeName: SessionPool.Access] = [:]
+        for node in inventory.nodes {
+            access[NodeName(node.name)] = SessionPool.Access(
+                target: target(node, localUser: local, options: options),
+                usesSudo: node.ssh.usesSudo(localUser: local))
+        }
+        return SessionPool(access: access)
+    }
+
+    private static func target(_ node: Node, localUser: String, options: ConnectionOptions) -> SSHTarget {
+        let settings = node.ssh
+        var policy = HostKeyPolicy()
+        if !settings.knownHostsFiles.isEmpty { policy.knownHostsFiles = settings.knownHostsFiles }
+        policy.pinned = settings.hostKey
+        policy.acceptNew = options.acceptNewHostKeys
+        return SSHTarget(
+            host: node.sshHost, port: settings.port.number, user: settings.user ?? localUser,
+            identityFiles: settings.identityFiles, useAgent: settings.useAgent, hostKeys: policy,
+            connectTimeout: settings.connectTimeout)
+    }
+
+    /// The fleet of an inventory, with the secrets that it refers to already read.
+    static func fleet(_ site: Site, options: ConnectionOptions, canWrite: Bool) async throws -> SSHFleet {
+        var secrets: [SecretSource: Secret] = [:]
+        if let source = site.providedSecret, let token = try await Secrets.token(site.inventory.k3s.token) {
+            secrets[source] = token
+        }
+        return SSHFleet(
+            pool: pool(site.inventory, options: options), artifacts: Artifacts(), secrets: secrets, canWrite: canWrite)
+    }
+}

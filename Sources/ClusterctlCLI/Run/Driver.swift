@@ -1,0 +1,97 @@
+import Engine
+
+/// Performs the run machine's requests on a fleet and hands back what came of them.
+struct Driver {
+    let fleet: any Fleet
+    /// Told everything that happens, in order, before the requests that follow it are performed.
+    let tell: (Happening) -> Void
+    /// Shows the review and says whether to go on.
+    let approve: (Review, Facts) -> Bool
+
+    /// Runs to the outcome. Interrupts, when they come, arrive on `interrupts`.
+    func run(_ start: Machine, interrupts: AsyncStream<Void>) async -> Outcome {
+        var machine = start
+        let (events, feed) = AsyncStream.makeStream(of: Event.self)
+        let clock = ContinuousClock()
+        let began = clock.now
+        var underWay: [RequestID: Task<Void, Never>] = [:]
+        defer { underWay.values.forEach { $0.cancel() } }
+        let relay = Task { for await _ in interrupts { feed.yield(.interrupted) } }
+        defer { relay.cancel() }
+
+        feed.yield(.begin)
+        for await event in events {
+            if let id = event.closes { underWay[id] = nil }
+            for request in machine.handle(event, at: began.duration(to: clock.now).inSeconds) {
+                switch request {
+                case .tell(let happening): tell(happening)
+                case .finish(let outcome): return outcome
+                case .review(let review, let facts):
+                    if !review.items.isEmpty { feed.yield(approve(review, facts) ? .approved : .declined) }
+                case .stop(let id): underWay.removeValue(forKey: id)?.cancel()
+                case .survey(let id, _, _, _), .apply(let id, _, _), .watch(let id, _, _, _), .guardian(let id, _, _),
+                    .wake(let id, _):
+                    underWay[id] = Task { [fleet] in await Driver.perform(request, on: fleet, feed: feed) }
+                }
+            }
+        }
+        return .interrupted(guarded: [])
+    }
+
+    private static func perform(
+        _ request: Request, on fleet: any Fleet, feed: AsyncStream<Event>.Continuation
+    ) async {
+        do throws(LinkFailure) {
+            switch request {
+            case .survey(let id, let node, let probes, let steps):
+                let (answers, states) = try await fleet.survey(node, probes: probes, steps: steps)
+                feed.yield(.surveyed(id, answers: answers, states: states))
+            case .apply(let id, let task, let steps):
+                feed.yield(.applied(id, try await fleet.apply(task, steps: steps)))
+            case .watch(let id, let node, let probes, let deadline):
+                try await fleet.watch(node, probes: probes, deadlineSeconds: deadline) { probe, answer in
+                    feed.yield(.observed(id, probe, answer))
+                }
+                feed.yield(.watchEnded(id))
+            case .guardian(let id, let task, let verb):
+                feed.yield(.guarded(id, try await fleet.guardian(task, verb)))
+            case .wake(let id, let seconds):
+                guard (try? await Task.sleep(for: .seconds(seconds))) != nil else { return }
+                feed.yield(.woke(id))
+            case .review, .stop, .tell, .finish: break
+            }
+        } catch {
+            if let id = request.id, !Task.isCancelled { feed.yield(.lost(id, error)) }
+        }
+    }
+}
+
+extension Request {
+    fileprivate var id: RequestID? {
+        switch self {
+        case .survey(let id, _, _, _), .apply(let id, _, _), .watch(let id, _, _, _), .guardian(let id, _, _),
+            .wake(let id, _), .stop(let id):
+            id
+        case .review, .tell, .finish: nil
+        }
+    }
+}
+
+extension Event {
+    /// The request that this event is the last answer to.
+    fileprivate var closes: RequestID? {
+        switch self {
+        case .surveyed(let id, _, _), .applied(let id, _), .watchEnded(let id), .guarded(let id, _), .lost(let id, _),
+            .woke(let id):
+            id
+        case .begin, .approved, .declined, .observed, .interrupted: nil
+        }
+    }
+}
+
+extension Duration {
+    var inSeconds: Double {
+        let (seconds, attoseconds) = components
+        return Double(seconds) + Double(attoseconds) / 1e18
+    }
+}

@@ -1,0 +1,38 @@
+import ArgumentParser
+import Engine
+
+/// The exit statuses of DESIGN's command line, the same for every verb.
+enum ExitStatus {
+    static let failed = ExitCode(1)
+    static let changesPending = ExitCode(2)
+    static let invalidInventory = ExitCode(3)
+    static let unreachable = ExitCode(4)
+    static let rolledBack = ExitCode(5)
+    static let unconfirmed = ExitCode(6)
+    static let interrupted = ExitCode(130)
+}
+
+extension Outcome {
+    var exitCode: ExitCode {
+        switch self {
+        case .nothingToDo, .done: .success
+        case .declined, .blocked: ExitStatus.failed
+        case .unreachable: ExitStatus.unreachable
+        case .interrupted: ExitStatus.interrupted
+        case .failed(let failures): failures.map(\.exitCode).max { $0.rawValue < $1.rawValue } ?? ExitStatus.failed
+        }
+    }
+}
+
+extension Failure {
+    var exitCode: ExitCode {
+        switch (undoing, cause) {
+        case (.unconfirmed, _): ExitStatus.unconfirmed
+        case (.takenBack(_, let rollback), _) where !rollback.isComplete: ExitStatus.unconfirmed
+        case (.takenBack, .gate), (.takenBack, .guardFired): ExitStatus.rolledBack
+        case (.leftAsIs, .gate), (.leftAsIs, .guardFired): ExitStatus.failed
+        case (_, .link): ExitStatus.unreachable
+        case (_, .operation): ExitStatus.failed
+        }
+    }
+}

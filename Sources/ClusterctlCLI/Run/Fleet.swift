@@ -1,0 +1,22 @@
+import Engine
+
+/// What a plan runs on. Real nodes over SSH here; a simulated fleet answers the same questions.
+protocol Fleet: Sendable {
+    /// Asks probes and the state of steps, read-only, in one exec.
+    func survey(
+        _ node: NodeName, probes: [Probe], steps: [Step]
+    ) async throws(LinkFailure) -> (answers: [Probe: Answer], states: [Step: StepState])
+
+    /// Applies steps in order in one exec, and stops at the first that fails.
+    func apply(_ task: TaskID, steps: [Step]) async throws(LinkFailure) -> [StepResult]
+
+    /// Polls on the node and calls `observe` with first and changed answers; returns when the deadline has passed.
+    func watch(
+        _ node: NodeName, probes: [Probe], deadlineSeconds: Int, observe: @escaping @Sendable (Probe, Answer) -> Void
+    ) async throws(LinkFailure)
+
+    /// Talks to the guard over a connection made for this alone.
+    func guardian(_ task: TaskID, _ verb: GuardVerb) async throws(LinkFailure) -> GuardState
+}
+
+extension LinkFailure: Error {}

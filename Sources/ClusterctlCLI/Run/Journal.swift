@@ -1,0 +1,137 @@
+import Engine
+import Foundation
+
+/// The record of a run: JSON lines, appended and flushed before what they announce is done. Holds no secret, because
+/// a happening holds none. A torn last line is what a killed run leaves, and readers skip it.
+final class Journal {
+    let path: String
+    private let handle: FileHandle
+    private let started: Date
+
+    /// Creates `.clusterctl/<cluster>/runs/<time>-<pid>.jsonl` below `directory`, readable by the user alone.
+    init(directory: String, cluster: String, verb: String, started: Date = Date()) throws {
+        let folder = "\(directory)/.clusterctl/\(cluster)/runs"
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        let stamp = started.formatted(.iso8601.timeSeparator(.omitted).dateSeparator(.omitted))
+        path = "\(folder)/\(stamp)-\(ProcessInfo.processInfo.processIdentifier).jsonl"
+        self.started = started
+        guard FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]),
+            let handle = FileHandle(forWritingAtPath: path)
+        else { throw JournalError(path: path) }
+        self.handle = handle
+        append(event: "run") { json in
+            json.field("version", 1)
+            json.field("cluster", cluster)
+            json.field("verb", verb)
+            json.field("at", started.formatted(.iso8601))
+        }
+    }
+
+    func append(_ happening: Happening) {
+        append(event: happening.name, isFlushed: happening.isAnnouncement) { happening.write(to: &$0) }
+    }
+
+    func append(_ outcome: Outcome) {
+        append(event: "outcome") { $0.field("is", outcome.name) }
+    }
+
+    private func append(event: String, isFlushed: Bool = true, _ fields: (inout JSONWriter) -> Void) {
+        var json = JSONWriter()
+        json.object { json in
+            json.field("t", Int(Date().timeIntervalSince(started) * 1000))
+            json.field("event", event)
+            fields(&json)
+        }
+        // A full disk must not stop a run half way: the live nodes are the truth, the journal a record.
+        try? handle.write(contentsOf: Data((json.text + "\n").utf8))
+        if isFlushed { try? handle.synchronize() }
+    }
+}
+
+struct JournalError: Error, CustomStringConvertible {
+    let path: String
+    var description: String { "cannot write the journal \(path)" }
+}
+
+extension Happening {
+    /// Whether it says what is about to be done, or what became of it; looking and waiting need no flush of the disk.
+    var isAnnouncement: Bool {
+        switch self {
+        case .applying, .applied, .passed, .confirmed, .failed, .takingBack, .takenBack: true
+        case .surveyed, .skipped, .waiting, .signOfLife, .linkLost: false
+        }
+    }
+
+    var name: String {
+        switch self {
+        case .surveyed: "surveyed"
+        case .skipped: "skipped"
+        case .applying: "applying"
+        case .applied: "applied"
+        case .waiting: "waiting"
+        case .passed: "passed"
+        case .signOfLife: "sign-of-life"
+        case .confirmed: "confirmed"
+        case .linkLost: "link-lost"
+        case .failed: "failed"
+        case .takingBack: "taking-back"
+        case .takenBack: "taken-back"
+        }
+    }
+
+    func write(to json: inout JSONWriter) {
+        func task(_ id: TaskID) {
+            json.field("phase", id.phase.rawValue)
+            json.field("node", id.node.rawValue)
+        }
+        switch self {
+        case .surveyed(let node): json.field("node", node.rawValue)
+        case .skipped(let id, let why):
+            task(id)
+            json.field("why", why)
+        case .applying(let id, let steps, let window):
+            task(id)
+            json.field("steps", steps)
+            if let window { json.field("guardWindowSeconds", window) }
+        case .applied(let id, let changed):
+            task(id)
+            json.field("changed", changed.map(\.operation.summary))
+        case .waiting(let id, let what, let because):
+            task(id)
+            json.field("for", what)
+            json.field("because", because)
+        case .passed(let id, let changed):
+            task(id)
+            json.field("changed", changed)
+        case .signOfLife(let id), .confirmed(let id), .takingBack(let id): task(id)
+        case .linkLost(let node, let id, let failure):
+            if let id { task(id) } else { json.field("node", node.rawValue) }
+            json.field("why", failure.message)
+        case .failed(let id, let why):
+            task(id)
+            json.field("why", why)
+        case .takenBack(let id, let party, let rollback):
+            task(id)
+            json.field("by", party == .node ? "node" : "controller")
+            json.field("complete", rollback.isComplete)
+            json.field("because", rollback.because)
+            json.field("left", rollback.left)
+            json.field("log", rollback.log)
+        }
+    }
+}
+
+extension Outcome {
+    var name: String {
+        switch self {
+        case .nothingToDo: "nothing-to-do"
+        case .done: "done"
+        case .declined: "declined"
+        case .blocked: "blocked"
+        case .unreachable: "unreachable"
+        case .failed: "failed"
+        case .interrupted: "interrupted"
+        }
+    }
+}

@@ -1,0 +1,99 @@
+import Engine
+import Foundation
+import Inventory
+
+/// The last words of a run, for people.
+enum OutcomeText {
+    static func lines(_ outcome: Outcome, site: Site, journal: String) -> [String] {
+        let name = site.inventory.name
+        switch outcome {
+        case .nothingToDo: return ["\(name): nothing to do"]
+        case .done(let changed):
+            return ["\(name): done, \(changed) task\(changed == 1 ? "" : "s") changed something; journal \(journal)"]
+        case .declined: return ["\(name): nothing was changed"]
+        case .blocked(let blocked): return self.blocked(blocked)
+        case .unreachable(let nodes):
+            return nodes.map { "\($0.node): error: \($0.failure.message)" } + ["\(name): nothing was changed"]
+        case .interrupted(let guarded):
+            let left = guarded.map {
+                "\($0): its guard is armed; the node takes the phase back by itself unless the next run comes first"
+            }
+            return ["interrupted; run the same command again to go on"] + left
+        case .failed(let failures):
+            return failures.flatMap { self.failure($0, site: site) } + ["journal: \(journal)"]
+        }
+    }
+
+    private static func blocked(_ blocked: [Outcome.Blocked]) -> [String] {
+        var lines = ["refused before anything was changed:"]
+        for item in blocked {
+            for problem in item.problems {
+                lines.append("  \(item.task): \(problem.what)")
+                lines.append("    fix: \(problem.fix)")
+            }
+        }
+        return lines
+    }
+
+    private static func failure(_ failure: Failure, site: Site) -> [String] {
+        var lines = ["", "\(failure.task) failed"]
+        if let node = site.inventory.node(named: failure.task.node.rawValue) { lines.append("  from: \(node.place)") }
+        switch failure.cause {
+        case .operation(let step, let answer):
+            lines.append("  step: \(step.operation.summary) (\(step.because))")
+            lines.append("  got: exit status \(answer.status)")
+            lines += indented(answer.error.isEmpty ? answer.output : answer.error)
+        case .gate(let waitingFor, let lastSeen):
+            lines.append("  waiting for: \(waitingFor)")
+            lines.append("  last seen: \(lastSeen)")
+        case .link(let link): lines.append("  connection: \(link.message)")
+        case .guardFired: lines.append("  \(failure.cause.summary)")
+        }
+        if !failure.journal.isEmpty {
+            lines.append("  the unit's last lines on the node:")
+            lines += indented(failure.journal)
+        }
+        lines += undoing(failure, site: site)
+        if !failure.lookAt.isEmpty { lines.append("  look at: \(failure.lookAt)") }
+        return lines
+    }
+
+    private static func undoing(_ failure: Failure, site: Site) -> [String] {
+        switch failure.undoing {
+        case .leftAsIs(let because): return ["  nothing was taken back: \(because)"]
+        case .takenBack(let party, let rollback):
+            return ["  " + rollback.words(by: party)] + rollback.log.map { "    | \($0)" }
+                + (rollback.isComplete ? [] : outOfBand(failure, site: site))
+        case .unconfirmed(let why):
+            return ["  whether the phase was taken back is not known: \(why)"] + outOfBand(failure, site: site)
+        }
+    }
+
+    private static func outOfBand(_ failure: Failure, site: Site) -> [String] {
+        let hint = site.inventory.node(named: failure.task.node.rawValue)?.profile.outOfBand
+        return ["  out of band: " + (hint ?? "rshim console of the DPU's host (/dev/rshim0/console), or its BMC")]
+    }
+
+    private static func indented(_ text: String) -> [String] {
+        text.split(whereSeparator: \.isNewline).suffix(12).map { "    | \($0)" }
+    }
+}
+
+extension Rollback {
+    /// One sentence: who did it, when, why, and what is left.
+    func words(by party: Happening.Party) -> String {
+        let who = party == .node ? "the node took the phase back by itself" : "the phase was taken back"
+        let when = atEpochSeconds.map {
+            " at " + Date(timeIntervalSince1970: TimeInterval($0)).formatted(.iso8601.dateTimeSeparator(.space))
+                + " (its clock)"
+        }
+        let why =
+            switch because {
+            case "deadline": ", because no new connection confirmed it in time"
+            case "boot": ", because it was started anew before the phase was confirmed"
+            default: ""
+            }
+        let rest = isComplete ? "everything is as it was" : "could not be put back: \(left)"
+        return "\(who)\(when ?? "")\(why); \(rest)"
+    }
+}

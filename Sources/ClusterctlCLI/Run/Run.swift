@@ -1,0 +1,55 @@
+@preconcurrency import Dispatch
+import Engine
+import Foundation
+import Synchronization
+
+/// One run of the machine over a fleet, with its journal, its console and Ctrl-C.
+struct Run {
+    let site: Site
+    let limit: Set<NodeName>?
+    let verb: String
+
+    /// - Parameter approve: asked with what the survey found, when there is something to do.
+    func perform(on fleet: SSHFleet, approve: @escaping (Review, Facts) -> Bool) async throws -> Outcome {
+        let console = Console()
+        let journal = try Journal(
+            directory: FileManager.default.currentDirectoryPath, cluster: site.inventory.name, verb: verb)
+        let machine = Machine(cluster: site.inventory.name, order: site.order, nodes: site.nodes, limit: limit)
+        let driver = Driver(
+            fleet: fleet,
+            tell: { happening in
+                journal.append(happening)
+                console.show(happening)
+            },
+            approve: approve)
+        let outcome = await driver.run(machine, interrupts: Interrupts.stream())
+        journal.append(outcome)
+        await fleet.close()
+        OutcomeText.lines(outcome, site: site, journal: journal.path).forEach(console.say)
+        return outcome
+    }
+}
+
+/// Ctrl-C as a stream: the first asks the run to stop well, the second ends the process at once.
+enum Interrupts {
+    static func stream() -> AsyncStream<Void> {
+        let (stream, feed) = AsyncStream.makeStream(of: Void.self)
+        signal(SIGINT, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
+        let count = Mutex(0)
+        source.setEventHandler {
+            let presses = count.withLock { value in
+                value += 1
+                return value
+            }
+            if presses > 1 { _exit(130) }
+            feed.yield()
+        }
+        source.resume()
+        feed.onTermination = { _ in
+            source.cancel()
+            signal(SIGINT, SIG_DFL)
+        }
+        return stream
+    }
+}

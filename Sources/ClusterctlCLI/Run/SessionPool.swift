@@ -1,0 +1,88 @@
+import Engine
+import SSH
+
+/// Open sessions, a few a node: one command at a time on each, used again while they are whole.
+actor SessionPool {
+    struct Access: Sendable {
+        let target: SSHTarget
+        let usesSudo: Bool
+    }
+
+    private let access: [NodeName: Access]
+    private var idle: [NodeName: [SSHSession]] = [:]
+    private var closing: [Task<Void, Never>] = []
+    /// Logins under way at once in all; more only queue on the machine's own cores.
+    private var loginsFree: Int
+    private var loginQueue: [CheckedContinuation<Void, Never>] = []
+
+    init(access: [NodeName: Access], loginsAtOnce: Int = 64) {
+        self.access = access
+        self.loginsFree = loginsAtOnce
+    }
+
+    /// The shell that reads a program on its standard input, as root.
+    func shell(on node: NodeName) -> String { prefixed("sh -s", on: node) }
+
+    /// A command line run as root.
+    func prefixed(_ command: String, on node: NodeName) -> String {
+        access[node]?.usesSudo == true ? "sudo -n -- \(command)" : command
+    }
+
+    /// A session that nobody else uses; made when none is idle, and always made when `fresh`.
+    func session(_ node: NodeName, fresh: Bool) async throws(LinkFailure) -> SSHSession {
+        if !fresh, let session = idle[node]?.popLast() { return session }
+        guard let target = access[node]?.target else {
+            throw LinkFailure(kind: .refused, message: "\(node) has no SSH address")
+        }
+        await takeLogin()
+        defer { giveLogin() }
+        do {
+            return try await SSHSession.connect(to: target, deadline: .now + target.connectTimeout * 3)
+        } catch {
+            throw LinkFailure(error)
+        }
+    }
+
+    func putBack(_ session: SSHSession, of node: NodeName) { idle[node, default: []].append(session) }
+
+    /// Closes a session that nobody uses any more, without waiting for it here.
+    func retire(_ session: SSHSession) {
+        closing.append(Task { await session.close() })
+    }
+
+    /// Closes everything and waits for it: a thread that still speaks SSH while the process exits meets a crypto library that is gone.
+    func closeAll() async {
+        for session in idle.values.joined() { await session.close() }
+        idle = [:]
+        for task in closing { await task.value }
+        closing = []
+    }
+
+    private func takeLogin() async {
+        if loginsFree > 0 {
+            loginsFree -= 1
+        } else {
+            await withCheckedContinuation { loginQueue.append($0) }
+        }
+    }
+
+    private func giveLogin() {
+        if loginQueue.isEmpty { loginsFree += 1 } else { loginQueue.removeFirst().resume() }
+    }
+}
+
+extension LinkFailure {
+    init(_ failure: SSHFailure) {
+        let kind: Kind
+        switch failure {
+        case .nameNotFound(_, _, let temporary): kind = temporary ? .unreachable : .refused
+        case .refused, .unreachable, .deadline, .connectionLost, .channelRefused, .cancelled: kind = .unreachable
+        case .protocolError: kind = .garbled
+        case .notAnSSHServer, .noCommonAlgorithm, .hostKeyUnknown, .hostKeyChanged, .hostKeyTypeChanged,
+            .hostKeyRevoked, .hostKeyNotPinned, .pinUnreadable, .knownHostsUnreadable, .knownHostsNotWritten,
+            .loginRefused, .commandRefused, .inputUnreadable:
+            kind = .refused
+        }
+        self.init(kind: kind, message: failure.description)
+    }
+}

@@ -1,0 +1,67 @@
+import Engine
+import Foundation
+import Inventory
+import Phases
+
+/// An inventory with its order and plan: what every verb that plans or runs works from.
+struct Site {
+    let inventory: Inventory
+    let order: Order
+    let plan: Plan
+
+    /// - Throws: `ExitStatus.failed` when the order breaks one of the rules of order, which are then shown.
+    init(_ inventory: Inventory, orders: Orders) throws {
+        self.inventory = inventory
+        order = try orders.bootstrap(inventory)
+        plan = Plan(cluster: inventory.name, order: order)
+        guard orders.areRulesEnforced else { return }
+        let violations = OrderRules.violations(plan, for: inventory)
+        guard violations.isEmpty else {
+            violations.forEach { Standard.error("error: the order is not safe: \($0)") }
+            throw ExitStatus.failed
+        }
+    }
+
+    /// The one secret that the controller brings, as the plan names it; nil where the primary makes the token.
+    var providedSecret: SecretSource? {
+        for work in plan.phases.lazy.flatMap(\.work) {
+            for case .file(_, .secret(let source), _) in work.steps.lazy.map(\.operation) {
+                if case .provided = source { return source }
+            }
+        }
+        return nil
+    }
+
+    /// What preflight reports that does not keep the run from going on, such as a slow disk.
+    func notes(_ facts: Facts) -> [String] {
+        let preflight = Preflight(inventory)
+        return nodes.flatMap { node in preflight.notes(node, facts).map { "\(node) \($0)" } }
+    }
+
+    var nodes: [NodeName] { inventory.nodes.map { NodeName($0.name) } }
+}
+
+/// Where the verbs take their orders from. The tests put others here to show what a wrong order does.
+public struct Orders: Sendable {
+    let bootstrap: @Sendable (Inventory) throws -> Order
+    let areRulesEnforced: Bool
+
+    public init(areRulesEnforced: Bool = true, bootstrap: @escaping @Sendable (Inventory) throws -> Order) {
+        self.areRulesEnforced = areRulesEnforced
+        self.bootstrap = bootstrap
+    }
+
+    public static let standard = Orders { Bootstrap.order(for: $0, options: .init(chartContent: try chart(of: $0))) }
+
+    /// The Cilium chart in base64, where the inventory names an archive.
+    private static func chart(of inventory: Inventory) throws -> String? {
+        guard case .archive(let path) = inventory.cilium.chart else { return nil }
+        guard let archive = FileManager.default.contents(atPath: (path as NSString).expandingTildeInPath) else {
+            Standard.error("error: the chart of Cilium, \(path) (cilium.chart.archive), cannot be read")
+            throw ExitStatus.failed
+        }
+        return archive.base64EncodedString()
+    }
+
+    @TaskLocal public static var current = Orders.standard
+}

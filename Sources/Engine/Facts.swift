@@ -1,0 +1,25 @@
+/// How a step stands on a node before it is applied.
+public enum StepState: Sendable, Hashable {
+    /// Already so.
+    case same
+    /// Not so; `current` is the present text of a file where that may be shown, else a short description.
+    case differs(current: String)
+}
+
+/// Everything the nodes have answered so far. Grows as answers come in; the newest answer to a probe counts.
+public struct Facts: Sendable, Equatable {
+    private var answers: [NodeName: [Probe: Answer]] = [:]
+    private var states: [NodeName: [Step: StepState]] = [:]
+
+    public init() {}
+
+    public subscript(node: NodeName, probe: Probe) -> Answer? {
+        get { answers[node]?[probe] }
+        set { answers[node, default: [:]][probe] = newValue }
+    }
+
+    public subscript(node: NodeName, step: Step) -> StepState? {
+        get { states[node]?[step] }
+        set { states[node, default: [:]][step] = newValue }
+    }
+}

@@ -1,0 +1,169 @@
+/// Starting tasks as soon as what they come after has passed, and applying their steps.
+extension Machine {
+    /// How long a lost node is tried again while its steps are being applied, and the pause between two tries.
+    static let reconnectSeconds = 120.0
+    static let reconnectPause = 2
+
+    mutating func approve() {
+        guard stage == .reviewing else { return }
+        stage = .running
+        startReady(Array(tasks.indices))
+    }
+
+    /// Positions of the tasks that must have passed before this one starts; only for messages, for it may be long.
+    func prerequisites(_ position: Int) -> [Int] {
+        tasks[position].after.flatMap { dependency in
+            switch dependency {
+            case .all(let phase): byPhase[phase] ?? []
+            case .sameNode(let phase): [index[TaskID(phase: phase, node: tasks[position].id.node)]].compactMap(\.self)
+            }
+        }
+    }
+
+    /// What the tasks before this one mean for it: nil while one of them has not passed, else whether one changed something.
+    private func changeBefore(_ position: Int) -> Bool? {
+        var isDirty = false
+        for dependency in tasks[position].after {
+            switch dependency {
+            case .all(let phase):
+                guard let counts = progress[phase], counts.unpassed == 0 else { return nil }
+                isDirty = isDirty || counts.isDirty
+            case .sameNode(let phase):
+                guard let other = index[TaskID(phase: phase, node: tasks[position].id.node)] else { continue }
+                guard tasks[other].state == .passed else { return nil }
+                isDirty = isDirty || tasks[other].isDirty
+            }
+        }
+        return isDirty
+    }
+
+    /// Starts those of these tasks that are ready, and whatever a task that passes at once makes ready.
+    mutating func startReady(_ candidates: [Int]) {
+        var stack = Array(candidates.reversed())
+        while let position = stack.popLast(), stage == .running {
+            let task = tasks[position]
+            guard task.state == .waiting, isNext(position),
+                !(task.canBeTakenBack && underCheckpoint.contains(task.id.node)),
+                let isAfterChange = changeBefore(position)
+            else { continue }
+            start(position, isAfterChange: isAfterChange)
+            if tasks[position].state == .passed { stack += madeReady(by: position).reversed() }
+        }
+        settle()
+    }
+
+    /// Rolling work keeps the order of the nodes; work on all nodes at once has none.
+    private func isNext(_ position: Int) -> Bool {
+        let id = tasks[position].id
+        let all = byPhase[id.phase] ?? []
+        let atOnce = tasks[position].phase.atOnce
+        guard atOnce < all.count else { return true }
+        return (progress[id.phase]?.underWay ?? 0) < atOnce && all.first { tasks[$0].state == .waiting } == position
+    }
+
+    /// The tasks that may start now that this one has passed: never a look at all tasks for each that passes.
+    private func madeReady(by position: Int) -> [Int] {
+        let id = tasks[position].id
+        var ready: [Int] = tasks[position].canBeTakenBack ? byNode[id.node] ?? [] : []
+        if tasks[position].phase.atOnce < (byPhase[id.phase] ?? []).count { ready += byPhase[id.phase] ?? [] }
+        for entry in order.entries {
+            for dependency in entry.after where dependency.phase == id.phase {
+                switch dependency {
+                case .all: if progress[id.phase]?.unpassed == 0 { ready += byPhase[entry.phase.id] ?? [] }
+                case .sameNode:
+                    if let other = index[TaskID(phase: entry.phase.id, node: id.node)] { ready.append(other) }
+                }
+            }
+        }
+        return ready
+    }
+
+    private mutating func start(_ position: Int, isAfterChange: Bool) {
+        let task = tasks[position]
+        tasks[position].isDirty = isAfterChange
+        if let why = skipReason(task, isAfterChange: isAfterChange) {
+            move(position, to: .passed)
+            return tell(.skipped(task.id, why: why))
+        }
+        tasks[position].wasRun = true
+        if task.work.steps.isEmpty {
+            beginGate(position)
+        } else {
+            move(position, to: .applying)
+            apply(position)
+        }
+    }
+
+    private func skipReason(_ task: Task, isAfterChange: Bool) -> String? {
+        if let why = task.notApplicable { return why }
+        if limit?.contains(task.id.node) == false { return "not among the nodes of --limit" }
+        if task.isSatisfied && !isAfterChange { return "already so" }
+        return nil
+    }
+
+    mutating func apply(_ position: Int) {
+        let task = tasks[position]
+        tell(.applying(task.id, steps: task.work.steps.count, guardWindowSeconds: task.windowSeconds))
+        out.append(.apply(open(.apply(position)), task.id, steps: task.work.steps))
+        if task.windowSeconds != nil { startLifeTimer(position) }
+    }
+
+    mutating func applied(_ id: RequestID, _ results: [StepResult]) {
+        guard case .apply(let position) = open.removeValue(forKey: id) else { return }
+        let steps = tasks[position].work.steps
+        var changed: [Step] = []
+        for (step, result) in zip(steps, results) {
+            switch result {
+            case .unchanged: break
+            case .changed: if !step.operation.isCheckpoint { changed.append(step) }
+            case .failed(let answer):
+                return fail(position, .operation(step, answer))
+            }
+        }
+        guard results.count == steps.count else {
+            return applyLost(position, LinkFailure(kind: .garbled, message: "the answer ended early"))
+        }
+        tasks[position].lostSince = nil
+        if !changed.isEmpty {
+            tasks[position].hasChanged = true
+            tasks[position].isDirty = true
+        }
+        tell(.applied(tasks[position].id, changed: changed))
+        if tasks[position].windowSeconds != nil { guardArmed(position) }
+        beginGate(position)
+    }
+
+    /// The connection broke while steps were applied: whether they were is not known, and all of them may be applied again.
+    mutating func applyLost(_ position: Int, _ failure: LinkFailure) {
+        tell(.linkLost(tasks[position].id.node, during: tasks[position].id, failure))
+        let since = tasks[position].lostSince ?? now
+        tasks[position].lostSince = since
+        guard failure.kind == .unreachable, now - since < Self.reconnectSeconds, stage != .stopping else {
+            return fail(position, .link(failure))
+        }
+        wake(.retry(position), afterSeconds: Self.reconnectPause)
+    }
+
+    mutating func pass(_ position: Int) {
+        move(position, to: .passed)
+        tasks[position].lastSignOfLife = nil
+        tell(.passed(tasks[position].id, changed: tasks[position].hasChanged))
+        startReady(madeReady(by: position))
+    }
+
+    /// Ends the run when nothing is under way and nothing more can start.
+    mutating func settle() {
+        guard stage == .running || stage == .stopping, underWay == 0 else { return }
+        if !failures.isEmpty { return finish(.failed(failures)) }
+        if stage == .stopping { return finish(.interrupted(guarded: [])) }
+        guard progress.values.allSatisfy({ $0.unpassed == 0 }) else { return }
+        guard tasks.contains(where: \.wasRun) else { return finish(.nothingToDo) }
+        finish(.done(changed: tasks.count(where: \.hasChanged)))
+    }
+
+    /// Nothing new starts; what has an armed guard is left to it, and the next run takes it over.
+    mutating func interrupt() {
+        let guarded = tasks.filter { $0.windowSeconds != nil && $0.state.isUnderWay }.map(\.id)
+        finish(.interrupted(guarded: guarded))
+    }
+}

@@ -1,0 +1,165 @@
+/// Asking every node once, concluding, and showing what would be done.
+extension Machine {
+    /// Seconds between two looks at a node whose guard is just taking a phase back, and how many looks.
+    static let guardFiringPause = 3
+    static let guardFiringLooks = 60
+
+    mutating func beginSurvey() {
+        stage = .surveying
+        unsurveyed = nodes.count
+        for node in nodes { survey(node, attempt: 0) }
+        if nodes.isEmpty { finish(.nothingToDo) }
+    }
+
+    mutating func survey(_ node: NodeName, attempt: Int) {
+        var probes: [Probe] = []
+        var steps: [Step] = []
+        var seenProbes: Set<Probe> = []
+        var seenSteps: Set<Step> = []
+        func add(_ probe: Probe) { if seenProbes.insert(probe).inserted { probes.append(probe) } }
+        gateProbes[node]?.forEach(add)
+        for task in (byNode[node] ?? []).map({ tasks[$0] }) {
+            task.work.probes.forEach(add)
+            if task.canBeTakenBack { add(.guardState) }
+            for step in task.work.steps where !step.operation.isCheckpoint && seenSteps.insert(step).inserted {
+                steps.append(step)
+            }
+        }
+        out.append(.survey(open(.survey(node, attempt: attempt)), node, probes: probes, steps: steps))
+    }
+
+    mutating func surveyed(_ id: RequestID, _ answers: [Probe: Answer], _ states: [Step: StepState]) {
+        switch open.removeValue(forKey: id) {
+        case .survey(let node, let attempt):
+            for (probe, answer) in answers { facts[node, probe] = answer }
+            for (step, state) in states { facts[node, step] = state }
+            if case .firing? = leftGuard(node), attempt < Self.guardFiringLooks {
+                return wake(.survey(node, attempt: attempt + 1), afterSeconds: Self.guardFiringPause)
+            }
+            tell(.surveyed(node))
+            concludeSurvey()
+        case .diagnosis(let task):
+            if let journal = tasks[task].gate?.journal {
+                tasks[task].failure?.journal =
+                    answers[.journal(unit: journal.unit, lines: Self.journalLines)]?.output ?? ""
+            }
+            takeBack(task)
+        default: break
+        }
+    }
+
+    mutating func surveyLost(_ node: NodeName, _ failure: LinkFailure) {
+        unreachable[node] = failure
+        tell(.linkLost(node, during: nil, failure))
+        concludeSurvey()
+    }
+
+    private mutating func concludeSurvey() {
+        unsurveyed -= 1
+        guard unsurveyed == 0 else { return }
+        let lost = nodes.compactMap { node in unreachable[node].map { Outcome.Unreachable(node: node, failure: $0) } }
+        guard lost.isEmpty else { return finish(.unreachable(lost)) }
+        var blocked: [Outcome.Blocked] = []
+        var items: [Review.Item] = []
+        for position in tasks.indices {
+            switch conclude(position) {
+            case .satisfied: tasks[position].isSatisfied = true
+            case .notApplicable(let why): tasks[position].notApplicable = why
+            case .blocked(let problems): blocked.append(.init(task: tasks[position].id, problems: problems))
+            case .pending(let reason):
+                if limit?.contains(tasks[position].id.node) == false { continue }
+                items.append(.init(task: tasks[position].id, reason: reason, changes: changes(position)))
+            }
+        }
+        blocked += limited(&items)
+        guard blocked.isEmpty else { return finish(.blocked(blocked)) }
+        stage = .reviewing
+        out.append(.review(Review(items: items), facts))
+        if items.isEmpty { finish(.nothingToDo) }
+    }
+
+    /// The phase's own conclusion, and pending where a step differs, the gate does not hold, or a guard was left armed.
+    private func conclude(_ position: Int) -> Finding {
+        let finding = concludeAlone(position)
+        let id = tasks[position].id
+        // One checkpoint at a time on a node: what a killed run left armed goes on before anything else there.
+        if case .pending = finding, tasks[position].canBeTakenBack, case .armed(let phase)? = leftGuard(id.node),
+            phase != id.phase, index[TaskID(phase: phase, node: id.node)] != nil
+        {
+            return .notApplicable(
+                "the guard of an earlier run is armed for \(phase), which goes on first; run again after it")
+        }
+        return finding
+    }
+
+    private func concludeAlone(_ position: Int) -> Finding {
+        let task = tasks[position]
+        let node = task.id.node
+        let finding = task.phase.check(node, facts)
+        guard finding == .satisfied else { return finding }
+        if case .armed(let phase)? = leftGuard(node), phase == task.id.phase {
+            return .pending("the guard of an earlier run is still armed")
+        }
+        let differing = changes(position)
+        if let first = differing.first {
+            let more = differing.count == 1 ? "" : " and \(differing.count - 1) more"
+            return .pending("\(first.step.operation.summary) differs\(more)")
+        }
+        guard let gate = task.gate else { return .satisfied }
+        switch gate.judge(facts) {
+        case .holds: return .satisfied
+        case .waiting(let reason), .failed(let reason): return .pending(reason)
+        }
+    }
+
+    private func changes(_ position: Int) -> [Review.Change] {
+        let task = tasks[position]
+        return task.work.steps.compactMap { step in
+            if step.operation.isCheckpoint { return nil }
+            switch facts[task.id.node, step] {
+            case .same: return nil
+            case .differs(let current): return .init(step: step, current: current)
+            case nil: return .init(step: step, current: "")
+            }
+        }
+    }
+
+    /// With `--limit`, a task within it that comes after unfinished work outside it cannot run.
+    private mutating func limited(_ items: inout [Review.Item]) -> [Outcome.Blocked] {
+        guard let limit else { return [] }
+        var blocked: [Outcome.Blocked] = []
+        items = items.filter { item in
+            guard let position = index[item.task] else { return true }
+            let missing = prerequisites(position).filter {
+                !limit.contains(tasks[$0].id.node) && !tasks[$0].isSatisfied && tasks[$0].notApplicable == nil
+            }
+            guard let first = missing.first else { return true }
+            // What only looks, such as a last check of the whole, is left to the run that does the rest.
+            if tasks[position].work.steps.isEmpty {
+                tasks[position].notApplicable = "it comes after \(tasks[first].id), which --limit leaves out"
+                return false
+            }
+            blocked.append(
+                .init(
+                    task: item.task,
+                    problems: [
+                        Problem(
+                            "\(tasks[first].id) must pass first and is not among the nodes of --limit",
+                            fix: "add \(tasks[first].id.node) to --limit, or leave --limit out")
+                    ]))
+            return false
+        }
+        return blocked
+    }
+
+    private func leftGuard(_ node: NodeName) -> GuardState? {
+        facts[node, .guardState].map { GuardState(line: $0.output) }
+    }
+}
+
+extension Operation {
+    var isCheckpoint: Bool {
+        if case .checkpoint = self { return true }
+        return false
+    }
+}

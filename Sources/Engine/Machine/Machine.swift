@@ -1,0 +1,166 @@
+/// The run machine: events in, requests out. Pure: no clock, no I/O, no randomness of its own.
+///
+/// The same machine is driven over SSH and in memory, so what is proven in simulation is what runs. It asks every node
+/// once, shows what it would do, then runs each phase on each node as soon as what it comes after has passed.
+public struct Machine: Sendable {
+    let order: Order
+    let plan: Plan
+    /// In inventory order.
+    let nodes: [NodeName]
+    /// Nodes that may be changed; nil: all.
+    let limit: Set<NodeName>?
+
+    var stage = Stage.idle
+    var facts = Facts()
+    var tasks: [Task]
+    var index: [TaskID: Int] = [:]
+    /// Positions of the tasks of a phase and of a node, in order.
+    var byPhase: [PhaseID: [Int]] = [:]
+    var byNode: [NodeName: [Int]] = [:]
+    /// The gates' questions to a node, each once.
+    var gateProbes: [NodeName: [Probe]] = [:]
+    var progress: [PhaseID: PhaseProgress] = [:]
+    var lastID: RequestID = 0
+    /// What each open request is for.
+    var open: [RequestID: Purpose] = [:]
+    var watches: [NodeName: Watch] = [:]
+    var unreachable: [NodeName: LinkFailure] = [:]
+    var failures: [Failure] = []
+    var unsurveyed = 0
+    /// Nodes with a task under way that can be taken back: one checkpoint at a time on a node.
+    var underCheckpoint: Set<NodeName> = []
+    /// Tasks under way in all.
+    var underWay = 0
+    var out: [Request] = []
+    /// Seconds since the run began, of the event being handled.
+    var now = 0.0
+
+    enum Stage: Sendable, Equatable { case idle, surveying, reviewing, running, stopping, finished }
+
+    enum Purpose: Sendable {
+        case survey(NodeName, attempt: Int)
+        case apply(Int)
+        case watch(NodeName)
+        case watchAgain(NodeName)
+        case gateDeadline(Int, round: Int)
+        case lifeTimer(Int)
+        case life(Int)
+        case confirm(Int)
+        case confirmRetry(Int)
+        case rollback(Int)
+        case rollbackRetry(Int)
+        case diagnosis(Int)
+        case retry(Int)
+    }
+
+    /// - Parameter limit: tasks of other nodes are not run; where such a task has work to do, what comes after it is blocked.
+    public init(cluster: String, order: Order, nodes: [NodeName], limit: Set<NodeName>? = nil) {
+        self.order = order
+        self.plan = Plan(cluster: cluster, order: order)
+        self.nodes = nodes
+        self.limit = limit
+        self.tasks = []
+        for (entry, planned) in zip(order.entries, plan.phases) {
+            for work in planned.work {
+                let task = Task(
+                    id: TaskID(phase: planned.id, node: work.node), phase: entry.phase, after: entry.after, work: work,
+                    gate: entry.phase.gate(work.node))
+                let position = tasks.count
+                index[task.id] = position
+                byPhase[planned.id, default: []].append(position)
+                byNode[work.node, default: []].append(position)
+                for ask in task.gate?.asks ?? [] { gateProbes[ask.node, default: []].append(ask.probe) }
+                tasks.append(task)
+            }
+            progress[planned.id] = PhaseProgress(unpassed: planned.work.count)
+        }
+    }
+
+    /// Handles one event and says what is to be done next, in order.
+    /// - Parameter now: seconds since the run began; never less than at the event before.
+    public mutating func handle(_ event: Event, at now: Double) -> [Request] {
+        self.now = now
+        out = []
+        guard stage != .finished else { return [] }
+        switch event {
+        case .begin: beginSurvey()
+        case .surveyed(let id, let answers, let states): surveyed(id, answers, states)
+        case .approved: approve()
+        case .declined: finish(.declined)
+        case .applied(let id, let results): applied(id, results)
+        case .observed(let id, let probe, let answer): observed(id, probe, answer)
+        case .watchEnded(let id): watchEnded(id)
+        case .guarded(let id, let state): guarded(id, state)
+        case .lost(let id, let failure): lost(id, failure)
+        case .woke(let id): woke(id)
+        case .interrupted: interrupt()
+        }
+        return out
+    }
+
+    /// The only place that changes a task's state, so that the counts of its phase stay right.
+    mutating func move(_ position: Int, to state: TaskState) {
+        let phase = tasks[position].id.phase
+        let old = tasks[position].state
+        tasks[position].state = state
+        guard var counts = progress[phase] else { return }
+        counts.underWay += (state.isUnderWay ? 1 : 0) - (old.isUnderWay ? 1 : 0)
+        underWay += (state.isUnderWay ? 1 : 0) - (old.isUnderWay ? 1 : 0)
+        if tasks[position].canBeTakenBack, state.isUnderWay != old.isUnderWay {
+            if state.isUnderWay {
+                underCheckpoint.insert(tasks[position].id.node)
+            } else {
+                underCheckpoint.remove(tasks[position].id.node)
+            }
+        }
+        if state == .passed && old != .passed {
+            counts.unpassed -= 1
+            counts.isDirty = counts.isDirty || tasks[position].isDirty
+        }
+        progress[phase] = counts
+    }
+
+    mutating func open(_ purpose: Purpose) -> RequestID {
+        lastID += 1
+        open[lastID] = purpose
+        return lastID
+    }
+
+    mutating func wake(_ purpose: Purpose, afterSeconds: Int) {
+        out.append(.wake(open(purpose), afterSeconds: afterSeconds))
+    }
+
+    mutating func tell(_ happening: Happening) { out.append(.tell(happening)) }
+
+    mutating func finish(_ outcome: Outcome) {
+        stage = .finished
+        open = [:]
+        out.append(.finish(outcome))
+    }
+
+    private mutating func woke(_ id: RequestID) {
+        switch open.removeValue(forKey: id) {
+        case .survey(let node, let attempt): survey(node, attempt: attempt)
+        case .watchAgain(let node): if watches[node]?.isBeginningAnew == true { beginWatch(node) }
+        case .gateDeadline(let task, let round): gateDeadlinePassed(task, round: round)
+        case .lifeTimer(let task): showLife(task)
+        case .retry(let task): if case .applying = tasks[task].state { apply(task) }
+        case .rollbackRetry(let task): takeBack(task)
+        case .confirmRetry(let task): if tasks[task].state == .confirming { confirmOrPass(task) }
+        case .apply, .watch, .life, .confirm, .rollback, .diagnosis, nil: break
+        }
+    }
+
+    private mutating func lost(_ id: RequestID, _ failure: LinkFailure) {
+        switch open.removeValue(forKey: id) {
+        case .survey(let node, _): surveyLost(node, failure)
+        case .apply(let task): applyLost(task, failure)
+        case .watch(let node): watchLost(node, failure)
+        case .life(let task): lifeLost(task, failure)
+        case .confirm(let task): confirmLost(task, failure)
+        case .rollback(let task): rollbackLost(task, failure)
+        case .diagnosis(let task): takeBack(task)
+        case .watchAgain, .gateDeadline, .lifeTimer, .retry, .rollbackRetry, .confirmRetry, nil: break
+        }
+    }
+}

@@ -1,0 +1,54 @@
+/// How a run ended.
+public enum Outcome: Sendable, Equatable {
+    case nothingToDo
+    case done(changed: Int)
+    case declined
+    /// Refused before anything was changed.
+    case blocked([Blocked])
+    /// Nodes that could not be asked, in inventory order; nothing was changed.
+    case unreachable([Unreachable])
+    case failed([Failure])
+    case interrupted(guarded: [TaskID])
+
+    public struct Blocked: Sendable, Equatable {
+        public let task: TaskID
+        public let problems: [Problem]
+    }
+    public struct Unreachable: Sendable, Equatable {
+        public let node: NodeName
+        public let failure: LinkFailure
+    }
+}
+
+/// One failed task, with everything an operator needs to go on.
+public struct Failure: Sendable, Equatable {
+    public enum Cause: Sendable, Equatable {
+        case operation(Step, Answer)
+        /// The gate's sentence and the last thing seen.
+        case gate(waitingFor: String, lastSeen: String)
+        case link(LinkFailure)
+        /// The node took the phase back by itself because no new connection confirmed it.
+        case guardFired
+    }
+    public enum Undoing: Sendable, Equatable {
+        /// Nothing was taken back, for this reason.
+        case leftAsIs(because: String)
+        case takenBack(by: Happening.Party, Rollback)
+        /// Nobody knows: go out of band.
+        case unconfirmed(String)
+    }
+    public let task: TaskID
+    public let cause: Cause
+    public var undoing: Undoing
+    /// The last lines of the unit's journal on the node, where they could be had.
+    public var journal: String
+    public let lookAt: String
+
+    public init(task: TaskID, cause: Cause, undoing: Undoing, journal: String, lookAt: String) {
+        self.task = task
+        self.cause = cause
+        self.undoing = undoing
+        self.journal = journal
+        self.lookAt = lookAt
+    }
+}

@@ -1,0 +1,65 @@
+/// What the run machine asks of the driver.
+public enum Request: Sendable {
+    /// Ask these probes and how these steps stand, in one read-only exec.
+    case survey(RequestID, NodeName, probes: [Probe], steps: [Step])
+    /// Show what is about to happen and answer `approved` or `declined`.
+    case review(Review, Facts)
+    /// Apply the steps in order, in one exec, stopping at the first that fails.
+    case apply(RequestID, TaskID, steps: [Step])
+    /// Poll the probes on the node and report first and changed answers until stopped.
+    case watch(RequestID, NodeName, probes: [Probe], deadlineSeconds: Int)
+    case stop(RequestID)
+    /// Talk to the guard, always over a new connection.
+    case guardian(RequestID, TaskID, GuardVerb)
+    case wake(RequestID, afterSeconds: Int)
+    /// Print it and append it to the journal, flushed before the next request is performed.
+    case tell(Happening)
+    case finish(Outcome)
+}
+
+/// What can be said to the guard.
+public enum GuardVerb: Sendable, Equatable {
+    /// A sign of life: the window starts anew.
+    case extend(windowSeconds: Int)
+    /// The phase stands; the guard is disarmed.
+    case confirm
+    /// Take the phase back now.
+    case rollback
+}
+
+/// What a run would do, as the survey found it.
+public struct Review: Sendable, Equatable {
+    public struct Item: Sendable, Equatable {
+        public let task: TaskID
+        public let reason: String
+        /// The steps that would change something, with what is there now.
+        public let changes: [Change]
+    }
+    public struct Change: Sendable, Equatable {
+        public let step: Step
+        public let current: String
+    }
+    /// In the order of the plan; empty when there is nothing to do.
+    public let items: [Item]
+
+    public init(items: [Item]) { self.items = items }
+}
+
+/// Something that happened in a run: shown to the user and kept in the journal. Holds no secret.
+public enum Happening: Sendable, Equatable {
+    case surveyed(NodeName)
+    case skipped(TaskID, why: String)
+    case applying(TaskID, steps: Int, guardWindowSeconds: Int?)
+    case applied(TaskID, changed: [Step])
+    case waiting(TaskID, for: String, because: String)
+    case passed(TaskID, changed: Bool)
+    case signOfLife(TaskID)
+    case confirmed(TaskID)
+    case linkLost(NodeName, during: TaskID?, LinkFailure)
+    case failed(TaskID, why: String)
+    case takingBack(TaskID)
+    case takenBack(TaskID, by: Party, Rollback)
+
+    /// Who took a phase back.
+    public enum Party: Sendable, Equatable { case controller, node }
+}

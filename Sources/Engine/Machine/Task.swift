@@ -1,0 +1,70 @@
+/// One phase on one node, and how far it has come.
+struct Task: Sendable {
+    let id: TaskID
+    let phase: any Phase
+    let after: [Order.Dependency]
+    let work: NodeWork
+    let gate: Gate?
+
+    var state = TaskState.waiting
+    /// Whether this task has changed something in this run; `isDirty` also when one that it comes after has.
+    var hasChanged = false
+    var isDirty = false
+    /// Whether it was run, not skipped.
+    var wasRun = false
+    /// Whether the survey found it as it should be.
+    var isSatisfied = false
+    var notApplicable: String?
+    /// The failure that is being dealt with while the task is taken back.
+    var failure: Failure?
+    /// When the guard last heard from us, in seconds of the run; nil while it is not armed.
+    var lastSignOfLife: Double?
+    var lifeTimerRuns = false
+    /// When applying first lost its connection.
+    var lostSince: Double?
+    /// Counts how often the gate was begun, so that an old deadline is told from the present one.
+    var gateRound = 0
+    var lastReason = "nothing was seen yet"
+
+    init(id: TaskID, phase: any Phase, after: [Order.Dependency], work: NodeWork, gate: Gate?) {
+        self.id = id
+        self.phase = phase
+        self.after = after
+        self.work = work
+        self.gate = gate
+    }
+
+    var windowSeconds: Int? { work.guardWindowSeconds }
+    var canBeTakenBack: Bool {
+        if case .restore = work.undo { return true }
+        return false
+    }
+}
+
+enum TaskState: Sendable, Equatable {
+    case waiting
+    case applying
+    case gating
+    case confirming
+    case passed
+    case diagnosing
+    case undoing
+    case failed
+
+    var isUnderWay: Bool {
+        switch self {
+        case .applying, .gating, .confirming, .diagnosing, .undoing: true
+        case .waiting, .passed, .failed: false
+        }
+    }
+}
+
+/// How far the tasks of one phase have come.
+struct PhaseProgress: Sendable {
+    var unpassed: Int
+    var underWay = 0
+    /// Whether one of its tasks changed something in this run.
+    var isDirty = false
+
+    init(unpassed: Int) { self.unpassed = unpassed }
+}

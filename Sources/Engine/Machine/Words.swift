@@ -1,0 +1,48 @@
+extension Operation {
+    /// A few words that name the operation, for progress and errors.
+    public var summary: String {
+        switch self {
+        case .directory(let path, _), .file(let path, _, _), .link(let path, _), .absent(let path),
+            .artifact(let path, _, _):
+            path
+        case .module(let name): "module \(name)"
+        case .sysctl(let key, _): "sysctl \(key)"
+        case .unit(let unit): unit.name
+        case .object(let object): object.name
+        case .command(let command): command.name
+        case .checkpoint(let checkpoint): checkpoint.windowSeconds == nil ? "checkpoint" : "guard"
+        }
+    }
+}
+
+extension GuardState {
+    /// Reads the line that the guard program prints; see templates/guard/guard.sh.
+    ///
+    /// `none`, `armed phase=P ...`, `firing phase=P ...`, `confirmed phase=P`, or
+    /// `rolled-back phase=P at=EPOCH because=WORD left=none|WORDS`, each perhaps behind a refusal such as `too late: `.
+    public init(line: String) {
+        let text = line.split(whereSeparator: \.isNewline).last.map(String.init) ?? ""
+        let all = text.split(separator: " ")
+        let words = all.drop { !["none", "armed", "firing", "confirmed", "rolled-back"].contains($0) }
+        func value(_ key: String) -> String? {
+            words.first { $0.hasPrefix(key + "=") }.map { String($0.dropFirst(key.count + 1)) }
+        }
+        let phase = PhaseID(value("phase") ?? "")
+        switch words.first {
+        case "none": self = .none
+        case "armed" where text.hasPrefix("armed otherwise"):
+            let other = all.last { $0.hasPrefix("phase=") }.map { String($0.dropFirst(6)) }
+            self = .armedOtherwise(phase: PhaseID(other ?? ""))
+        case "armed": self = .armed(phase: phase)
+        case "firing": self = .firing(phase: phase)
+        case "confirmed": self = .confirmed(phase: phase)
+        case "rolled-back":
+            let left = text.firstRange(of: "left=").map { String(text[$0.upperBound...]) } ?? "nobody knows what"
+            self = .rolledBack(
+                Rollback(
+                    phase: phase, atEpochSeconds: value("at").flatMap(Int.init), because: value("because") ?? "unknown",
+                    left: left == "none" ? "" : left))
+        default: self = .failed(text.isEmpty ? "the guard did not answer" : text)
+        }
+    }
+}

@@ -1,0 +1,108 @@
+/// A phase: what it asks, what it concludes, what it does, what must hold afterwards, and how it is taken back.
+///
+/// All five are pure functions of the inventory that the phase was made with and of the facts given. Conditions live
+/// in `check`, never in the order.
+public protocol Phase: Sendable {
+    var id: PhaseID { get }
+    /// One line for people, such as "K3s on the primary".
+    var title: String { get }
+    /// The nodes it works on, in the order of rolling work.
+    var nodes: [NodeName] { get }
+    /// How many nodes at a time; control plane nodes are never more than one where that could cost quorum.
+    var atOnce: Int { get }
+
+    /// Read-only questions whose answers `check` uses, besides the states of the steps and the gate's own questions.
+    func needs(_ node: NodeName) -> [Probe]
+    /// What the facts mean for this node. The engine adds "pending" where a step differs or the gate does not hold.
+    func check(_ node: NodeName, _ facts: Facts) -> Finding
+    /// The steps, in order; of the inventory alone, so that the plan is what is executed.
+    func apply(_ node: NodeName) -> [Step]
+    /// What must hold before anything after this phase may start.
+    func gate(_ node: NodeName) -> Gate?
+    /// How this phase is taken back on this node.
+    func undo(_ node: NodeName) -> Undo
+}
+
+extension Phase {
+    public var atOnce: Int { .max }
+    public func needs(_ node: NodeName) -> [Probe] { [] }
+    public func check(_ node: NodeName, _ facts: Facts) -> Finding { .satisfied }
+    public func gate(_ node: NodeName) -> Gate? { nil }
+    public func undo(_ node: NodeName) -> Undo { .nothing(because: "it changes nothing") }
+}
+
+/// What a phase concludes from the facts of a node.
+public enum Finding: Sendable, Equatable {
+    case satisfied
+    /// This phase does not concern the node as it is now, for this reason: neither steps nor gate are run.
+    case notApplicable(String)
+    /// There is work, for this reason.
+    case pending(String)
+    /// It cannot or must not be done, for these reasons; nothing on any node is changed then.
+    case blocked([Problem])
+}
+
+/// One reason why a run is refused, with what to do about it.
+public struct Problem: Sendable, Equatable {
+    public let what: String
+    public let fix: String
+    public init(_ what: String, fix: String) {
+        self.what = what
+        self.fix = fix
+    }
+}
+
+/// How a phase is taken back on a node.
+public enum Undo: Sendable, Equatable {
+    /// Nothing to take back.
+    case nothing(because: String)
+    /// What the steps touch is saved beforehand and put back; `first` runs before that, while the services still run.
+    /// With a window the node itself does it unless a new connection confirms.
+    case restore(first: [Step], guardWindowSeconds: Int?)
+}
+
+/// A condition that must hold before the next phase starts, with a deadline.
+public struct Gate: Sendable {
+    /// Completes the sentence "waiting for ...".
+    public let waitingFor: String
+    /// Asked again and again on the nodes themselves until the verdict is reached.
+    public let asks: [Ask]
+    public let deadlineSeconds: Int
+    /// The unit whose journal is shown when the gate fails, and on which node.
+    public let journal: (node: NodeName, unit: String)?
+    /// What to look at next when it fails.
+    public let lookAt: String
+    /// Decides by the newest answers; a missing answer means waiting.
+    public let judge: @Sendable (Facts) -> Verdict
+
+    public init(
+        waitingFor: String, asks: [Ask], deadlineSeconds: Int, journal: (node: NodeName, unit: String)? = nil,
+        lookAt: String, judge: @escaping @Sendable (Facts) -> Verdict
+    ) {
+        self.waitingFor = waitingFor
+        self.asks = asks
+        self.deadlineSeconds = deadlineSeconds
+        self.journal = journal
+        self.lookAt = lookAt
+        self.judge = judge
+    }
+}
+
+/// A probe and the node that it is put to.
+public struct Ask: Sendable, Hashable {
+    public let node: NodeName
+    public let probe: Probe
+    public init(_ node: NodeName, _ probe: Probe) {
+        self.node = node
+        self.probe = probe
+    }
+}
+
+/// How a gate stands.
+public enum Verdict: Sendable, Equatable {
+    case holds
+    /// Not yet, for this reason; always something that was seen.
+    case waiting(String)
+    /// It cannot come to hold any more.
+    case failed(String)
+}

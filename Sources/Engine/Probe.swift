@@ -1,0 +1,49 @@
+/// One typed, read-only question to a node.
+///
+/// Closed, like `Operation`: shell compiler, simulator and plan printer switch over it without a `default:`.
+public enum Probe: Sendable, Hashable {
+    /// Operating system, kernel, memory, disks, time and addresses; read by `HostFacts`.
+    case host
+    /// Whether something is at this path: `file`, `directory`, `link`, `other` or `absent`, then mode and size.
+    case path(String)
+    /// `systemctl show` of a unit: LoadState, ActiveState, SubState, UnitFileState, NRestarts, Result.
+    case unit(String)
+    /// The last lines of a unit's journal.
+    case journal(unit: String, lines: Int)
+    /// A command that changes nothing; its exit status, output and errors.
+    case command([String])
+    /// GET of a URL; status 0 and the body for any HTTP answer, the code in the first line. Certificates are not checked.
+    case http(String)
+    /// Who listens on TCP ports, a line each; nothing when they are free.
+    case listeners([Int])
+    /// The slowest and the median of some small synchronous writes below a directory, in microseconds.
+    case syncLatency(directory: String)
+    /// What the guard on this node says: `none`, `armed ...`, `firing ...`, `rolled-back ...` (see templates/guard).
+    case guardState
+}
+
+/// What a node answered to a probe.
+public struct Answer: Sendable, Hashable {
+    /// The exit status; 0 where the probe could be asked.
+    public let status: Int32
+    public let output: String
+    public let error: String
+
+    public init(status: Int32, output: String, error: String = "") {
+        self.status = status
+        self.output = output
+        self.error = error
+    }
+
+    public var succeeded: Bool { status == 0 }
+
+    /// The last non-empty line of errors, else of output: what a person is shown as the reason.
+    public var lastLine: String {
+        for text in [error, output] {
+            if let line = text.split(whereSeparator: \.isNewline).last(where: { !$0.allSatisfy(\.isWhitespace) }) {
+                return String(line)
+            }
+        }
+        return "exit status \(status)"
+    }
+}

@@ -1,0 +1,154 @@
+import YAML
+
+/// Pods, services, DNS and nodes have the same families and nothing in common.
+enum RangeCheck {
+    static func run(_ draft: Draft, _ findings: inout Findings) {
+        var areFamiliesClear = true
+        for (what, ranges) in [("network.pods", draft.pods), ("network.services", draft.services)] {
+            let isClear = checkCount(
+                what, ranges.map { Located(value: $0.value.family, mark: $0.mark) }, draft, &findings)
+            areFamiliesClear = areFamiliesClear && isClear
+        }
+        let dns = draft.clusterDNS.map { Located(value: $0.value.family, mark: $0.mark) }
+        areFamiliesClear = checkCount("network.clusterDNS", dns, draft, &findings) && areFamiliesClear
+        if areFamiliesClear { checkFamilies(draft, &findings) }
+        checkOverlaps(draft, &findings)
+        checkDNS(draft, &findings)
+    }
+
+    private static func checkCount(
+        _ what: String, _ families: [Located<IPAddress.Family>], _ draft: Draft, _ findings: inout Findings
+    ) -> Bool {
+        guard families.count > 1 else { return true }
+        if families.count > 2 {
+            let problem = NetworkProblem.tooManyRanges(what: what, count: families.count)
+            findings.add(problem, at: draft.place(families[2].mark))
+            return false
+        }
+        guard families[0].value == families[1].value else { return true }
+        findings.add(
+            NetworkProblem.sameFamilyTwice(what: what, families[0].value), at: draft.place(families[1].mark))
+        return false
+    }
+
+    private static func checkFamilies(_ draft: Draft, _ findings: inout Findings) {
+        let services = draft.services.map(\.value.family)
+        if let first = draft.services.first, !draft.pods.isEmpty, services != draft.families {
+            let problem = NetworkProblem.familiesDisagree(
+                what: "network.services", found: services, wanted: draft.families)
+            findings.add(problem, at: draft.place(first.mark))
+        }
+        let dns = draft.clusterDNS.map(\.value.family)
+        if let first = draft.clusterDNS.first, !draft.pods.isEmpty, dns != draft.families {
+            let problem = NetworkProblem.familiesDisagree(
+                what: "network.clusterDNS", found: dns, wanted: draft.families)
+            findings.add(problem, at: draft.place(first.mark))
+        }
+    }
+
+    private static func checkOverlaps(_ draft: Draft, _ findings: inout Findings) {
+        for pods in draft.pods {
+            for services in draft.services where pods.value.overlaps(services.value) {
+                let problem = NetworkProblem.overlap(
+                    "network.pods", pods.value, "network.services", services.value)
+                findings.add(problem, at: draft.place(services.mark))
+            }
+        }
+        let ranges =
+            draft.pods.map { ("network.pods", $0.value) } + draft.services.map { ("network.services", $0.value) }
+        var reported: Set<Mark> = []
+        for node in draft.nodes {
+            for address in node.addresses {
+                guard let (what, range) = ranges.first(where: { $0.1.contains(address.value) }),
+                    reported.insert(address.mark).inserted
+                else { continue }
+                let problem = NetworkProblem.nodeInRange(node: node.name, address.value, what: what, range)
+                findings.add(problem, at: draft.place(address.mark))
+            }
+        }
+    }
+
+    private static func checkDNS(_ draft: Draft, _ findings: inout Findings) {
+        let services = draft.services.map(\.value)
+        guard !services.isEmpty else { return }
+        for address in draft.clusterDNS where !services.contains(where: { $0.contains(address.value) }) {
+            guard services.contains(where: { $0.family == address.value.family }) else { continue }
+            let problem = NetworkProblem.dnsOutsideServices(address.value, services)
+            findings.add(problem, at: draft.place(address.mark))
+        }
+    }
+}
+
+/// Ranges have the sizes that Kubernetes takes and the nodes need.
+enum RangeSizeCheck {
+    static func run(_ draft: Draft, _ findings: inout Findings) {
+        for range in draft.pods { checkPods(range, draft, &findings) }
+        for range in draft.services {
+            // At most 20 bits (Kubernetes cmd/kube-apiserver/app/options), and at least the tenth address.
+            let (least, most) = range.value.family == .ipv4 ? (12, 28) : (108, 124)
+            if !(least...most).contains(range.value.prefixLength) {
+                let problem = NetworkProblem.serviceRangeSize(range.value, least: least, most: most)
+                findings.add(problem, at: draft.place(range.mark))
+            }
+        }
+    }
+
+    /// The rules of the controller manager's node ranges (Kubernetes pkg/controller/nodeipam) and of Cilium's pool.
+    private static func checkPods(_ range: Located<CIDR>, _ draft: Draft, _ findings: inout Findings) {
+        let pods = range.value
+        let place = draft.place(range.mark)
+        let mask = nodeMask(pods.family, draft)
+        if pods.prefixLength > mask { return findings.add(NetworkProblem.podRangeTooLong(pods), at: place) }
+        if pods.family == .ipv6 {
+            if mask - pods.prefixLength > 16 { findings.add(NetworkProblem.podRangeTooWide(pods), at: place) }
+            if pods.prefixLength == mask, draft.nodes.count > 1 {
+                findings.add(NetworkProblem.podRangeForOneNode(pods), at: place)
+            }
+            return
+        }
+        let poolMask = CiliumCheck.poolMask(draft.ciliumValues, pods.family)?.number ?? mask
+        guard let room = pods.subnetCount(ofLength: poolMask), poolMask >= pods.prefixLength, room < draft.nodes.count
+        else { return }
+        let problem = NetworkProblem.podRangeTooSmall(pods, nodes: draft.nodes.count, room: room, mask: poolMask)
+        findings.add(problem, at: place)
+    }
+
+    /// 24 and 64, unless an argument of the controller manager says otherwise.
+    private static func nodeMask(_ family: IPAddress.Family, _ draft: Draft) -> Int {
+        let names =
+            family == .ipv4 ? ["node-cidr-mask-size", "node-cidr-mask-size-ipv4"] : ["node-cidr-mask-size-ipv6"]
+        for argument in draft.root["k3s"]?["config"]?["kube-controller-manager-arg"]?.oneOrMore ?? [] {
+            let parts = (argument.scalar?.text ?? "").split(separator: "=")
+            if parts.count == 2, names.contains(String(parts[0])), let mask = Int(parts[1]) { return mask }
+        }
+        return family == .ipv4 ? 24 : 64
+    }
+}
+
+/// The endpoint is an address that control plane nodes can hold and nobody has.
+enum EndpointCheck {
+    static func run(_ draft: Draft, _ findings: inout Findings) {
+        guard case .kubeVip(let vip, _) = draft.endpoint, let mark = draft.endpointMark else { return }
+        let place = draft.place(mark)
+        if let what = AddressCheck.unusable(vip) {
+            return findings.add(NetworkProblem.vipUnusable(vip, what: what), at: place)
+        }
+        if let node = draft.nodes.first(where: { $0.addresses.contains { $0.value == vip } }) {
+            return findings.add(NetworkProblem.vipIsNode(vip, node: node.name), at: place)
+        }
+        let ranges =
+            draft.pods.map { ("network.pods", $0.value) } + draft.services.map { ("network.services", $0.value) }
+        if let (what, range) = ranges.first(where: { $0.1.contains(vip) }) {
+            return findings.add(NetworkProblem.vipInRange(vip, what: what, range), at: place)
+        }
+        let nodes = draft.controlPlane.filter { !$0.addresses.isEmpty }
+        if let node = nodes.first(where: { !$0.addresses.contains { $0.value.family == vip.family } }) {
+            return findings.add(NetworkProblem.vipFamily(vip, node: node.name), at: place)
+        }
+        let mask = vip.family == .ipv4 ? 24 : 64
+        let subnet = CIDR(containing: vip, prefixLength: mask)
+        if !nodes.isEmpty, !nodes.contains(where: { $0.addresses.contains { subnet.contains($0.value) } }) {
+            findings.add(NetworkProblem.vipOutsideSubnet(vip, mask: mask), at: place)
+        }
+    }
+}

@@ -1,0 +1,42 @@
+/// Single values that are not of the form that their key wants.
+enum ValueProblem: InventoryProblem, Hashable {
+    case badAddress(String, IPAddressProblem)
+    case badCIDR(String, CIDRProblem)
+    case hostBits(String, right: CIDR)
+    case badName(String, what: String)
+    case badRange(String, RangeProblem)
+    case badVersion(String)
+    case badCiliumVersion(String)
+    case badDuration(String)
+    case badURL(String)
+    case badLabel(String, isKey: Bool)
+    case badTaint(String)
+    case badHostKey
+    case badChecksum
+    case badVariable(String)
+    case unsafeText(String, what: String)
+    case unknownComponent(String, nearest: String?)
+    case unknownArchitecture(String)
+
+    var code: DiagnosticCode {
+        switch self {
+        case .badAddress: .badAddress
+        case .badCIDR: .badCIDR
+        case .hostBits: .hostBits
+        case .badName: .badName
+        case .badRange: .badRange
+        case .badVersion: .badVersion
+        case .badCiliumVersion: .badCiliumVersion
+        case .badDuration: .badDuration
+        case .badURL: .badURL
+        case .badLabel: .badLabel
+        case .badTaint: .badTaint
+        case .badHostKey: .badHostKey
+        case .badChecksum: .badChecksum
+        case .badVariable: .badVariable
+        case .unsafeText: .unsafeText
+        case .unknownComponent: .unknownComponent
+        case .unknownArchitecture: .badChoice
+        }
+    }
+}

@@ -1,0 +1,48 @@
+/// The values that Cilium's chart knows, read from their compact form when first asked for.
+enum CiliumValues {
+    indirect enum Tree: Sendable {
+        /// Anything may stand below.
+        case free
+        case map([String: Tree])
+    }
+
+    static let known: Tree = {
+        var words = CiliumValuePaths.tree.split { $0 == " " || $0 == "\n" }[...]
+        return parse(&words)
+    }()
+
+    /// Reads `name`, `name*` and `name( ... )` up to the closing parenthesis or the end.
+    private static func parse(_ words: inout ArraySlice<Substring>) -> Tree {
+        var children: [String: Tree] = [:]
+        while let word = words.popFirst(), word != ")" {
+            if word.hasSuffix("(") {
+                children[String(word.dropLast())] = parse(&words)
+            } else {
+                children[String(word.hasSuffix("*") ? word.dropLast() : word)] = .free
+            }
+        }
+        return .map(children)
+    }
+
+    /// Whether the chart knows a dotted path, or lets anything stand there.
+    static func isKnown(_ path: String) -> Bool {
+        var tree = known
+        for step in path.split(separator: ".") {
+            guard case .map(let children) = tree else { return true }
+            guard let child = children[String(step)] else { return false }
+            tree = child
+        }
+        return true
+    }
+
+    /// Why a value is clusterctl's own, and what to set instead, by dotted path.
+    static let owned: [String: (why: String, instead: String)] = {
+        let api = ("where Cilium finds the API decides whether it can start at all", "set 'cilium.apiServer'")
+        let pods = ("the range must be the one that K3s was told", "set 'network.pods'")
+        return [
+            "k8sServiceHost": api, "k8sServicePort": api, "k8sServiceHostRef": api, "k8s.apiServerURLs": api,
+            "ipam.operator.clusterPoolIPv4PodCIDRList": pods, "ipam.operator.clusterPoolIPv6PodCIDRList": pods,
+            "ipv4.enabled": pods, "ipv6.enabled": pods,
+        ]
+    }()
+}

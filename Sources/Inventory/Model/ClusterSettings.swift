@@ -1,0 +1,79 @@
+import YAML
+
+/// The address ranges of the cluster.
+public struct NetworkSettings: Sendable, Hashable {
+    /// One range, or one of each family.
+    public var pods: [CIDR]
+    /// One range, or one of each family, in the order of `pods`.
+    public var services: [CIDR]
+    /// One address in each service range.
+    public var clusterDNS: [IPAddress]
+    public var apiPort: Port
+
+    /// - Parameter clusterDNS: nil for the tenth address of each service range, which is also K3s' choice.
+    public init(pods: [CIDR], services: [CIDR], clusterDNS: [IPAddress]? = nil, apiPort: Port = .api) {
+        self.pods = pods
+        self.services = services
+        self.clusterDNS = clusterDNS ?? services.compactMap { $0.address(at: 10) }
+        self.apiPort = apiPort
+    }
+}
+
+/// What Cilium of the whole cluster is set to.
+public struct CiliumSettings: Sendable, Hashable {
+    public enum Chart: Sendable, Hashable {
+        case repository(url: String)
+        /// A chart archive on the controller, resolved against the folder of the inventory.
+        case archive(path: String)
+    }
+
+    /// Where Cilium finds the API.
+    public enum APIServer: String, Sendable, Hashable, CaseIterable {
+        /// 127.0.0.1:6444, which K3s serves on every node.
+        case local
+        case primary
+        case endpoint
+    }
+
+    /// Without a leading `v`, such as `1.19.4`.
+    public var version: String
+    public var chart: Chart
+    public var apiServer: APIServer
+    /// Chart values that are merged over those which clusterctl works out.
+    public var values: YAMLMap
+
+    public static let defaultRepository = "https://helm.cilium.io/"
+
+    public init(
+        version: String, chart: Chart = .repository(url: defaultRepository), apiServer: APIServer = .local,
+        values: YAMLMap = [:]
+    ) {
+        self.version = version
+        self.chart = chart
+        self.apiServer = apiServer
+        self.values = values
+    }
+}
+
+/// The address at which clients find the API.
+public enum Endpoint: Sendable, Hashable {
+    /// An address that kube-vip moves between the control plane nodes; nil leaves the choice of the link to kube-vip.
+    case kubeVip(address: IPAddress, interface: String?)
+    /// A name that others point at the control plane nodes.
+    case dns(name: String, port: Port)
+
+    /// What clients put into the host part of a URL, without brackets.
+    public var host: String {
+        switch self {
+        case .kubeVip(let address, _): address.description
+        case .dns(let name, _): name
+        }
+    }
+}
+
+/// A machine that speaks BGP with the nodes; comes with a later version.
+public struct Router: Sendable, Hashable {
+    public var name: String
+
+    public init(name: String) { self.name = name }
+}

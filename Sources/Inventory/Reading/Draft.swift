@@ -1,0 +1,154 @@
+import OrderedCollections
+import YAML
+
+/// A value with the place where it stands.
+struct Located<Value: Sendable>: Sendable {
+    var value: Value
+    var mark: Mark
+}
+
+/// What could be taken up from a document; every part may be missing, for a reason that was reported.
+struct Draft: Sendable {
+    var file: String
+    var root: YAMLNode
+    var name: String?
+    var k3sVersion: Located<K3sVersion>?
+    var pods: [Located<CIDR>] = []
+    var services: [Located<CIDR>] = []
+    var clusterDNS: [Located<IPAddress>] = []
+    var ciliumVersion: Located<String>?
+    var endpoint: Endpoint?
+    /// Where the endpoint's address or name stands.
+    var endpointMark: Mark?
+    /// Control plane nodes stand first.
+    var nodes: [DraftNode] = []
+
+    var controlPlane: ArraySlice<DraftNode> { nodes.prefix { $0.kind.isControlPlane } }
+    var controlPlaneCount: Int { controlPlane.count }
+    /// The first node of each key: what holds for it holds for the others of the same range.
+    var distinctNodes: [DraftNode] {
+        var last: Mark?
+        return nodes.filter { node in
+            defer { last = node.mark }
+            return node.mark != last
+        }
+    }
+    /// The families of the pods, which everything else has to have too.
+    var families: [IPAddress.Family] { pods.map(\.value.family) }
+    var ciliumValues: YAMLNode? { root["cilium"]?["values"] }
+
+    func place(_ mark: Mark) -> SourcePlace { SourcePlace(file: file, mark: mark) }
+}
+
+/// One node of a draft.
+struct DraftNode: Sendable {
+    var name: String
+    var kind: NodeKind
+    /// The key that names the node or its range.
+    var mark: Mark
+    /// None if missing or wrong; two for dual stack.
+    var addresses: [Located<IPAddress>]
+    /// Set if the node says that it is the primary.
+    var primary: Mark?
+    var settings: NodeSettings
+    var profile: Profile
+
+    /// Where a setting stands: at the node, in the defaults of its group or of all, else the node's key.
+    func mark(of key: String) -> Mark { settings.marks[key] ?? mark }
+}
+
+/// Settings that a node, its group or all nodes may have; nil where nothing is said.
+struct NodeSettings: Sendable {
+    enum GuardChoice: Sendable, Hashable {
+        case off, on
+    }
+
+    var ssh = SSHPart()
+    var management: Management?
+    var os: OperatingSystemHint?
+    var architecture: Architecture?
+    var ephemeral: Bool?
+    var labels: OrderedDictionary<String, String> = [:]
+    var taints: [Taint]?
+    var k3s: OrderedDictionary<String, YAMLValue> = [:]
+    var profile: ProfileName?
+    var guardChoice: GuardChoice?
+    var guardWindow: Duration?
+    var guardReboot: Bool?
+    var excludedDevices: [String]?
+    var hostFirewall: Bool?
+    var deadlineFactor: Double?
+    var outOfBand: String?
+    /// Where each key that holds stands.
+    var marks: [String: Mark] = [:]
+
+    /// These settings where they say something, else those of `base`.
+    func over(_ base: NodeSettings) -> NodeSettings {
+        var result = base
+        result.ssh = ssh.over(base.ssh)
+        result.management = management ?? base.management
+        result.os = os ?? base.os
+        result.architecture = architecture ?? base.architecture
+        result.ephemeral = ephemeral ?? base.ephemeral
+        result.labels.merge(labels) { $1 }
+        result.taints = taints ?? base.taints
+        result.k3s.merge(k3s) { $1 }
+        result.profile = profile ?? base.profile
+        result.guardChoice = guardChoice ?? base.guardChoice
+        result.guardWindow = guardWindow ?? base.guardWindow
+        result.guardReboot = guardReboot ?? base.guardReboot
+        result.excludedDevices = excludedDevices ?? base.excludedDevices
+        result.hostFirewall = hostFirewall ?? base.hostFirewall
+        result.deadlineFactor = deadlineFactor ?? base.deadlineFactor
+        result.outOfBand = outOfBand ?? base.outOfBand
+        result.marks.merge(marks) { $1 }
+        return result
+    }
+
+    /// The profile of a node of this kind with these settings over its defaults.
+    func resolvedProfile(_ kind: NodeKind) -> Profile {
+        var result = Profile(profile ?? (kind == .dpu ? .bluefield : .plain))
+        if guardChoice == .off {
+            result.guard = nil
+        } else if guardChoice == .on || result.guard != nil {
+            let standard = GuardSettings()
+            result.guard = GuardSettings(
+                window: guardWindow ?? standard.window, rebootAllowed: guardReboot ?? standard.rebootAllowed)
+        }
+        result.excludedDevices = excludedDevices ?? result.excludedDevices
+        result.ciliumHostFirewall = hostFirewall ?? result.ciliumHostFirewall
+        result.deadlineFactor = deadlineFactor ?? result.deadlineFactor
+        result.outOfBand = outOfBand ?? result.outOfBand
+        return result
+    }
+}
+
+/// SSH settings that one level says something about.
+struct SSHPart: Sendable, Hashable {
+    var user: String?
+    var host: String?
+    var port: Port?
+    var identityFiles: [String]?
+    var useAgent: Bool?
+    var knownHostsFiles: [String]?
+    var hostKey: String?
+    var sudo: Bool?
+    var connectTimeout: Duration?
+
+    func over(_ base: SSHPart) -> SSHPart {
+        SSHPart(
+            user: user ?? base.user, host: host ?? base.host, port: port ?? base.port,
+            identityFiles: identityFiles ?? base.identityFiles, useAgent: useAgent ?? base.useAgent,
+            knownHostsFiles: knownHostsFiles ?? base.knownHostsFiles, hostKey: hostKey ?? base.hostKey,
+            sudo: sudo ?? base.sudo, connectTimeout: connectTimeout ?? base.connectTimeout)
+    }
+
+    func settings(in directory: String) -> SSHSettings {
+        let standard = SSHSettings()
+        func resolve(_ paths: [String]?) -> [String] { (paths ?? []).map { Paths.resolve($0, in: directory) } }
+        return SSHSettings(
+            user: user, host: host, port: port ?? standard.port, identityFiles: resolve(identityFiles),
+            useAgent: useAgent ?? standard.useAgent, knownHostsFiles: resolve(knownHostsFiles), hostKey: hostKey,
+            sudo: sudo, connectTimeout: connectTimeout ?? standard.connectTimeout)
+    }
+}

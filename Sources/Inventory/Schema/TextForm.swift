@@ -1,0 +1,79 @@
+/// The forms that texts of an inventory have; `TextFormCheck` holds them.
+enum TextForm: Sendable, Hashable, CaseIterable {
+    case clusterName
+    case nodeName
+    case nodeAddress
+    case address
+    case cidr
+    case k3sVersion
+    case ciliumVersion
+    case url
+    case path
+    case user
+    case host
+    case hostKey
+    case variable
+    case argument
+    case device
+    case link
+    case operatingSystem
+    case component
+    case labelKey
+    case labelValue
+    case taint
+    case architecture
+    case checksum
+    case sentence
+
+    /// What the text is, with its article.
+    var wanted: String {
+        switch self {
+        case .clusterName: "a name"
+        case .nodeName: "a node name"
+        case .nodeAddress, .address: "an IP address"
+        case .cidr: "a network such as 10.142.0.0/16"
+        case .k3sVersion: "a K3s version such as v1.35.7+k3s1"
+        case .ciliumVersion: "a Cilium version such as 1.19.4"
+        case .url: "an http or https address"
+        case .path: "a path"
+        case .user: "a user name"
+        case .host: "a host name or an IP address"
+        case .hostKey: "a public host key such as 'ssh-ed25519 AAAA...'"
+        case .variable: "the name of an environment variable"
+        case .argument: "a text"
+        case .device: "a link name, or its beginning and '+'"
+        case .link: "a link name such as eth0"
+        case .operatingSystem: "a text such as ubuntu, debian or nixos"
+        case .component: "a component that K3s packages"
+        case .labelKey: "a label key"
+        case .labelValue: "a label value"
+        case .taint: "a taint such as dedicated=storage:NoSchedule"
+        case .architecture: "amd64 or arm64"
+        case .checksum: "a SHA-256 of 64 hexadecimal digits"
+        case .sentence: "a text"
+        }
+    }
+
+    /// A regular expression (ECMA 262) that every accepted text matches; nil where any text may stand.
+    var pattern: String? {
+        switch self {
+        case .clusterName: "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+        case .nodeName: "^[a-z0-9\\[]([a-z0-9\\[\\], -]*[a-z0-9\\]])?$"
+        case .nodeAddress: "^[0-9A-Fa-f.:\\[\\], -]+$"
+        case .address: "^[0-9A-Fa-f.:]+$"
+        case .cidr: "^[0-9A-Fa-f.:]+/[0-9]{1,3}$"
+        case .k3sVersion: "^v[0-9]+\\.[0-9]+\\.[0-9]+(-rc[0-9]+)?\\+k3s[0-9]+$"
+        case .ciliumVersion: "^[0-9]+\\.[0-9]+\\.[0-9]+(-[0-9A-Za-z.]+)?$"
+        case .url: "^https?://"
+        case .user: "^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
+        case .host: "^[A-Za-z0-9:][A-Za-z0-9.:-]*$"
+        case .hostKey: "^(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]+=*$"
+        case .variable: "^[A-Za-z_][A-Za-z0-9_]*$"
+        case .device: "^[A-Za-z0-9_.@-]{1,15}\\+?$"
+        case .link: "^[A-Za-z0-9_.@-]{1,15}$"
+        case .checksum: "^[0-9a-f]{64}$"
+        case .path, .argument, .operatingSystem, .component, .labelKey, .labelValue, .taint, .architecture, .sentence:
+            nil
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import Engine
+import Inventory
+import Rendering
+
+/// The order in which a cluster is built. Nothing else is in this file, and conditions are in the phases.
+public enum Bootstrap {
+    /// What cannot be read from the inventory alone.
+    public struct Options: Sendable {
+        /// The Cilium chart in base64, where the inventory names an archive.
+        public var chartContent: String?
+        /// How replicas join; anything but the primary hangs, which a test shows.
+        public var joinThrough: JoinAddress
+        public init(chartContent: String? = nil, joinThrough: JoinAddress = .primary) {
+            self.chartContent = chartContent
+            self.joinThrough = joinThrough
+        }
+    }
+
+    public static func order(for inventory: Inventory, options: Options = Options()) -> Order {
+        Order(
+            name: "bootstrap",
+            [
+                .init(Preflight(inventory)),
+                .init(HostPrep(inventory), after: [.sameNode("preflight")]),
+                .init(Artifacts(inventory), after: [.sameNode("preflight")]),
+                .init(
+                    K3sPrimary(inventory), after: [.all("preflight"), .sameNode("host-prep"), .sameNode("artifacts")]),
+                .init(
+                    Cilium(inventory, chartContent: options.chartContent),
+                    after: [.all("k3s-primary"), .sameNode("host-prep")]),
+                .init(KubeVip(inventory), after: [.all("cilium")]),
+                .init(
+                    Replicas(inventory, joinThrough: options.joinThrough),
+                    after: [.all("cilium"), .sameNode("host-prep"), .sameNode("artifacts")]),
+                .init(PrimaryRejoin(inventory), after: [.all("replicas")]),
+                .init(Readmit(inventory), after: [.all("cilium")]),
+                .init(
+                    Workers(inventory),
+                    after: [
+                        .all("cilium"), .all("kube-vip"), .all("readmit"), .sameNode("host-prep"),
+                        .sameNode("artifacts"),
+                    ]),
+                .init(Verify(inventory), after: [.all("kube-vip"), .all("primary-rejoin"), .all("workers")]),
+            ])
+    }
+}

@@ -1,0 +1,119 @@
+import Engine
+import Inventory
+import Rendering
+import YAML
+
+/// Installs Cilium as a HelmChart resource, which gives the cluster its network and takes kube-proxy's place.
+///
+/// It works through the primary. The other guarded control plane nodes are part of it because a change of settings
+/// reaches them too: their guard is armed while the agents start anew.
+public struct Cilium: Phase {
+    public let id: PhaseID = "cilium"
+    public let title = "Cilium"
+    public var nodes: [NodeName] {
+        cluster.controlPlane.filter { $0 == cluster.primary || cluster[$0].profile.guard != nil }
+    }
+    let cluster: Cluster
+    let objects: CiliumObjects
+
+    public init(_ inventory: Inventory, chartContent: String? = nil) {
+        cluster = Cluster(inventory)
+        objects = CiliumObjects(inventory, chartContent: chartContent)
+    }
+
+    public func needs(_ node: NodeName) -> [Probe] { node == cluster.primary ? [] : [.unit(Units.server)] }
+
+    public func check(_ node: NodeName, _ facts: Facts) -> Finding {
+        guard node != cluster.primary, let unit = UnitQuestion(facts[node, .unit(Units.server)]), !unit.isActive else {
+            return .satisfied
+        }
+        return .notApplicable("K3s does not run on \(node) yet; Cilium comes to it when it joins")
+    }
+
+    public func apply(_ node: NodeName) -> [Step] {
+        guard node == cluster.primary else { return [] }
+        let chart = objects.chart
+        var steps = [
+            Step(
+                .object(objects.nodeConfigKind),
+                because: "agents that start before this kind is there ignore their node's settings"),
+            Step(.command(objects.waitForNodeConfigKind), because: "the API takes a moment to learn a new kind"),
+        ]
+        steps += objects.nodeConfigs.map {
+            Step(.object($0), because: "these nodes keep links and SSH that Cilium would take by default")
+        }
+        steps.append(
+            Step(.command(objects.keepChart), because: "if the phase is taken back, the earlier settings come back"))
+        steps.append(Step(.object(chart), because: "K3s installs it by itself, on nodes without a network too"))
+        return steps
+    }
+
+    public func gate(_ node: NodeName) -> Gate? {
+        node == cluster.primary ? primaryGate : memberGate(node)
+    }
+
+    public func undo(_ node: NodeName) -> Undo {
+        let step = Step(
+            .command(
+                Command(
+                    name: "put Cilium's chart back", arguments: Script.arguments(.putBackHelmChart), timeoutSeconds: 90)
+            ),
+            because: "otherwise K3s would start the same Cilium again")
+        return cluster.restore(node, first: node == cluster.primary ? [step] : [])
+    }
+}
+
+extension Cilium {
+    private var primaryGate: Gate {
+        let primary = cluster.primary
+        let values = objects.valuesDigest
+        let cluster = [
+            ReleaseQuestion.job, ReleaseQuestion.release, ReleaseQuestion.jobPods, CiliumQuestion.pods,
+            CiliumQuestion.status, NodesQuestion.probe,
+        ]
+        return Gate(
+            waitingFor: "the chart of Cilium to be deployed, and Cilium on \(primary) to serve",
+            asks: cluster.map { Ask(primary, $0) },
+            deadlineSeconds: self.cluster.deadline(self.cluster.inventory.deadlines.cilium, primary),
+            journal: (primary, Units.server),
+            lookAt:
+                "k3s kubectl -n kube-system logs job/helm-install-cilium, and get pods -l k8s-app=cilium, on \(primary)"
+        ) { facts in
+            .all(
+                ReleaseQuestion.verdict(
+                    job: facts[primary, ReleaseQuestion.job], release: facts[primary, ReleaseQuestion.release],
+                    pods: facts[primary, ReleaseQuestion.jobPods]),
+                CiliumQuestion.pod(facts[primary, CiliumQuestion.pods], on: primary, values: values),
+                CiliumQuestion.verdict(facts[primary, CiliumQuestion.status], on: primary),
+                NodesQuestion.ready(facts[primary, NodesQuestion.probe], primary))
+        }
+    }
+
+    /// A node that is no member yet has no Cilium to wait for; it gets it when it joins.
+    private func memberGate(_ node: NodeName) -> Gate {
+        let primary = cluster.primary
+        let values = objects.valuesDigest
+        return Gate(
+            waitingFor: "Cilium on \(node) to serve with its new settings, if \(node) is a member already",
+            asks: [
+                Ask(node, .unit(Units.server)), Ask(node, CiliumQuestion.status), Ask(primary, CiliumQuestion.pods),
+                Ask(primary, NodesQuestion.probe),
+            ],
+            deadlineSeconds: cluster.deadline(cluster.inventory.deadlines.cilium, node), journal: (node, Units.server),
+            lookAt: "k3s kubectl -n kube-system get pods -l k8s-app=cilium -o wide, on \(primary)"
+        ) { facts in
+            guard let unit = UnitQuestion(facts[node, .unit(Units.server)]) else {
+                return .waiting("\(node) has not said yet whether K3s runs there")
+            }
+            guard unit.isActive else { return .holds }
+            guard let nodes = NodesQuestion(facts[primary, NodesQuestion.probe]) else {
+                return .waiting("the cluster cannot be asked for its nodes yet")
+            }
+            guard nodes[node] != nil else { return .holds }
+            return .all(
+                NodesQuestion.ready(facts[primary, NodesQuestion.probe], node),
+                CiliumQuestion.pod(facts[primary, CiliumQuestion.pods], on: node, values: values),
+                CiliumQuestion.verdict(facts[node, CiliumQuestion.status], on: node))
+        }
+    }
+}

@@ -1,0 +1,94 @@
+import Engine
+import Inventory
+import Rendering
+import YAML
+
+/// The Kubernetes objects and commands by which Cilium is installed.
+struct CiliumObjects: Sendable {
+    let values: YAMLValue
+    /// Of the values alone; the agents' pods carry it, so that a gate sees which settings a pod was made from.
+    let valuesDigest: String
+    let chart: KubernetesObject
+    let nodeConfigs: [KubernetesObject]
+
+    init(_ inventory: Inventory, chartContent: String?) {
+        let cilium = CiliumValues(inventory)
+        let digest = String(sha256(inventory.cilium.version + "\n" + cilium.values.yamlText()).prefix(16))
+        let values = YAMLValue.map(["podAnnotations": [PodsQuestion.valuesAnnotation: .string(digest)]])
+            .merging(cilium.values)
+        self.values = values
+        valuesDigest = digest
+        chart = CiliumObjects.chart(inventory, values: values, chartContent: chartContent)
+        nodeConfigs = cilium.nodeSettings.map(CiliumObjects.nodeConfig)
+    }
+
+    /// - Precondition: with an archive in the inventory the caller has read it and gives it in base64.
+    private static func chart(_ inventory: Inventory, values: YAMLValue, chartContent: String?) -> KubernetesObject {
+        var spec: YAMLMap = ["targetNamespace": "kube-system"]
+        switch inventory.cilium.chart {
+        case .repository(let url):
+            spec["repo"] = .string(url)
+            spec["chart"] = "cilium"
+            spec["version"] = .string(inventory.cilium.version)
+        case .archive(let path):
+            guard let chartContent else { preconditionFailure("the chart archive \(path) has not been read") }
+            spec["chartContent"] = .string(chartContent)
+        }
+        // Runs on nodes that are not ready, because they cannot be before it has run.
+        spec["bootstrap"] = true
+        // K3s' default would uninstall the network of a living cluster when an upgrade fails.
+        spec["failurePolicy"] = "abort"
+        spec["backOffLimit"] = 4
+        spec["timeout"] = "10m0s"
+        spec["valuesContent"] = .string(values.yamlText())
+        return KubernetesObject(
+            name: "HelmChart kube-system/cilium",
+            references: [.init(kind: "HelmChart", namespace: "kube-system", name: "cilium")]
+        ) { digest in
+            let metadata: YAMLValue = [
+                "name": "cilium", "namespace": "kube-system",
+                "annotations": [KubernetesObject.digestAnnotation: .string(digest)],
+            ]
+            return YAMLValue.map([
+                "apiVersion": "helm.cattle.io/v1", "kind": "HelmChart", "metadata": metadata, "spec": .map(spec),
+            ]).yamlText()
+        }
+    }
+
+    var nodeConfigKind: KubernetesObject {
+        KubernetesObject(
+            name: "CustomResourceDefinition ciliumnodeconfigs.cilium.io",
+            references: [.init(kind: "CustomResourceDefinition", namespace: nil, name: "ciliumnodeconfigs.cilium.io")]
+        ) { Template.ciliumNodeConfigKind.text(["digest": .text($0)]) }
+    }
+
+    private static func nodeConfig(_ settings: CiliumValues.NodeSettings) -> KubernetesObject {
+        KubernetesObject(
+            name: "CiliumNodeConfig kube-system/\(settings.name)",
+            references: [.init(kind: "CiliumNodeConfig", namespace: "kube-system", name: settings.name)]
+        ) {
+            Template.ciliumNodeConfig.text([
+                "name": .text(settings.name), "digest": .text($0), "nodes": .list(settings.nodes),
+                "settings": .records(settings.settings),
+            ])
+        }
+    }
+
+    private static let askForNodeConfigs =
+        APIQuestion.client + ["get", "ciliumnodeconfigs.cilium.io", "-n", "kube-system"]
+
+    var waitForNodeConfigKind: Command {
+        let words = CiliumObjects.askForNodeConfigs
+        return Command(
+            name: "wait until the API knows CiliumNodeConfig",
+            arguments: ["sh", "-c", #"until "$@"; do sleep 1; done"#, "wait"] + words, unless: words)
+    }
+
+    var keepChart: Command {
+        let ask = #"test "$(k3s kubectl get helmchart cilium -n kube-system -o "$1")" = "$2""#
+        let path = #"jsonpath={.metadata.annotations.clusterctl\.dev/applied}"#
+        return Command(
+            name: "keep the chart of Cilium as it is", arguments: Script.arguments(.keepHelmChart),
+            unless: ["sh", "-c", ask, "compare", path, chart.digest])
+    }
+}

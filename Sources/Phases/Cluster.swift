@@ -1,0 +1,48 @@
+import Engine
+import Inventory
+
+/// An inventory with its nodes under the names by which the engine knows them.
+struct Cluster: Sendable {
+    let inventory: Inventory
+    private let nodes: [NodeName: Node]
+
+    init(_ inventory: Inventory) {
+        self.inventory = inventory
+        nodes = Dictionary(inventory.nodes.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// - Precondition: the inventory has a node of this name.
+    subscript(name: NodeName) -> Node {
+        guard let node = nodes[name] else { preconditionFailure("the inventory has no node \(name)") }
+        return node
+    }
+
+    var primary: NodeName { inventory.primary.id }
+    var all: [NodeName] { inventory.nodes.map(\.id) }
+    /// The nodes that clusterctl may change.
+    var managed: [NodeName] { inventory.nodes.filter { $0.management == .full }.map(\.id) }
+    var controlPlane: [NodeName] { inventory.controlPlane.map(\.id) }
+    var replicas: [NodeName] { inventory.replicas.map(\.id) }
+    var workers: [NodeName] { inventory.workers.map(\.id) }
+
+    /// Whole seconds for a gate on this node: what the inventory says, times what its kind of machine needs.
+    func deadline(_ duration: Duration, _ name: NodeName) -> Int {
+        Int((Double(duration.wholeSeconds) * max(1, self[name].profile.deadlineFactor)).rounded(.up))
+    }
+
+    /// How what a phase does to this node is taken back, with the node's own guard where it has one.
+    func restore(_ name: NodeName, first: [Step] = []) -> Undo {
+        .restore(first: first, guardWindowSeconds: self[name].profile.guard?.window.wholeSeconds)
+    }
+}
+
+extension Node {
+    var id: NodeName { NodeName(name) }
+    /// The unit that K3s runs as; NixOS calls it `k3s.service` for agents too (nixpkgs services.k3s).
+    var unit: String { isControlPlane || os == .nixos ? Units.server : Units.agent }
+}
+
+enum Units {
+    static let server = "k3s.service"
+    static let agent = "k3s-agent.service"
+}

@@ -1,0 +1,52 @@
+import Engine
+import Inventory
+import Rendering
+
+/// The steps that make a node run K3s, common to primary, replicas and workers.
+struct K3sFiles {
+    let cluster: Cluster
+    var joinThrough = JoinAddress.primary
+
+    func steps(_ name: NodeName) -> [Step] {
+        let node = cluster[name]
+        let config = K3sConfiguration(inventory: cluster.inventory, node: node, joinThrough: joinThrough).text
+        let unitFile = K3sPaths.unitFile(node.unit)
+        let template = node.isControlPlane ? Template.serverUnit : Template.agentUnit
+        return [
+            Step(
+                .file(path: K3sPaths.config, content: .text(config), mode: .privateFile),
+                because: "all settings of K3s are in this file, so that nothing is lost with the unit"),
+            Step(
+                .file(path: K3sPaths.token, content: .secret(token(name)), mode: .privateFile),
+                because: node.isPrimary ? "nodes join with this token" : "the node joins with the cluster's token"),
+            Step(
+                .file(
+                    path: unitFile, content: .text(template.text(["cluster": .text(cluster.inventory.name)])),
+                    mode: .publicFile),
+                because: "our own unit: K3s' install script would rewrite it"),
+            Step(
+                .unit(
+                    UnitState(
+                        name: node.unit, enabled: true, activity: .running(restartOn: [K3sPaths.config, unitFile]))),
+                because: "started without waiting: it counts as started only when its API answers"),
+        ]
+    }
+
+    /// The same token on all nodes; where the inventory names none, it is made on the primary.
+    private func token(_ name: NodeName) -> SecretSource {
+        switch cluster.inventory.k3s.token {
+        case .generated:
+            name == cluster.primary ? .generated(bytes: 32) : .copied(from: cluster.primary, path: K3sPaths.token)
+        case .environment(let variable): .provided(what: "the cluster token, from the environment variable \(variable)")
+        case .file(let path): .provided(what: "the cluster token, from \(path)")
+        case .command(let words): .provided(what: "the cluster token, from the command \(words.first ?? "")")
+        }
+    }
+}
+
+/// Fixed programs for `sh`, with what varies as their arguments, so that no value is ever read as a program.
+enum Script {
+    static func arguments(_ template: Template, _ arguments: [String] = []) -> [String] {
+        ["sh", "-c", template.text(), template.programName] + arguments
+    }
+}

@@ -1,0 +1,85 @@
+import Engine
+import Inventory
+import Rendering
+
+// Rules about what comes after what.
+extension OrderRules {
+    static func preflightFirst(_ plan: PlanView) -> [String] {
+        plan.plan.phases.compactMap { phase in
+            guard phase.work.contains(where: { !$0.steps.isEmpty }) else { return nil }
+            return plan.follows(phase.id, "preflight", onAllNodes: false)
+                ? nil : "\(phase.id) may start before preflight"
+        }
+    }
+
+    /// Who is told to find the API at the endpoint may start only when it answers there.
+    static func endpointBeforeItsUsers(_ plan: PlanView) -> [String] {
+        guard let endpoint = plan.phase("kube-vip"), !endpoint.work.isEmpty else { return [] }
+        let url = K3sConfiguration.endpointURL(plan.cluster.inventory)
+        return plan.plan.phases.compactMap { phase in
+            let user = phase.work.first { work in
+                plan.text(of: K3sPaths.config, in: work).map { K3sQuestion.value(of: "server", in: $0) == url } ?? false
+            }
+            guard let user, !plan.follows(phase.id, "kube-vip", onAllNodes: true) else { return nil }
+            return "\(user.node) is sent to \(url) in \(phase.id), which may start before the endpoint answers"
+        }
+    }
+
+    static func replicasJoinPrimary(_ plan: PlanView) -> [String] {
+        guard let phase = plan.phase("replicas") else { return [] }
+        let primary = K3sConfiguration.serverURL(plan.cluster.inventory.primary, plan.cluster.inventory)
+        return phase.work.compactMap { work in
+            let server = plan.text(of: K3sPaths.config, in: work).flatMap { K3sQuestion.value(of: "server", in: $0) }
+            guard let server, server != primary else { return nil }
+            return "\(work.node) would join through \(server) and not through the primary, \(primary)"
+        }
+    }
+
+    /// Neither two nodes of one phase nor two phases may have control plane nodes down at the same time.
+    static func oneControlPlaneNodeAtATime(_ plan: PlanView) -> [String] {
+        let members = Set(plan.cluster.controlPlane)
+        let phases = plan.plan.phases.filter { phase in
+            phase.work.contains { members.contains($0.node) && $0.runsK3s }
+        }
+        var violations: [String] = []
+        for (index, phase) in phases.enumerated() {
+            let count = phase.work.count { members.contains($0.node) && $0.runsK3s }
+            if count > 1, phase.atOnce > 1 {
+                violations.append("\(phase.id) may restart \(min(count, phase.atOnce)) control plane nodes at a time")
+            }
+            for other in phases[..<index] where !plan.follows(phase.id, other.id, onAllNodes: true) {
+                violations.append("\(phase.id) and \(other.id) may restart control plane nodes at the same time")
+            }
+        }
+        return violations
+    }
+
+    /// A replica has joined only when its member votes; else the next one would come while it is a learner.
+    static func replicaGate(_ plan: PlanView) -> [String] {
+        guard let phase = plan.phase("replicas") else { return [] }
+        let primary = plan.cluster.primary
+        return phase.work.compactMap { work in
+            let asks = work.gate?.asks ?? []
+            let isAsked =
+                asks.contains(Ask(work.node, EtcdQuestion.probe)) && asks.contains(Ask(primary, NodesQuestion.probe))
+            return isAsked ? nil : "the gate of \(work.node) does not ask whether its etcd member votes"
+        }
+    }
+
+    /// What can cut a guarded node off happens only with its guard armed, whose program is there before.
+    static func guardArmed(_ plan: PlanView) -> [String] {
+        plan.plan.phases.flatMap { phase in
+            phase.work.compactMap { work -> String? in
+                guard plan.cluster[work.node].profile.guard != nil, work.runsK3s || work.changesCilium else {
+                    return nil
+                }
+                guard case .checkpoint(let checkpoint)? = work.steps.first?.operation, checkpoint.windowSeconds != nil
+                else {
+                    return "\(phase.id) changes the network of \(work.node) without an armed guard"
+                }
+                return plan.follows(phase.id, "host-prep", onAllNodes: false)
+                    ? nil : "\(phase.id) may arm the guard of \(work.node) before host-prep has installed it"
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import Engine
+import Inventory
+
+/// Who holds the endpoint's address, and whether the API answers through it.
+struct EndpointQuestion: Sendable {
+    let address: IPAddress
+    let apiPort: Port
+    let primary: NodeName
+    let controlPlane: [NodeName]
+    /// The node that asks through the address: not the only one that can hold it, where there is another.
+    let witness: NodeName
+
+    static let lease = Probe.command(
+        APIQuestion.client + [
+            "get", "lease", "plndr-cp-lock", "-n", "kube-system", "--ignore-not-found", "--request-timeout=10s", "-o",
+            "jsonpath={.spec.holderIdentity}",
+        ])
+    static let pods = PodsQuestion.probe("app.kubernetes.io/name=kube-vip")
+
+    /// Nil where the endpoint is not an address that kube-vip moves.
+    init?(_ cluster: Cluster) {
+        guard case .kubeVip(let address, _) = cluster.inventory.endpoint else { return nil }
+        self.address = address
+        apiPort = cluster.inventory.network.apiPort
+        primary = cluster.primary
+        controlPlane = cluster.controlPlane
+        witness = cluster.replicas.first ?? cluster.workers.first ?? cluster.primary
+    }
+
+    var isAskedFromAside: Bool { witness != primary }
+    var onLink: Probe { .command(["ip", "-j", "addr", "show", "to", address.description]) }
+    var ping: Probe { .http("https://\(address.inURL):\(apiPort)/ping") }
+
+    var asks: [Ask] {
+        [EndpointQuestion.lease, EndpointQuestion.pods, NodesQuestion.probe].map { Ask(primary, $0) }
+            + controlPlane.map { Ask($0, onLink) } + [Ask(witness, ping)]
+    }
+
+    func verdict(_ facts: Facts) -> Verdict {
+        guard let lease = facts[primary, EndpointQuestion.lease], lease.succeeded else {
+            return .waiting("the cluster cannot be asked who holds the address yet")
+        }
+        let holder = NodeName(lease.lines.first.map(String.init) ?? "")
+        guard !holder.rawValue.isEmpty else { return .waiting("nobody holds \(address): \(cause(facts))") }
+        guard controlPlane.contains(holder) else {
+            return .waiting("\(address) is held by \(holder), which is no control plane node of the inventory")
+        }
+        let having = controlPlane.filter { facts[$0, onLink].map(hasAddress) ?? false }
+        guard having.contains(holder) else {
+            return .waiting("\(holder) holds the lease, but has not put \(address) on a link")
+        }
+        if let other = having.first(where: { $0 != holder }) {
+            return .waiting("both \(holder) and \(other) have \(address)")
+        }
+        guard let answer = facts[witness, ping] else {
+            return .waiting("\(witness) has not asked through \(address) yet")
+        }
+        guard let (code, _) = answer.http, code == 200 else {
+            let said = answer.http.map { "status \($0.code)" } ?? answer.reason
+            return .waiting("the API does not answer \(witness) at \(address): \(said)")
+        }
+        return .holds
+    }
+
+    func hasAddress(_ answer: Answer) -> Bool {
+        answer.succeeded && answer.output.replacing(" ", with: "").contains("\"local\":\"\(address)\"")
+    }
+
+    /// Why nobody has the address, as far as the cluster says.
+    private func cause(_ facts: Facts) -> String {
+        guard let pods = PodsQuestion(facts[primary, EndpointQuestion.pods]) else {
+            return "its pods cannot be asked for"
+        }
+        // No pod is even made for a node whose taints it does not tolerate, and not-ready is one of them.
+        let notReady = NodesQuestion(facts[primary, NodesQuestion.probe])?.rows.first { !$0.isReady }
+        let node = notReady.map { "; \($0.name) is not ready: \($0.message.prefix(200))" } ?? ""
+        if let pod = pods.unscheduled {
+            return "kube-vip is Pending, \(pod.reason.prefix(300))\(node)"
+        }
+        if let pod = pods.rows.first(where: { !$0.isReady }) {
+            return "kube-vip on \(pod.node) is not ready (\(pod.phase)) \(pod.reason.prefix(300))"
+        }
+        return pods.rows.isEmpty
+            ? "there is no pod of kube-vip yet\(node)" : "kube-vip runs and has not been elected yet"
+    }
+}

@@ -1,0 +1,66 @@
+import Engine
+
+/// The nodes that the cluster knows, asked on the primary: one small line each, so that 200 of them can be polled.
+struct NodesQuestion {
+    static let probe = Probe.command(
+        APIQuestion.client + [
+            "get", "nodes", "--request-timeout=10s", "-o",
+            #"jsonpath={range .items[*]}{.metadata.name}{"\t"}{.status.conditions[?(@.type=="Ready")].status}{"\t"}"#
+                + #"{.status.conditions[?(@.type=="EtcdIsVoter")].status}{"\t"}{.status.nodeInfo.kubeletVersion}{"\t"}"#
+                + #"{.status.conditions[?(@.type=="Ready")].message}{"\n"}{end}"#,
+        ])
+
+    struct Row: Equatable {
+        let name: Substring
+        let isReady: Bool
+        /// Nil: the node says nothing of etcd.
+        let isVoter: Bool?
+        let version: Substring
+        /// Why it is ready or not, in the kubelet's words.
+        let message: Substring
+    }
+
+    let rows: [Row]
+
+    /// Nil when the cluster could not be asked.
+    init?(_ answer: Answer?) {
+        guard let answer, answer.succeeded else { return nil }
+        rows = answer.lines.compactMap { line in
+            let columns = line.split(separator: "\t", maxSplits: 4, omittingEmptySubsequences: false)
+            guard columns.count == 5 else { return nil }
+            return Row(
+                name: columns[0], isReady: columns[1] == "True",
+                isVoter: columns[2].isEmpty ? nil : columns[2] == "True", version: columns[3], message: columns[4])
+        }
+    }
+
+    subscript(node: NodeName) -> Row? { rows.first { $0.name == node.rawValue } }
+
+    /// Whether the cluster knows the node, ready or not.
+    static func registered(_ answer: Answer?, _ node: NodeName) -> Verdict {
+        guard let nodes = NodesQuestion(answer) else { return unanswered(answer) }
+        return nodes[node] == nil ? .waiting("the cluster does not know \(node) yet") : .holds
+    }
+
+    static func ready(_ answer: Answer?, _ node: NodeName) -> Verdict {
+        guard let nodes = NodesQuestion(answer) else { return unanswered(answer) }
+        guard let row = nodes[node] else { return .waiting("the cluster does not know \(node) yet") }
+        if row.isReady { return .holds }
+        return .waiting("\(node) is not ready\(row.message.isEmpty ? "" : ": \(row.message.prefix(300))")")
+    }
+
+    /// Whether the node's etcd member has a vote; a learner gets it some seconds after it has caught up.
+    static func voter(_ answer: Answer?, _ node: NodeName) -> Verdict {
+        guard let nodes = NodesQuestion(answer) else { return unanswered(answer) }
+        guard let row = nodes[node] else { return .waiting("the cluster does not know \(node) yet") }
+        switch row.isVoter {
+        case true: return .holds
+        case false: return .waiting("the etcd member on \(node) is still a learner")
+        case nil: return .waiting("\(node) does not say yet whether its etcd member has a vote")
+        }
+    }
+
+    private static func unanswered(_ answer: Answer?) -> Verdict {
+        .waiting("the cluster cannot be asked for its nodes\(answer.map { ": " + $0.reason } ?? " yet")")
+    }
+}

@@ -1,0 +1,24 @@
+import Engine
+
+/// What systemd says of a unit.
+struct UnitQuestion {
+    let properties: [Substring: Substring]
+
+    static func probe(_ unit: String) -> Probe { .unit(unit) }
+
+    init?(_ answer: Answer?) {
+        guard let answer, answer.succeeded else { return nil }
+        var properties: [Substring: Substring] = [:]
+        for line in answer.output.split(whereSeparator: \.isNewline) {
+            guard let equals = line.firstIndex(of: "=") else { continue }
+            properties[line[..<equals]] = line[line.index(after: equals)...]
+        }
+        self.properties = properties
+    }
+
+    var isLoaded: Bool { properties["LoadState"] == "loaded" }
+    /// Running or on its way.
+    var isActive: Bool { ["active", "activating", "reloading"].contains(properties["ActiveState"]) }
+    /// How often systemd has started it anew because it ended.
+    var restarts: Int { properties["NRestarts"].flatMap { Int($0) } ?? 0 }
+}

@@ -1,0 +1,120 @@
+import Inventory
+import YAML
+
+/// The values of the Cilium chart, and what single nodes need otherwise. Sources: Cilium 1.19's values.yaml and code.
+///
+/// Built as a value, because the inventory's own values are merged over it key by key.
+public struct CiliumValues: Sendable {
+    let inventory: Inventory
+
+    public init(_ inventory: Inventory) { self.inventory = inventory }
+
+    /// What clusterctl works out, with the inventory's `cilium.values` merged over it.
+    public var values: YAMLValue { base.merging(.map(inventory.cilium.values)) }
+
+    private var base: YAMLValue {
+        var map: YAMLMap = [
+            "kubeProxyReplacement": true,
+            "k8sServiceHost": .string(server.host),
+            "k8sServicePort": .int(server.port),
+            "ipv4": ["enabled": .bool(has(.ipv4))],
+            "ipv6": ["enabled": .bool(has(.ipv6))],
+            "ipam": ["mode": "cluster-pool", "operator": .map(pools)],
+            // Frames of VLANs that Cilium has no device for would be dropped; that is one of the ways to lose SSH.
+            "bpf": ["masquerade": true, "vlanBypass": [0]],
+            // One node at a time, or a bad setting takes the way to two of three control plane nodes at once.
+            "updateStrategy": ["type": "RollingUpdate", "rollingUpdate": ["maxUnavailable": 1]],
+            "rollOutCiliumPods": true,
+            "operator": ["replicas": .int(min(2, inventory.nodes.count)), "rollOutPods": true],
+        ]
+        if !commonExclusions.isEmpty {
+            map["devices"] = .string(CiliumValues.filter(commonExclusions))
+            map["forceDeviceDetection"] = true
+        }
+        return .map(map)
+    }
+
+    /// Where agents and operator find the API. None of these waits for the service address.
+    var server: (host: String, port: Int) {
+        let apiPort = inventory.network.apiPort.number
+        switch inventory.cilium.apiServer {
+        case .local: return (CiliumValues.loopback(inventory), Port.localAPI.number)
+        case .primary: return (inventory.primary.address.description, apiPort)
+        case .endpoint:
+            if case .dns(let name, let port) = inventory.endpoint { return (name, port.number) }
+            return (inventory.endpoint.host, apiPort)
+        }
+    }
+
+    /// The loopback address in the family of the nodes.
+    public static func loopback(_ inventory: Inventory) -> String {
+        inventory.primary.addresses.contains { $0.family == .ipv4 } ? "127.0.0.1" : "::1"
+    }
+
+    private func has(_ family: IPAddress.Family) -> Bool { inventory.network.pods.contains { $0.family == family } }
+
+    private var pools: YAMLMap {
+        var map: YAMLMap = [:]
+        for range in inventory.network.pods {
+            let key = range.family == .ipv4 ? "clusterPoolIPv4" : "clusterPoolIPv6"
+            map[key + "PodCIDRList"] = [.string(range.description)]
+            map[key + "MaskSize"] = .int(CiliumValues.nodeMask(range))
+        }
+        return map
+    }
+
+    /// /24 and /64 as K3s allots; for IPv6 at most 16 bits longer than the range, which is Cilium's limit.
+    static func nodeMask(_ range: CIDR) -> Int {
+        let length = range.prefixLength
+        switch range.family {
+        case .ipv4: return length < 24 ? 24 : min(30, length + 4)
+        case .ipv6: return length < 64 && 64 - length <= 16 ? 64 : min(124, length + 16)
+        }
+    }
+
+    /// Links that only BlueField machines have, and that no node's Cilium may touch; a second line behind the settings
+    /// of the single nodes.
+    private var commonExclusions: [String] {
+        let known = Profile(.bluefield).excludedDevices
+        let used = inventory.nodes.filter { $0.profile.name == .bluefield }.flatMap(\.profile.excludedDevices)
+        return known.filter(used.contains)
+    }
+
+    /// Cilium's filter for all devices but these; selects nothing unless detection is forced.
+    static func filter(_ excluded: [String]) -> String { excluded.map { "!" + $0 }.joined(separator: " ") }
+
+    /// Nodes that share settings of their own.
+    public struct NodeSettings: Sendable, Equatable {
+        public let name: String
+        public let nodes: [String]
+        /// The agent's own keys and values, in a fixed order.
+        public let settings: [[String: String]]
+    }
+
+    /// One entry for each set of settings that some node needs otherwise than the chart has it, in inventory order.
+    public var nodeSettings: [NodeSettings] {
+        var groups: [(settings: [[String: String]], nodes: [String])] = []
+        for node in inventory.nodes {
+            let settings = CiliumValues.settings(node.profile)
+            guard !settings.isEmpty else { continue }
+            if let index = groups.firstIndex(where: { $0.settings == settings }) {
+                groups[index].nodes.append(node.name)
+            } else {
+                groups.append((settings, [node.name]))
+            }
+        }
+        return groups.enumerated().map {
+            NodeSettings(name: "clusterctl-\($0.offset + 1)", nodes: $0.element.nodes, settings: $0.element.settings)
+        }
+    }
+
+    private static func settings(_ profile: Profile) -> [[String: String]] {
+        var settings: [[String: String]] = []
+        if !profile.ciliumHostFirewall { settings.append(["key": "enable-host-firewall", "value": "false"]) }
+        if !profile.excludedDevices.isEmpty {
+            settings.append(["key": "devices", "value": filter(profile.excludedDevices)])
+            settings.append(["key": "force-device-detection", "value": "true"])
+        }
+        return settings
+    }
+}

@@ -1,0 +1,27 @@
+/// The files of the guard as they lie on a node; what they do is told in the program itself.
+public enum GuardFiles {
+    public struct File: Sendable {
+        public let path: String
+        public let text: String
+        public let isProgram: Bool
+        public let because: String
+    }
+
+    /// In the order in which they are placed: the program before what starts it.
+    public static var all: [File] {
+        [
+            File(
+                path: "\(K3sPaths.state)/guard/guard.sh", text: text(PackageResources.guard_sh), isProgram: true,
+                because: "takes a change back by itself unless a new SSH connection confirms it"),
+            File(
+                path: K3sPaths.unitFile("clusterctl-guard.service"),
+                text: text(PackageResources.clusterctl_guard_service),
+                isProgram: false, because: "runs the guard at its deadline, and at boot if a change is unconfirmed"),
+            File(
+                path: K3sPaths.unitFile("clusterctl-guard.timer"), text: text(PackageResources.clusterctl_guard_timer),
+                isProgram: false, because: "the guard's clock, kept by systemd and not by the connection"),
+        ]
+    }
+
+    private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+}

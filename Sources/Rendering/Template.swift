@@ -1,0 +1,103 @@
+import Mustache
+
+/// The files of `templates/`, compiled into the program; a file is found there under its raw value.
+public enum Template: String, Sendable, CaseIterable {
+    case serverUnit = "k3s/k3s.service.mustache"
+    case agentUnit = "k3s/k3s-agent.service.mustache"
+    case modules = "host/clusterctl-modules.conf"
+    case sysctl = "host/clusterctl-sysctl.conf"
+    case leaveEtcd = "etcd/leave-etcd.sh"
+    case ciliumStatus = "cilium/cilium-status.sh"
+    case ciliumNodeConfigKind = "cilium/ciliumnodeconfig-crd.yaml.mustache"
+    case ciliumNodeConfig = "cilium/ciliumnodeconfig.yaml.mustache"
+    case keepHelmChart = "cilium/keep-helmchart.sh"
+    case putBackHelmChart = "cilium/put-back-helmchart.sh"
+    case kubeVip = "kube-vip/kube-vip.yaml.mustache"
+    case readmit = "k3s/readmit.sh"
+    case nixosModule = "nixos/clusterctl-k3s.nix.mustache"
+
+    /// What a template is filled with; lists are gone through with `{{#name}}...{{.}}...{{/name}}`, records with the
+    /// names of their fields in place of the dot.
+    public enum Value: Sendable, Equatable {
+        case text(String)
+        case list([String])
+        case records([[String: String]])
+    }
+
+    private var bytes: [UInt8] {
+        switch self {
+        case .serverUnit: PackageResources.k3s_service_mustache
+        case .agentUnit: PackageResources.k3s_agent_service_mustache
+        case .modules: PackageResources.clusterctl_modules_conf
+        case .sysctl: PackageResources.clusterctl_sysctl_conf
+        case .leaveEtcd: PackageResources.leave_etcd_sh
+        case .ciliumStatus: PackageResources.cilium_status_sh
+        case .ciliumNodeConfigKind: PackageResources.ciliumnodeconfig_crd_yaml_mustache
+        case .ciliumNodeConfig: PackageResources.ciliumnodeconfig_yaml_mustache
+        case .keepHelmChart: PackageResources.keep_helmchart_sh
+        case .putBackHelmChart: PackageResources.put_back_helmchart_sh
+        case .kubeVip: PackageResources.kube_vip_yaml_mustache
+        case .readmit: PackageResources.readmit_sh
+        case .nixosModule: PackageResources.clusterctl_k3s_nix_mustache
+        }
+    }
+
+    /// The template as it stands in the repository.
+    public var source: String { String(decoding: bytes, as: UTF8.self) }
+
+    /// The name of a script without folder and ending, as its messages should show it.
+    public var programName: String {
+        String((rawValue.split(separator: "/").last ?? "").prefix { $0 != "." })
+    }
+
+    /// The template filled in, with every value escaped for the language of the file; nothing else goes into it.
+    ///
+    /// - Precondition: the template can be parsed, and each name in it is given. Both hold for every template or for
+    ///   none of its uses, and the tests render all of them.
+    public func text(_ values: [String: Value] = [:]) -> String {
+        guard rawValue.hasSuffix(".mustache") else { return source }
+        return Template.fill(source, name: rawValue, values)
+    }
+
+    /// Renders a text as the template called `name`; apart from `text` only for tests of the escaping.
+    static func fill(_ source: String, name: String, _ values: [String: Value]) -> String {
+        guard let language = Language(templateName: name) else { preconditionFailure("\(name) has no known language") }
+        let fields = values.values.flatMap(\.fields)
+        for variable in variables(in: source) where values[variable] == nil && !fields.contains(variable) {
+            precondition(values.values.contains(.records([])), "\(name) wants \(variable), which is not given")
+        }
+        let contentType = EscapingContentType.register(language)
+        do {
+            let template = try MustacheTemplate(string: "{{% CONTENT_TYPE:\(contentType)}}" + source)
+            return template.render(values.mapValues(\.forMustache))
+        } catch {
+            preconditionFailure("\(name) is no template: \(error)")
+        }
+    }
+
+    /// The names in a template, apart from `.`; an unescaped one (`{{{` or `{{&`) counts as well.
+    static func variables(in source: String) -> Set<String> {
+        var names: Set<String> = []
+        for part in source.split(separator: "{{").dropFirst(source.hasPrefix("{{") ? 0 : 1) {
+            guard let end = part.firstRange(of: "}}") else { continue }
+            let name = part[..<end.lowerBound].drop { "#^/&{ ".contains($0) }
+            guard !name.hasPrefix("!"), name != "." else { continue }
+            names.insert(String(name.prefix { $0 != " " && $0 != "}" }))
+        }
+        return names
+    }
+}
+
+extension Template.Value {
+    fileprivate var fields: [String] {
+        if case .records(let records) = self { records.flatMap(\.keys) } else { [] }
+    }
+
+    fileprivate var forMustache: any Sendable {
+        switch self {
+        case .text(let text): text
+        case .list(let list): list
+        case .records(let records): records
+        }
+    }
+}

@@ -1,0 +1,84 @@
+import Engine
+
+/// A complete POSIX shell program for the standard input of one `sh -s`; its text may hold secrets and is never logged.
+public struct ShellProgram: Sendable, CustomStringConvertible, CustomReflectable {
+    /// What goes to the node's standard input, as UTF-8.
+    public let text: String
+    /// The word that starts each of its frames.
+    public let nonce: String
+
+    public var description: String { "(shell program \(nonce), \(text.utf8.count) bytes)" }
+    public var customMirror: Mirror { Mirror(self, children: ["nonce": nonce]) }
+
+    /// Everything is one function that the last line calls, so that a text which was cut on its way does nothing.
+    init(lines: [String], nonce: String) throws(ShellError) {
+        precondition(ShellProgram.isNonce(nonce), "a nonce is 8 to 64 letters and digits")
+        let body = ([Prelude.text, "begin \(quoted(nonce))"] + lines + ["finish"]).joined(separator: "\n")
+        text = "clusterctl_program() {\n\(body)\n}\nclusterctl_program </dev/null\n"
+        self.nonce = nonce
+        guard !text.utf8.contains(0) else { throw .zeroByte }
+    }
+
+    /// A fresh nonce of 32 hexadecimal digits.
+    public static func makeNonce() -> String {
+        var random = SystemRandomNumberGenerator()
+        return (0..<2).map { _ in
+            let digits = String(random.next() as UInt64, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+    }
+
+    static func isNonce(_ text: String) -> Bool {
+        (8...64).contains(text.utf8.count) && text.utf8.allSatisfy(isLetterOrDigit)
+    }
+
+    private static func isLetterOrDigit(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "A")...UInt8(ascii: "Z"):
+            true
+        default: false
+        }
+    }
+}
+
+/// Why steps cannot be written as a shell program; always a mistake in what was given, never of the node.
+public enum ShellError: Error, Sendable, Equatable {
+    /// No shell word can carry a zero byte.
+    case zeroByte
+    /// The content of this secret was not given to `apply`.
+    case missingSecret(SecretSource)
+    /// The checksum of this artifact was not resolved before `apply`.
+    case missingChecksum(artifact: String)
+    /// The manifest does not carry its own digest as annotation, so a later run could not compare.
+    case objectWithoutDigest(String)
+    /// A checkpoint's path or unit with a line break, or a secret within its undo, cannot be kept by the guard.
+    case unsafeCheckpoint(PhaseID, reason: String)
+}
+
+extension ShellError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .zeroByte: "a text with a zero byte cannot be sent to a node"
+        case .missingSecret(.provided(let what)): "the secret '\(what)' was not read before it was needed"
+        case .missingSecret(.copied(let node, let path)): "\(path) was not read from \(node) before it was needed"
+        case .missingSecret(.generated): "a generated secret was asked of the controller"
+        case .missingChecksum(let artifact): "the checksum of \(artifact) was not found out before it was needed"
+        case .objectWithoutDigest(let name): "\(name) does not carry its digest as annotation"
+        case .unsafeCheckpoint(let phase, let reason): "the checkpoint of \(phase) cannot be kept: \(reason)"
+        }
+    }
+}
+
+/// The text as one shell word that means exactly this text in every POSIX shell.
+func quoted(_ text: String) -> String {
+    // Character by character would join "'" with a following combining mark; unicode scalars do not.
+    var word = "'"
+    for scalar in text.unicodeScalars {
+        if scalar == "'" { word += "'\\''" } else { word.unicodeScalars.append(scalar) }
+    }
+    return word + "'"
+}
+
+/// A command line of quoted words.
+func quoted(_ words: [String]) -> String { words.map { quoted($0) }.joined(separator: " ") }

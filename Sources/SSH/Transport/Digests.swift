@@ -1,0 +1,90 @@
+/// The two digests that known_hosts needs: fingerprints (SHA-256) and hashed names (HMAC-SHA1, OpenSSH's choice).
+///
+/// Neither guards anything here: keys are compared byte by byte, and a hashed name only hides the name.
+enum Digests {
+    static func sha256(_ message: [UInt8]) -> [UInt8] {
+        var h: [UInt32] = [
+            0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
+        ]
+        var w = [UInt32](repeating: 0, count: 64)
+        forEachBlock(of: message) { block in
+            for index in 0..<16 { w[index] = block(index) }
+            for index in 16..<64 {
+                let a = w[index - 15]
+                let b = w[index - 2]
+                let s0 = rotate(a, 25) ^ rotate(a, 14) ^ (a >> 3)
+                let s1 = rotate(b, 15) ^ rotate(b, 13) ^ (b >> 10)
+                w[index] = w[index - 16] &+ s0 &+ w[index - 7] &+ s1
+            }
+            var v = h
+            for index in 0..<64 {
+                let s1 = rotate(v[4], 26) ^ rotate(v[4], 21) ^ rotate(v[4], 7)
+                let choice = (v[4] & v[5]) ^ (~v[4] & v[6])
+                let t1 = v[7] &+ s1 &+ choice &+ sha256Constants[index] &+ w[index]
+                let s0 = rotate(v[0], 30) ^ rotate(v[0], 19) ^ rotate(v[0], 10)
+                let majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2])
+                v = [t1 &+ s0 &+ majority, v[0], v[1], v[2], v[3] &+ t1, v[4], v[5], v[6]]
+            }
+            for index in 0..<8 { h[index] = h[index] &+ v[index] }
+        }
+        return bigEndian(h)
+    }
+
+    static func sha1(_ message: [UInt8]) -> [UInt8] {
+        var h: [UInt32] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0]
+        var w = [UInt32](repeating: 0, count: 80)
+        forEachBlock(of: message) { block in
+            for index in 0..<16 { w[index] = block(index) }
+            for index in 16..<80 {
+                w[index] = rotate(w[index - 3] ^ w[index - 8] ^ w[index - 14] ^ w[index - 16], 1)
+            }
+            var (a, b, c, d, e) = (h[0], h[1], h[2], h[3], h[4])
+            for index in 0..<80 {
+                let (f, k): (UInt32, UInt32) =
+                    switch index {
+                    case ..<20: ((b & c) | (~b & d), 0x5a82_7999)
+                    case ..<40: (b ^ c ^ d, 0x6ed9_eba1)
+                    case ..<60: ((b & c) | (b & d) | (c & d), 0x8f1b_bcdc)
+                    default: (b ^ c ^ d, 0xca62_c1d6)
+                    }
+                (a, b, c, d, e) = (rotate(a, 5) &+ f &+ e &+ k &+ w[index], a, rotate(b, 30), c, d)
+            }
+            for (index, value) in [a, b, c, d, e].enumerated() { h[index] = h[index] &+ value }
+        }
+        return bigEndian(h)
+    }
+
+    static func hmacSHA1(key: [UInt8], message: [UInt8]) -> [UInt8] {
+        var block = key.count > 64 ? sha1(key) : key
+        block += [UInt8](repeating: 0, count: 64 - block.count)
+        return sha1(block.map { $0 ^ 0x5c } + sha1(block.map { $0 ^ 0x36 } + message))
+    }
+
+    private static func rotate(_ value: UInt32, _ left: UInt32) -> UInt32 { value << left | value >> (32 - left) }
+
+    private static func bigEndian(_ words: [UInt32]) -> [UInt8] {
+        words.flatMap { word in [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: word >> UInt32($0)) } }
+    }
+
+    /// Pads the message and hands out its 64-byte blocks, each as a reader of its 16 big-endian words.
+    private static func forEachBlock(of message: [UInt8], _ body: ((Int) -> UInt32) -> Void) {
+        var padded = message + [0x80]
+        padded += [UInt8](repeating: 0, count: (120 - padded.count % 64) % 64)
+        padded += (0..<8).map { UInt8(truncatingIfNeeded: (message.count * 8) >> (56 - 8 * $0)) }
+        for start in stride(from: 0, to: padded.count, by: 64) {
+            body { word in padded[(start + 4 * word)..<(start + 4 * word + 4)].reduce(0) { $0 << 8 | UInt32($1) } }
+        }
+    }
+
+    /// FIPS 180-4, section 4.2.2.
+    private static let sha256Constants: [UInt32] = [
+        0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4, 0xab1c_5ed5,
+        0xd807_aa98, 0x1283_5b01, 0x2431_85be, 0x550c_7dc3, 0x72be_5d74, 0x80de_b1fe, 0x9bdc_06a7, 0xc19b_f174,
+        0xe49b_69c1, 0xefbe_4786, 0x0fc1_9dc6, 0x240c_a1cc, 0x2de9_2c6f, 0x4a74_84aa, 0x5cb0_a9dc, 0x76f9_88da,
+        0x983e_5152, 0xa831_c66d, 0xb003_27c8, 0xbf59_7fc7, 0xc6e0_0bf3, 0xd5a7_9147, 0x06ca_6351, 0x1429_2967,
+        0x27b7_0a85, 0x2e1b_2138, 0x4d2c_6dfc, 0x5338_0d13, 0x650a_7354, 0x766a_0abb, 0x81c2_c92e, 0x9272_2c85,
+        0xa2bf_e8a1, 0xa81a_664b, 0xc24b_8b70, 0xc76c_51a3, 0xd192_e819, 0xd699_0624, 0xf40e_3585, 0x106a_a070,
+        0x19a4_c116, 0x1e37_6c08, 0x2748_774c, 0x34b0_bcb5, 0x391c_0cb3, 0x4ed8_aa4a, 0x5b9c_ca4f, 0x682e_6ff3,
+        0x748f_82ee, 0x78a5_636f, 0x84c8_7814, 0x8cc7_0208, 0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2,
+    ]
+}

@@ -1,0 +1,176 @@
+// The words of SSHFailure. Branch on the cases, never on these.
+
+extension SSHFailure: CustomStringConvertible {
+    /// What happened, and after a line break each thing that can be done about it.
+    public var description: String { ([summary] + advice).joined(separator: "\n") }
+
+    /// One sentence: what was tried and what came back.
+    public var summary: String {
+        switch self {
+        case .nameNotFound(let host, let reason, _): "the name '\(host)' has no address: \(reason)"
+        case .refused(let host, let port): "\(host) refuses connections to port \(port)"
+        case .unreachable(let host, let port, let reason): "\(host) port \(port) cannot be reached: \(reason)"
+        case .deadline(let stage): "\(stage.activity) took longer than allowed"
+        case .notAnSSHServer(let host, let port, let said):
+            "\(host) port \(port) gave no SSH greeting, it said '\(said)'"
+        case .noCommonAlgorithm(let reason): "the server and libssh2 agree on no key exchange: \(reason)"
+        case .channelRefused(let reason): "the server opened no channel for a command: \(reason)"
+        case .commandRefused(let reason): "the server started no command: \(reason)"
+        case .inputUnreadable(let path, let reason): "the input '\(path)' cannot be read: \(reason)"
+        case .connectionLost(let stage, let reason): "the connection broke off during \(stage.noun): \(reason)"
+        case .cancelled(let stage): "cancelled during \(stage.noun)"
+        case .protocolError(let stage, let reason): "SSH went wrong during \(stage.noun): \(reason)"
+        case .loginRefused(let user, let offered, let methods, _):
+            Self.loginSummary(user: user, offered: offered, methods: methods)
+        case .hostKeyUnknown, .hostKeyChanged, .hostKeyTypeChanged, .hostKeyRevoked, .hostKeyNotPinned,
+            .pinUnreadable, .knownHostsUnreadable, .knownHostsNotWritten:
+            hostKeySummary
+        }
+    }
+
+    /// What the user can do, one line each; empty where the summary says all.
+    public var advice: [String] {
+        switch self {
+        case .nameNotFound, .unreachable, .channelRefused, .commandRefused, .inputUnreadable, .protocolError,
+            .cancelled, .knownHostsUnreadable, .knownHostsNotWritten:
+            []
+        case .refused: ["is sshd running there, and is the port right?"]
+        case .notAnSSHServer: ["is the port right, and is the server not overloaded (MaxStartups)?"]
+        case .deadline(.answer), .connectionLost(.answer, _):
+            ["the command may have run, in part or to its end"]
+        case .deadline(.connect): ["a firewall may be dropping packets"]
+        case .deadline, .connectionLost: []
+        case .noCommonAlgorithm:
+            ["this is libssh2 \(LibSSH2.version); a newer one knows more algorithms"]
+        case .hostKeyUnknown(let host, _, .firstContact(let file)):
+            [
+                "compare the fingerprint with `ssh-keygen -lf /etc/ssh/ssh_host_..._key.pub` on \(host)'s console",
+                "then pin it in the inventory" + (file.map { ", add the key to \($0)" } ?? "")
+                    + ", or use --accept-new-host-keys",
+            ]
+        case .hostKeyUnknown(_, _, .onlyCertificateAuthority(let source)):
+            ["\(source) names a certificate authority, which libssh2 cannot check: pin the host's own key"]
+        case .hostKeyChanged(let host, let expected, _):
+            ["if \(host) was installed anew, remove \(Self.sources(expected)); otherwise somebody is in between"]
+        case .hostKeyTypeChanged(let host, _, let got):
+            [
+                "if that key is \(host)'s too, add its \(got.type) key to the known hosts; "
+                    + "otherwise somebody is in between",
+                "libssh2 \(LibSSH2.version) cannot check every type: an ed25519 key always works",
+            ]
+        case .hostKeyRevoked: ["a known_hosts file marks this key as @revoked: do not trust that machine"]
+        case .hostKeyNotPinned(let host, _, _):
+            ["if \(host) was installed anew, pin its new key; otherwise somebody is in between"]
+        case .pinUnreadable: ["write `SHA256:...` as `ssh-keygen -l` prints it, or `type base64` as in a .pub file"]
+        case .loginRefused(let user, let offered, let methods, let hints):
+            Self.loginAdvice(user: user, offered: offered, methods: methods, hints: hints)
+        }
+    }
+
+    // MARK: Host keys
+
+    private var hostKeySummary: String {
+        switch self {
+        case .hostKeyUnknown(let host, let got, _): "the host key of \(host) is not known: it showed \(got.words)"
+        case .hostKeyChanged(let host, let expected, let got):
+            "the host key of \(host) has changed: known is \(Self.list(expected)), it showed \(got.words)"
+        case .hostKeyTypeChanged(let host, let known, let got):
+            "\(host) shows a host key of another type than the known ones: known is \(Self.list(known)), "
+                + "it showed \(got.words)"
+        case .hostKeyRevoked(let host, let got): "\(host) shows a revoked host key: \(got.words)"
+        case .hostKeyNotPinned(let host, let pinned, let got):
+            "\(host) does not have the pinned host key: pinned is \(pinned), it showed \(got.words)"
+        case .pinUnreadable(let host, let pinned): "the pinned host key of \(host) cannot be read: '\(pinned)'"
+        case .knownHostsUnreadable(let path, let reason): "the known hosts in '\(path)' cannot be read: \(reason)"
+        case .knownHostsNotWritten(let path, let reason):
+            "the new host key could not be added to '\(path)': \(reason)"
+        default: ""
+        }
+    }
+
+    private static func list(_ keys: [HostKeyShown]) -> String { keys.map(\.words).joined(separator: ", ") }
+
+    private static func sources(_ keys: [HostKeyShown]) -> String {
+        keys.compactMap(\.source).joined(separator: ", ")
+    }
+
+    // MARK: Login
+
+    private static func loginSummary(user: String, offered: [OfferedKey], methods: [String]) -> String {
+        let taken = methods.isEmpty ? "" : "; it takes \(methods.joined(separator: ", "))"
+        if offered.isEmpty { return "no key could be offered to log in as '\(user)'" + taken }
+        return "the server refuses the login as '\(user)' with \(offered.map(\.words).joined(separator: ", "))" + taken
+    }
+
+    private static func loginAdvice(
+        user: String, offered: [OfferedKey], methods: [String], hints: [LoginHint]
+    ) -> [String] {
+        var lines = hints.map(\.words)
+        if !methods.isEmpty && !methods.contains("publickey") {
+            lines.append("the server takes no public keys from '\(user)'")
+        } else if !offered.isEmpty {
+            lines.append("is one of the public keys in the authorized_keys of '\(user)' there?")
+        }
+        return lines
+    }
+}
+
+extension HostKeyShown {
+    var words: String { "\(type) \(fingerprint)" + (source.map { " (\($0))" } ?? "") }
+}
+
+extension OfferedKey {
+    var words: String { "\(type) (\(origin))" }
+}
+
+extension LoginHint {
+    var words: String {
+        switch self {
+        case .agentUnavailable(let reason): "the SSH agent cannot be asked: \(reason)"
+        case .noAgentSocket: "there is no SSH agent (SSH_AUTH_SOCK is not set)"
+        case .agentEmpty: "the SSH agent holds no keys (ssh-add adds one)"
+        case .agentRefusedToSign(let key): "the SSH agent refused to sign with \(key.words)"
+        case .identityMissing(let path): "the key file '\(path)' does not exist"
+        case .identityUnreadable(let path, let reason): "the key file '\(path)' cannot be read: \(reason)"
+        case .identityEncrypted(let path):
+            "the key file '\(path)' has a passphrase: add it to the SSH agent with `ssh-add \(path)`"
+        case .identityUnusable(let path, let reason): "the key file '\(path)' cannot be used: \(reason)"
+        case .keyTypeUnsupported(let key): "libssh2 cannot log in with \(key.words)"
+        case .rsaNeedsNewerLibrary(let version):
+            "libssh2 \(version) signs RSA with SHA-1 alone, which OpenSSH 8.8 and newer refuse: "
+                + "use an ed25519 or ecdsa key, or libssh2 1.11"
+        case .serverStoppedListening(let count):
+            "the server ended the connection after \(count) keys (MaxAuthTries): name the right key file"
+        }
+    }
+}
+
+extension SSHStage {
+    /// "... took longer than allowed"
+    var activity: String {
+        switch self {
+        case .resolve: "looking up the address"
+        case .connect: "connecting"
+        case .greeting: "waiting for the server's greeting"
+        case .keyExchange: "the key exchange"
+        case .hostKey: "checking the host key"
+        case .login: "logging in"
+        case .channel: "opening a channel"
+        case .answer: "the answer of the command"
+        }
+    }
+
+    /// "during ..."
+    var noun: String {
+        switch self {
+        case .resolve: "the address lookup"
+        case .connect: "the connection"
+        case .greeting: "the greeting"
+        case .keyExchange: "the key exchange"
+        case .hostKey: "the check of the host key"
+        case .login: "the login"
+        case .channel: "the opening of a channel"
+        case .answer: "the command"
+        }
+    }
+}

@@ -1,0 +1,97 @@
+/// Why a session or a command came to nothing; the words are in SSHFailure+Message.swift.
+///
+/// No case carries key material, commands or their input.
+public enum SSHFailure: Error, Sendable, Equatable {
+    case nameNotFound(host: String, reason: String, temporary: Bool)
+    case refused(host: String, port: Int)
+    /// The network gave an error before or during the connection.
+    case unreachable(host: String, port: Int, reason: String)
+    /// The stage did not end before its deadline. In `.answer` the command may have run.
+    case deadline(stage: SSHStage)
+    /// A line came instead of a greeting. OpenSSH does so too while it has too many logins pending (MaxStartups).
+    case notAnSSHServer(host: String, port: Int, said: String)
+    case noCommonAlgorithm(reason: String)
+    case hostKeyUnknown(host: String, got: HostKeyShown, hint: HostKeyHint)
+    case hostKeyChanged(host: String, expected: [HostKeyShown], got: HostKeyShown)
+    /// The host is known, but only by keys of other types: never taken for a new host.
+    case hostKeyTypeChanged(host: String, known: [HostKeyShown], got: HostKeyShown)
+    case hostKeyRevoked(host: String, got: HostKeyShown)
+    case hostKeyNotPinned(host: String, pinned: String, got: HostKeyShown)
+    case pinUnreadable(host: String, pinned: String)
+    case knownHostsUnreadable(path: String, reason: String)
+    case knownHostsNotWritten(path: String, reason: String)
+    case loginRefused(user: String, offered: [OfferedKey], serverMethods: [String], hints: [LoginHint])
+    /// The connection broke, or was closed on our side. In `.answer` the command may have run.
+    case connectionLost(stage: SSHStage, reason: String)
+    case channelRefused(reason: String)
+    case commandRefused(reason: String)
+    case inputUnreadable(path: String, reason: String)
+    case cancelled(stage: SSHStage)
+    case protocolError(stage: SSHStage, reason: String)
+
+    /// Whether the same attempt may succeed later, and repeating it cannot run a command twice.
+    public var mayRetry: Bool {
+        switch self {
+        case .nameNotFound(_, _, let temporary): temporary
+        case .refused, .unreachable, .channelRefused, .notAnSSHServer: true
+        case .deadline(let stage), .connectionLost(let stage, _): stage.precedesCommand
+        case .noCommonAlgorithm, .hostKeyUnknown, .hostKeyChanged, .hostKeyTypeChanged,
+            .hostKeyRevoked, .hostKeyNotPinned, .pinUnreadable, .knownHostsUnreadable, .knownHostsNotWritten,
+            .loginRefused, .commandRefused, .inputUnreadable, .cancelled, .protocolError:
+            false
+        }
+    }
+}
+
+/// A host key as errors show it: never the key, always its type and OpenSSH's fingerprint.
+public struct HostKeyShown: Sendable, Hashable {
+    public var type: String
+    /// `SHA256:` and unpadded base64.
+    public var fingerprint: String
+    /// `file:line` of a stored key; nil for the one that the server showed.
+    public var source: String?
+
+    public init(type: String, fingerprint: String, source: String? = nil) {
+        self.type = type
+        self.fingerprint = fingerprint
+        self.source = source
+    }
+}
+
+/// What is particular about an unknown host.
+public enum HostKeyHint: Sendable, Hashable {
+    /// No file knows the host; the first file that was looked at, if any.
+    case firstContact(knownHostsFile: String?)
+    /// Only a certificate authority vouches for the host, and libssh2 takes no host certificates.
+    case onlyCertificateAuthority(source: String)
+}
+
+/// A key that was offered to the server, or that could not be.
+public struct OfferedKey: Sendable, Hashable {
+    /// `ssh-ed25519` and so on.
+    public var type: String
+    /// The file, or `agent: comment`.
+    public var origin: String
+
+    public init(type: String, origin: String) {
+        self.type = type
+        self.origin = origin
+    }
+}
+
+/// Why a login had less to offer than the user may think.
+public enum LoginHint: Sendable, Hashable {
+    case agentUnavailable(reason: String)
+    case noAgentSocket
+    case agentEmpty
+    case agentRefusedToSign(OfferedKey)
+    case identityMissing(path: String)
+    case identityUnreadable(path: String, reason: String)
+    case identityEncrypted(path: String)
+    case identityUnusable(path: String, reason: String)
+    case keyTypeUnsupported(OfferedKey)
+    /// This libssh2 signs RSA with SHA-1 alone, which OpenSSH 8.8 and newer refuse.
+    case rsaNeedsNewerLibrary(version: String)
+    /// The server ended the connection before all keys were offered (MaxAuthTries).
+    case serverStoppedListening(afterKeys: Int)
+}

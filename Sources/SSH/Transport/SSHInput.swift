@@ -1,0 +1,63 @@
+#if canImport(Darwin)
+    import Darwin
+#else
+    import Glibc
+#endif
+
+/// What a command reads on its standard input.
+public enum SSHInput: Sendable, Equatable {
+    case none
+    case bytes([UInt8])
+    /// A local file from `offset` (bytes) to its end. Read in small pieces on the reactor's thread: a local disk.
+    case file(path: String, offset: Int64)
+}
+
+/// Hands out an input piece by piece; a piece stays where it is in memory until all of it was sent.
+final class SSHInputReader {
+    private enum Rest {
+        case nothing
+        case file(descriptor: Int32, path: String, offset: Int64)
+    }
+
+    private static let pieceSizeBytes = 256 << 10
+
+    private var piece: [UInt8] = []
+    private var sent = 0
+    private var rest: Rest = .nothing
+
+    init(_ input: SSHInput) throws(SSHFailure) {
+        switch input {
+        case .none: break
+        case .bytes(let bytes): piece = bytes
+        case .file(let path, let offset):
+            let descriptor = open(LocalFile.expandHome(path), O_RDONLY | O_CLOEXEC)
+            guard descriptor >= 0 else { throw .inputUnreadable(path: path, reason: systemMessage(errno)) }
+            rest = .file(descriptor: descriptor, path: path, offset: offset)
+        }
+    }
+
+    deinit {
+        if case .file(let descriptor, _, _) = rest { close(descriptor) }
+    }
+
+    /// Whether bytes are at hand; reads the next piece when the last one was sent.
+    func fill() throws(SSHFailure) -> Bool {
+        if sent < piece.count { return true }
+        piece = []
+        sent = 0
+        guard case .file(let descriptor, let path, let offset) = rest else { return false }
+        switch LocalFile.readChunk(descriptor, at: offset, upTo: Self.pieceSizeBytes) {
+        case .failure(let error): throw .inputUnreadable(path: path, reason: systemMessage(error.code))
+        case .success(let chunk):
+            piece = chunk
+            rest = .file(descriptor: descriptor, path: path, offset: offset + Int64(chunk.count))
+            return !chunk.isEmpty
+        }
+    }
+
+    func withUnsent<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        piece.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[sent...])) }
+    }
+
+    func advance(_ count: Int) { sent += count }
+}

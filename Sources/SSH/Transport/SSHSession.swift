@@ -1,0 +1,191 @@
+import CLibSSH2
+
+/// One logged-in connection to one node; runs one command at a time, in the order of the calls.
+///
+/// Everything runs on the reactor's thread. A session whose connection broke stays so: every later call throws.
+public actor SSHSession {
+    let reactor: SSHReactor
+    public nonisolated let target: SSHTarget
+    var link: SSHLink?
+    /// What the agent has to sign, while a login by one of its keys is going on.
+    var signer = AgentSigner()
+    private var isBusy = false
+    /// The waits of the commands whose turn has not come.
+    private var queue: [UInt64] = []
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { reactor.asUnownedSerialExecutor() }
+
+    private init(target: SSHTarget, reactor: SSHReactor) {
+        self.target = target
+        self.reactor = reactor
+    }
+
+    /// A session that is logged in on a server whose host key was verified, before `deadline`.
+    public static func connect(
+        to target: SSHTarget, deadline: ContinuousClock.Instant, on reactor: SSHReactor = .shared
+    ) async throws(SSHFailure) -> SSHSession {
+        let session = SSHSession(target: target, reactor: reactor)
+        try await session.open(until: deadline)
+        return session
+    }
+
+    /// Says goodbye and ends the connection; a command that is running ends with `.connectionLost`.
+    public func close() async {
+        guard let link else { return }
+        self.link = nil
+        if isBusy {
+            link.breakOff()
+        } else if !link.isBroken {
+            let until = ContinuousClock.now + .seconds(1)
+            _ = try? await perform(.answer, on: link, until: until, cancellable: false) {
+                Int(libssh2_session_disconnect_ex($0, SSH_DISCONNECT_BY_APPLICATION, "done", ""))
+            }
+        }
+    }
+
+    // MARK: Opening
+
+    private func open(until deadline: ContinuousClock.Instant) async throws(SSHFailure) {
+        let check = try HostKeyCheck(host: target.host, port: target.port, policy: target.hostKeys)
+        let descriptor = try await TCPConnection.open(
+            host: target.host, port: target.port, timeout: target.connectTimeout, on: reactor, until: deadline)
+        guard let link = SSHLink(descriptor: descriptor) else {
+            throw .protocolError(stage: .connect, reason: "libssh2 gave no session")
+        }
+        Algorithms.configure(link.session, expectedHostKeyTypes: check.expectedTypes)
+        try await shakeHands(link, until: deadline)
+        try verify(link, check)
+        try await logIn(link, until: deadline)
+        self.link = link
+    }
+
+    /// Exchanges greetings and keys; each part has the target's `connectTimeout`.
+    private func shakeHands(_ link: SSHLink, until deadline: ContinuousClock.Instant) async throws(SSHFailure) {
+        var stage = SSHStage.greeting
+        var until = min(deadline, ContinuousClock.now + target.connectTimeout)
+        while true {
+            let wasAtEnd = link.isAtEnd
+            let wasGreeted = link.hasGreeting
+            let status = libssh2_session_handshake(link.session, link.descriptor)
+            if status == 0 { return }
+            if stage == .greeting && link.hasGreeting {
+                stage = .keyExchange
+                until = min(deadline, ContinuousClock.now + target.connectTimeout)
+            }
+            guard status == Int32(LIBSSH2_ERROR_EAGAIN) else {
+                // A server that disagrees can close only after it has seen our offer, so after its greeting.
+                throw handshakeFailure(link, stage, status, wasCut: wasAtEnd || (!wasGreeted && link.isAtEnd))
+            }
+            try await waitForLink(link, stage, until: until)
+        }
+    }
+
+    /// Judged by what the server said and by the socket: libssh2's codes for these differ from version to version.
+    private func handshakeFailure(
+        _ link: SSHLink, _ stage: SSHStage, _ status: Int32, wasCut: Bool
+    ) -> SSHFailure {
+        let reason = link.lastMessage
+        let said = link.greeting
+        if !said.isEmpty && !said.hasPrefix("SSH-") {
+            return .notAnSSHServer(host: target.host, port: target.port, said: said)
+        }
+        if meansConnectionLost(status) || wasCut {
+            return .connectionLost(stage: said.isEmpty ? .greeting : stage, reason: reason)
+        }
+        if status == Int32(LIBSSH2_ERROR_KEX_FAILURE) { return .noCommonAlgorithm(reason: reason) }
+        return .protocolError(stage: stage, reason: reason)
+    }
+
+    private func verify(_ link: SSHLink, _ check: HostKeyCheck) throws(SSHFailure) {
+        guard let key = link.hostKey else {
+            throw .protocolError(stage: .hostKey, reason: "the server showed no host key")
+        }
+        switch check.verdict(on: key) {
+        case .trusted: return
+        case .refused(let failure): throw failure
+        case .trustedNew(let line, let file):
+            // Another session to the same host may have added the key since.
+            let now = try HostKeyCheck(host: target.host, port: target.port, policy: target.hostKeys).verdict(on: key)
+            if now == .trusted { return }
+            if case .refused(let failure) = now { throw failure }
+            if case .failure(let error) = LocalFile.appendLine(line, to: file) {
+                throw .knownHostsNotWritten(path: file, reason: systemMessage(error.code))
+            }
+        }
+    }
+
+    // MARK: Turns
+
+    /// Waits until no other command runs on this session; the caller ends the turn, unless this throws.
+    func takeTurn(until deadline: ContinuousClock.Instant) async throws(SSHFailure) {
+        guard isBusy else {
+            isBusy = true
+            return
+        }
+        var own: UInt64 = 0
+        let outcome = await reactor.wait(for: [], on: -1, until: deadline) { id in
+            own = id
+            queue.append(id)
+        }
+        if outcome == .ready { return }
+        if let index = queue.firstIndex(of: own) {
+            queue.remove(at: index)
+        } else {
+            // The turn came at the same moment: it goes to the next.
+            endTurn()
+        }
+        throw outcome == .deadline ? .deadline(stage: .channel) : .cancelled(stage: .channel)
+    }
+
+    /// Hands the turn to the next command.
+    func endTurn() {
+        if queue.isEmpty {
+            isBusy = false
+        } else {
+            reactor.finish(queue.removeFirst(), .ready)
+        }
+    }
+
+    // MARK: Waiting for libssh2
+
+    /// Repeats one libssh2 call until it has an answer other than EAGAIN.
+    func perform(
+        _ stage: SSHStage, on link: SSHLink, until deadline: ContinuousClock.Instant, cancellable: Bool = true,
+        _ call: (OpaquePointer) -> Int
+    ) async throws(SSHFailure) -> Int {
+        while true {
+            let status = call(link.session)
+            if status != Int(LIBSSH2_ERROR_EAGAIN) { return status }
+            try await waitForLink(link, stage, until: deadline, cancellable: cancellable)
+        }
+    }
+
+    /// Makes one libssh2 call and sees a packet that it has begun to its end; EAGAIN means there is nothing to receive.
+    func attempt(
+        _ stage: SSHStage, on link: SSHLink, until deadline: ContinuousClock.Instant, cancellable: Bool = true,
+        _ call: (OpaquePointer) -> Int
+    ) async throws(SSHFailure) -> Int {
+        while true {
+            let status = call(link.session)
+            if status != Int(LIBSSH2_ERROR_EAGAIN) || !link.blocksOnSending { return status }
+            try await waitForLink(link, stage, until: deadline, cancellable: cancellable)
+        }
+    }
+
+    /// Waits for what libssh2 is blocked on.
+    func waitForLink(
+        _ link: SSHLink, _ stage: SSHStage, until deadline: ContinuousClock.Instant, cancellable: Bool = true
+    ) async throws(SSHFailure) {
+        let sending = link.blocksOnSending
+        link.hasUnfinishedSend = sending
+        if link.isBroken { throw .connectionLost(stage: stage, reason: "the session was closed") }
+        if !sending { clusterctl_acknowledge_now(link.descriptor) }
+        let outcome = await reactor.wait(
+            for: sending ? .writable : .readable, on: link.descriptor, until: deadline, cancellable: cancellable)
+        switch outcome {
+        case .ready: link.hasUnfinishedSend = false
+        case .deadline: throw .deadline(stage: stage)
+        case .cancelled: throw .cancelled(stage: stage)
+        }
+    }
+}

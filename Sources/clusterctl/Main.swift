@@ -1,0 +1,6 @@
+import ClusterctlCLI
+
+@main
+struct Main {
+    static func main() async { await Clusterctl.main() }
+}

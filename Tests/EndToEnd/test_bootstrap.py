@@ -1,0 +1,118 @@
+"""From bare machines to a verified cluster, and the second run that finds nothing to do."""
+
+import json
+import os
+import re
+import time
+import unittest
+
+from . import harness
+from .harness import LabCase, MANAGED, NODES, enter, lab
+
+
+def sessions(node, since):
+    """Logins and started commands on a node since a moment, as its sshd noted them."""
+    journal = enter(node, "journalctl", "--no-pager", "-o", "cat", f"--since=@{since}", "_COMM=sshd")
+    return len(re.findall(r"^Accepted publickey ", journal, re.MULTILINE)), len(re.findall(r"^Starting session: ", journal, re.MULTILINE))
+
+
+class BootstrapTest(LabCase):
+    def test_from_bare_machines_to_a_cluster_that_a_second_run_leaves_alone(self):
+        tree = self.switch_nixos()
+        self.nothing_is_touched_without_need()
+        run = self.bootstrap()
+        self.assertIn("done", run.said())
+        self.assert_cluster_whole()
+
+        self.second_run_asks_once()
+        self.files_are_what_render_wrote(tree)
+        self.status_tells_the_truth()
+        self.live_plan_tells_a_difference()
+        self.kubeconfig_is_merged()
+        self.no_secret_is_left_behind()
+
+    def nothing_is_touched_without_need(self):
+        planned = self.clusterctl("plan", self.inventory, "-o", "json").output
+        self.assertEqual(self.clusterctl("bootstrap", self.inventory, "--dry-run", "-o", "json").output, planned)
+        bad = os.path.join(self.directory, "bad.yaml")
+        with open(self.inventory, encoding="utf-8") as file, open(bad, "w", encoding="utf-8") as broken:
+            broken.write(file.read().replace("dpu-02: {address", "dpu-02: {adress"))
+        run = self.clusterctl("bootstrap", bad, "--yes", status=3)
+        self.assertRegex(run.said(), r"bad.yaml:\d+:\d+: error: .*'address'|write 'address'")
+        run = self.clusterctl("bootstrap", self.inventory, status=1)
+        self.assertIn("not asked for agreement", run.said())
+        for node in NODES[:4]:
+            self.assertEqual(enter(node, "ls", "/usr/local/bin"), "", "nobody agreed to a change")
+
+    def second_run_asks_once(self):
+        time.sleep(1.1)
+        since = int(time.time())
+        time.sleep(1.1)
+        run = self.bootstrap()
+        self.assertIn("nothing to do", run.said())
+        for node in NODES:
+            self.assertEqual(sessions(node, since), (1, 1), f"logins and execs on {node}")
+
+    def files_are_what_render_wrote(self, tree):
+        compared = 0
+        for node in MANAGED:
+            base = os.path.join(tree, node)
+            for folder, _, names in os.walk(base):
+                for name in names:
+                    path = os.path.join(folder, name)
+                    target = path[len(base):]
+                    if target.startswith("/objects/") or target.endswith("/token"):
+                        continue
+                    with open(path, encoding="utf-8") as file:
+                        self.assertEqual(enter(node, "cat", target), file.read(), f"{node}:{target}")
+                    compared += 1
+        self.assertGreater(compared, 4 * len(MANAGED))
+
+    def status_tells_the_truth(self):
+        status = json.loads(self.clusterctl("status", self.inventory, "-o", "json").output)
+        self.assertEqual({node["name"] for node in status["nodes"] if node["ready"]}, set(NODES))
+        self.assertEqual(status["etcd"]["voters"], 3)
+        holder = status["endpoint"]["holder"]
+        self.assertIn(harness.VIP, enter(holder, "ip", "-4", "addr"))
+        for node in status["nodes"]:
+            self.assertEqual((node["cilium"], node["kubeProxyReplacement"]), ("Ok", True), node)
+
+    def live_plan_tells_a_difference(self):
+        self.clusterctl("plan", self.inventory, "--live", "--detailed-exitcode", status=0)
+        enter("worker-01", "sh", "-c", "echo '# by hand' >>/etc/rancher/k3s/config.yaml")
+        run = self.clusterctl("plan", self.inventory, "--live", "--detailed-exitcode", status=2)
+        self.assertIn("-# by hand", run.output)
+        self.assertIn("# by hand", enter("worker-01", "cat", "/etc/rancher/k3s/config.yaml"), "a live plan only reads")
+        self.bootstrap()
+        self.assertNotIn("# by hand", enter("worker-01", "cat", "/etc/rancher/k3s/config.yaml"))
+
+    def kubeconfig_is_merged(self):
+        path = os.path.join(self.directory, ".kube", "config")
+        os.makedirs(os.path.dirname(path))
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("apiVersion: v1\nkind: Config\nclusters:\n- name: mine\n  cluster: {server: 'https://elsewhere:6443'}\n"
+                       "contexts:\n- name: mine\n  context: {cluster: mine, user: me}\nusers:\n- name: me\n  user: {token: x}\n"
+                       "current-context: mine\n")
+        self.clusterctl("kubeconfig", self.inventory, "--merge")
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+        seen = lab("exec", "--", "kubectl", "--kubeconfig", path, "config", "get-contexts", "-o", "name").stdout.split()
+        self.assertEqual(set(seen), {"mine", "lab"})
+        nodes = lab("exec", "--", "kubectl", "--kubeconfig", path, "--context", "lab", "get", "nodes", "-o", "name").stdout
+        self.assertEqual(len(nodes.split()), len(NODES), "through the VIP, with the certificate checked")
+        with open(path, encoding="utf-8") as file:
+            self.assertIn("elsewhere", file.read())
+
+    def no_secret_is_left_behind(self):
+        with open(os.path.join(harness.LAB_DIR, "token"), encoding="utf-8") as file:
+            token = file.read().strip()
+        for folder, _, names in os.walk(os.path.join(self.directory, ".clusterctl")):
+            for name in names:
+                with open(os.path.join(folder, name), encoding="utf-8") as file:
+                    self.assertNotIn(token, file.read(), "the token is in the journal")
+        for node in MANAGED:
+            log = enter(node, "journalctl", "--no-pager", "-u", "ssh")
+            self.assertNotIn(token, log, f"the token is in the log of {node}")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,168 @@
+"""Things go wrong on the nodes: the machine is never lost, the others are untouched, and the same command finishes."""
+
+import os
+import re
+import time
+import unittest
+
+from .harness import CONTROL_PLANE, INVENTORY, LabCase, enter, lab, snapshot
+
+WINDOW_SECONDS = 20
+
+
+class CutTest(LabCase):
+    """Cilium cuts SSH on a DPU."""
+
+    def cut(self, node, phase):
+        lab("fault", node, "cilium-cuts-ssh")
+        run = self.start("bootstrap", self.inventory, "--yes")
+        self.assertIsNotNone(run.wait_for(rf"{phase} +{node} .*guard armed first"), run.said())
+        cut = self.wait_for_cut(node)
+        back = self.wait_for_ssh(node)
+        run.finish()
+        self.assertEqual(run.status, 5, run.said())
+        self.assertIn("the node took the phase back by itself", run.said())
+        self.assertLessEqual(back - cut, WINDOW_SECONDS + 10, "SSH must answer within the deadline and ten seconds")
+        print(f"\nSSH to {node} was cut in {phase} and answered again after {back - cut:.1f} s")
+
+    def answers(self, node):
+        return lab("exec", "--", "timeout", "2", "bash", "-c", f"exec 3<>/dev/tcp/{self.address(node)}/22; head -c 4 <&3",
+                   check=False).stdout.startswith("SSH")
+
+    def address(self, node):
+        with open(INVENTORY, encoding="utf-8") as file:
+            return re.search(rf"{node}: *{{address: ([\d.]+)", file.read()).group(1)
+
+    def wait_for_cut(self, node):
+        return self.wait_until(lambda: not self.answers(node), "SSH to be cut")
+
+    def wait_for_ssh(self, node):
+        return self.wait_until(lambda: self.answers(node), "SSH to answer again")
+
+    def wait_until(self, condition, what, timeout=180):
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if condition():
+                return time.monotonic()
+            time.sleep(0.3)
+        self.fail(f"waited {timeout} s for {what}")
+
+    def test_on_the_primary_and_then_on_a_replica(self):
+        self.switch_nixos()
+        # Up to K3s on the primary, so that what the guard has to give back is a running K3s without Cilium.
+        run = self.start("bootstrap", self.inventory, "--yes")
+        for done in ["artifacts +dpu-02", "artifacts +dpu-03", "artifacts +worker-01", "k3s-primary +dpu-01"]:
+            self.assertIsNotNone(run.wait_for(rf"{done} +passed"), run.said())
+        run.kill()
+        self.wait_for_quiet_guard("dpu-01")
+        state = {node: snapshot(node) for node in ["dpu-01", "dpu-02", "dpu-03", "worker-01"]}
+
+        self.cut("dpu-01", "cilium")
+        for node in state:
+            self.same_as_before(node, state)
+        lab("heal", "dpu-01")
+
+        state = {}
+        lab("fault", "dpu-02", "cilium-cuts-ssh")
+        run = self.start("bootstrap", self.inventory, "--yes")
+        self.assertIsNotNone(run.wait_for(r"cilium +dpu-01 +passed"), run.said())
+        state["dpu-02"] = snapshot("dpu-02")
+        self.assertIsNotNone(run.wait_for(r"replicas +dpu-02 .*guard armed first"), run.said())
+        cut = self.wait_for_cut("dpu-02")
+        back = self.wait_for_ssh("dpu-02")
+        run.finish()
+        self.assertEqual(run.status, 5, run.said())
+        self.assertLessEqual(back - cut, WINDOW_SECONDS + 10)
+        print(f"\nSSH to dpu-02 was cut in replicas and answered again after {back - cut:.1f} s")
+        self.same_as_before("dpu-02", state)
+        self.assertNotIn("replicas dpu-03", re.sub(" +", " ", run.said()), "the next replica is untouched")
+        lab("heal", "dpu-02")
+
+        self.bootstrap()
+        self.assert_cluster_whole()
+
+    def wait_for_quiet_guard(self, node):
+        self.wait_until(
+            lambda: "armed" not in enter(node, "sh", "/var/lib/clusterctl/guard/guard.sh", "state", check=False),
+            "the guard of the killed run to be through")
+
+    def same_as_before(self, node, state):
+        after = snapshot(node)
+        if after != state[node]:
+            import difflib
+            self.fail("\n".join(difflib.unified_diff(
+                state[node].splitlines(), after.splitlines(), "before", "after", lineterm="")))
+
+
+class FaultTest(LabCase):
+    def test_ephemeral_worker_that_comes_back_re_imaged_is_let_in_again(self):
+        with open(self.inventory, encoding="utf-8") as file:
+            text = file.read()
+        with open(self.inventory, "w", encoding="utf-8") as file:
+            file.write(text.replace("worker-01: {", "worker-01: {ephemeral: true, "))
+        self.switch_nixos()
+        self.bootstrap()
+        before = enter("worker-01", "cat", "/etc/rancher/node/password")
+        lab("reset", "worker-01")
+        self.bootstrap()
+        self.assert_cluster_whole()
+        self.assertNotEqual(enter("worker-01", "cat", "/etc/rancher/node/password"), before, "it is a new machine")
+        self.assertIn("nothing to do", self.bootstrap().said())
+
+    def test_artifact_that_is_corrupt_is_refused_before_it_is_sent(self):
+        lab("fault", "dpu-01", "artifact-corrupt")
+        run = self.bootstrap(status=1)
+        self.assertRegex(run.said(), r"its SHA-256 is [0-9a-f]{64}")
+        for node in CONTROL_PLANE:
+            self.assertEqual(enter(node, "ls", "/usr/local/bin"), "", "nothing unverified is in place")
+        lab("heal")
+
+    def test_sshd_that_is_stopped_is_unreachable_and_nothing_is_changed(self):
+        lab("fault", "dpu-03", "sshd-stopped")
+        run = self.bootstrap(status=4)
+        self.assertRegex(run.said(), r"dpu-03: error: .*refuses connections")
+        self.assertEqual(enter("dpu-01", "ls", "-A", "/etc/rancher", check=False), "")
+
+    def test_disk_that_is_full_says_so_and_the_same_command_goes_on(self):
+        lab("fault", "worker-01", "disk-full")
+        run = self.bootstrap(status=1)
+        self.assertRegex(run.said(), r"preflight on worker-01: only \d+ MiB are free")
+        self.assertEqual(enter("dpu-01", "ls", "-A", "/etc/rancher", check=False), "", "no node was changed")
+        lab("heal", "worker-01")
+        run = self.start("bootstrap", self.inventory, "--yes")
+        self.assertIsNotNone(run.wait_for(r"artifacts +worker-01 +passed"), run.said())
+        run.kill()
+
+    def test_k3s_that_never_is_ready_is_taken_back(self):
+        self.write_inventory(deadlines="{k3sPrimary: 10s}")
+        lab("fault", "dpu-01", "k3s-never-ready")
+        run = self.bootstrap(status=5)
+        self.assertRegex(run.said(), r"k3s-primary on dpu-01 failed")
+        self.assertRegex(run.said(), r"the unit's last lines on the node:")
+        self.assertEqual(enter("dpu-01", "systemctl", "is-active", "k3s", check=False).strip(), "inactive")
+        lab("heal", "dpu-01")
+
+    def test_a_node_that_reboots_in_the_middle_is_waited_for(self):
+        self.switch_nixos()
+        lab("fault", "dpu-02", "reboot-at", "/etc/rancher/k3s/config.yaml")
+        run = self.start("bootstrap", self.inventory, "--yes").finish()
+        if run.status != 0:
+            self.assertIn(run.status, (4, 5), run.said())
+            lab("heal", "dpu-02")
+            self.bootstrap()
+        self.assert_cluster_whole()
+
+    def test_kube_vip_that_cannot_come_up_is_taken_back_with_its_reason(self):
+        self.write_inventory(deadlines="{kubeVip: 15s}")
+        for node in CONTROL_PLANE:
+            lab("fault", node, "kube-vip-fails")
+        self.switch_nixos()
+        run = self.bootstrap(status=1)
+        self.assertRegex(run.said(), r"kube-vip on dpu-01 failed")
+        lab("heal")
+        self.bootstrap()
+        self.assert_cluster_whole()
+
+
+if __name__ == "__main__":
+    unittest.main()

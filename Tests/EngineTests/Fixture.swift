@@ -1,0 +1,58 @@
+import Engine
+
+/// A phase made of values, for tests of the machine.
+struct FixturePhase: Phase {
+    let id: PhaseID
+    var title: String { id.rawValue }
+    var nodes: [NodeName]
+    var atOnce = Int.max
+    var steps: [Step]
+    var window: Int?
+    var canBeTakenBack = false
+    var gatePath: String?
+    /// Who is asked; nil: the node itself.
+    var witness: NodeName?
+    var finding: @Sendable (NodeName, Facts) -> Finding = { _, _ in .satisfied }
+
+    func check(_ node: NodeName, _ facts: Facts) -> Finding { finding(node, facts) }
+    func apply(_ node: NodeName) -> [Step] { steps }
+    func undo(_ node: NodeName) -> Undo {
+        canBeTakenBack || window != nil
+            ? .restore(first: [], guardWindowSeconds: window) : .nothing(because: "a fixture")
+    }
+    func gate(_ node: NodeName) -> Gate? {
+        guard let gatePath else { return nil }
+        return Gate(
+            waitingFor: "\(gatePath) to be there", asks: [Ask(witness ?? node, .path(gatePath))], deadlineSeconds: 30,
+            lookAt: "the fixture"
+        ) { facts in
+            guard let answer = facts[witness ?? node, .path(gatePath)] else { return .waiting("no answer yet") }
+            return answer.output == "file" ? .holds : .waiting("it is \(answer.output)")
+        }
+    }
+}
+
+enum Fixture {
+    static let nodes: [NodeName] = ["a", "b", "c"]
+
+    static func file(_ path: String, _ text: String = "x") -> Step {
+        Step(.file(path: path, content: .text(text), mode: .publicFile), because: "a fixture")
+    }
+
+    /// Answers path probes by what is on the host.
+    static let answer: @Sendable (NodeName, Probe, MemoryFleetHost) -> Answer = { _, probe, host in
+        switch probe {
+        case .path(let path): Answer(status: 0, output: host.files[path] == nil ? "absent" : "file")
+        case .guardState: Answer(status: 0, output: host.guardLine)
+        default: Answer(status: 0, output: "")
+        }
+    }
+
+    /// Two phases on three nodes, the second after the first everywhere; the second has a gate.
+    static func order(second: (inout FixturePhase) -> Void = { _ in }) -> Order {
+        let first = FixturePhase(id: "first", nodes: nodes, steps: [file("/first")])
+        var last = FixturePhase(id: "second", nodes: nodes, steps: [file("/second")], gatePath: "/second")
+        second(&last)
+        return Order(name: "test", [.init(first), .init(last, after: [.all("first")])])
+    }
+}

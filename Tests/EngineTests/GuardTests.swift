@@ -1,0 +1,188 @@
+import Engine
+import Simulation
+import Testing
+
+@Suite struct GuardTests {
+    /// One node, guarded; the step cuts it off when `cuts`.
+    func run(cuts: Bool, healsAfterCut: Bool = false) -> (Outcome?, Simulator) {
+        let phase = FixturePhase(
+            id: "risky", nodes: ["a"], steps: [Fixture.file("/risky")], window: 20, gatePath: "/risky")
+        let order = Order(name: "test", [.init(phase)])
+        let fleet = MemoryFleet(
+            ["a"], answer: Fixture.answer,
+            afterStep: { _, step, host in
+                if cuts, step == Fixture.file("/risky") { host.isReachable = false }
+            })
+        var simulator = Simulator(fleet)
+        let outcome = simulator.run(Machine(cluster: "test", order: order, nodes: ["a"]))
+        return (outcome, simulator)
+    }
+
+    @Test func isArmedBeforeTheFirstStepAndConfirmedAfterTheGate() {
+        let (outcome, simulator) = run(cuts: false)
+        #expect(outcome == .done(changed: 1))
+        let words = simulator.requests.compactMap { request -> String? in
+            switch request {
+            case .apply(_, _, let steps): steps.map(\.operation.summary).joined(separator: " ")
+            case .guardian(_, _, let verb): "\(verb)"
+            case .stop: "gate held"
+            default: nil
+            }
+        }
+        #expect(words == ["guard /risky", "gate held", "confirm"])
+        #expect(simulator.fleet.hosts["a"]?.guardState == GuardState.none)
+    }
+
+    @Test func aNodeThatIsCutOffTakesThePhaseBackByItself() {
+        let (outcome, simulator) = run(cuts: true)
+        guard case .failed(let failures) = outcome, let failure = failures.first else {
+            Issue.record("\(String(describing: outcome))")
+            return
+        }
+        #expect(failure.cause == .guardFired)
+        guard case .takenBack(by: .node, let rollback) = failure.undoing, rollback.isComplete else {
+            Issue.record("\(failure.undoing)")
+            return
+        }
+        #expect(simulator.fleet.hosts["a"]?.files["/risky"] == nil, "the node is as it was")
+        #expect(simulator.seconds < 20 + 10, "it is noticed within ten seconds of the deadline")
+    }
+
+    @Test func aGuardLeftArmedIsTakenOverByTheNextRun() {
+        let phase = FixturePhase(
+            id: "risky", nodes: ["a"], steps: [Fixture.file("/risky")], window: 20, gatePath: "/risky")
+        var fleet = MemoryFleet(["a"], answer: Fixture.answer)
+        fleet.hosts["a"]?.files["/risky"] = "x"
+        fleet.hosts["a"]?.guardState = .armed(phase: "risky")
+        var simulator = Simulator(fleet)
+        let outcome = simulator.run(
+            Machine(cluster: "test", order: Order(name: "test", [.init(phase)]), nodes: ["a"]))
+        #expect(outcome == .nothingToDo || outcome == .done(changed: 0))
+        let confirmed = simulator.requests.contains {
+            if case .guardian(_, _, .confirm) = $0 { true } else { false }
+        }
+        #expect(confirmed, "the guard of the killed run is disarmed")
+    }
+
+    @Test func whatAKilledRunLeftArmedGoesOnBeforeOtherPhasesOfTheNode() {
+        let phases = ["early", "late"].map { name in
+            FixturePhase(
+                id: PhaseID(name), nodes: ["a"], steps: [Fixture.file("/\(name)")], window: 20, gatePath: "/\(name)")
+        }
+        var fleet = MemoryFleet(["a"], answer: Fixture.answer)
+        fleet.hosts["a"]?.guardState = .armed(phase: "late")
+        var simulator = Simulator(fleet)
+        let order = Order(name: "test", [.init(phases[0]), .init(phases[1], after: [.all("early")])])
+        _ = simulator.run(Machine(cluster: "test", order: order, nodes: ["a"]))
+        let applied = simulator.requests.compactMap { if case .apply(_, let task, _) = $0 { task.phase } else { nil } }
+        #expect(applied == ["late"], "arming for another phase would be refused by the node")
+    }
+
+    @Test(arguments: [
+        ("none", GuardState.none),
+        ("armed phase=cilium nonce=x until=1", .armed(phase: "cilium")),
+        ("firing phase=cilium", .firing(phase: "cilium")),
+        ("confirmed phase=cilium", .confirmed(phase: "cilium")),
+        ("too late: firing phase=cilium nonce=x because=deadline", .firing(phase: "cilium")),
+        (
+            "rolled-back phase=cilium at=7 because=boot left=none",
+            .rolledBack(Rollback(phase: "cilium", atEpochSeconds: 7, because: "boot"))
+        ),
+        ("armed otherwise: armed phase=cilium nonce=y until=1", .armedOtherwise(phase: "cilium")),
+        ("", .failed("the guard did not answer")),
+        ("sh: not found", .failed("sh: not found")),
+    ])
+    func itsLineIsRead(line: String, state: GuardState) { #expect(GuardState(line: line) == state) }
+
+    @Test func whatCouldNotBePutBackIsNotTakenForComplete() {
+        let state = GuardState(line: "rolled-back phase=cilium at=1 because=silence left=routes")
+        #expect(state == .rolledBack(Rollback(phase: "cilium", atEpochSeconds: 1, because: "silence", left: "routes")))
+        guard case .rolledBack(let rollback) = state else { return }
+        #expect(!rollback.isComplete)
+    }
+}
+
+@Suite struct CheckpointTests {
+    @Test func oneCheckpointAtATimeOnANode() {
+        let phases = ["one", "two"].map { name in
+            FixturePhase(
+                id: PhaseID(name), nodes: ["a"], steps: [Fixture.file("/\(name)")], canBeTakenBack: true,
+                gatePath: "/\(name)")
+        }
+        let order = Order(name: "test", phases.map { .init($0) })
+        var simulator = Simulator(MemoryFleet(["a"], answer: Fixture.answer))
+        #expect(simulator.run(Machine(cluster: "test", order: order, nodes: ["a"])) == .done(changed: 2))
+        let story = simulator.requests.compactMap { request -> String? in
+            switch request {
+            case .apply(_, let task, _): "apply \(task.phase)"
+            case .guardian(_, let task, .confirm): "confirm \(task.phase)"
+            default: nil
+            }
+        }
+        #expect(story == ["apply one", "confirm one", "apply two", "confirm two"])
+    }
+}
+
+@Suite struct LostConfirmationTests {
+    /// Runs one guarded task by hand up to its confirmation; returns the machine and the confirmation's id.
+    func confirming(window: Int?) -> (Machine, RequestID, [Request]) {
+        let phase = FixturePhase(
+            id: "p", nodes: ["a"], steps: [Fixture.file("/p")], window: window, canBeTakenBack: true, gatePath: "/p")
+        var machine = Machine(cluster: "test", order: Order(name: "test", [.init(phase)]), nodes: ["a"])
+        var id = 0
+        var requests = machine.handle(.begin, at: 0)
+        requests += machine.handle(.surveyed(1, answers: [:], states: [:]), at: 1)
+        requests += machine.handle(.approved, at: 1)
+        for case .apply(let apply, _, let steps) in requests {
+            requests += machine.handle(.applied(apply, steps.map { _ in .changed }), at: 2)
+        }
+        for case .watch(let watch, _, _, _) in requests {
+            requests += machine.handle(.observed(watch, .path("/p"), Answer(status: 0, output: "file")), at: 3)
+        }
+        for case .guardian(let confirm, _, .confirm) in requests { id = confirm }
+        return (machine, id, requests)
+    }
+
+    func confirms(_ requests: [Request]) -> [RequestID] {
+        requests.compactMap { if case .guardian(let id, _, .confirm) = $0 { id } else { nil } }
+    }
+
+    @Test(arguments: [nil, 20])
+    func isAskedForAgainAndTheTaskPasses(window: Int?) throws {
+        var (machine, id, _) = confirming(window: window)
+        let lost = machine.handle(.lost(id, LinkFailure(kind: .unreachable, message: "reset")), at: 4)
+        let wake = try #require(
+            lost.compactMap { if case .wake(let id, _) = $0 { id } else { nil } }.last)
+        let again = try #require(confirms(machine.handle(.woke(wake), at: 6)).first)
+        let end = machine.handle(.guarded(again, .confirmed(phase: "p")), at: 7)
+        #expect(end.contains { if case .finish(.done(changed: 1)) = $0 { true } else { false } })
+    }
+
+    @Test func aGuardThatSomebodyElseDisarmedIsNoConfirmation() {
+        var (machine, id, _) = confirming(window: 20)
+        let end = machine.handle(.guarded(id, .none), at: 4)
+        #expect(end.contains { if case .tell(.failed) = $0 { true } else { false } })
+        #expect(!end.contains { if case .tell(.confirmed) = $0 { true } else { false } })
+    }
+
+    @Test func anAnswerOlderThanTheStepsDoesNotOpenTheGate() throws {
+        // b joins the watch on a that a's own gate began; what that watch says before it begins anew does not count.
+        let one = FixturePhase(id: "one", nodes: ["a"], steps: [Fixture.file("/x")], gatePath: "/never")
+        let two = FixturePhase(id: "two", nodes: ["b"], steps: [Fixture.file("/x")], gatePath: "/x", witness: "a")
+        var machine = Machine(cluster: "test", order: Order(name: "t", [.init(one), .init(two)]), nodes: ["a", "b"])
+        var requests = machine.handle(.begin, at: 0)
+        requests += machine.handle(.surveyed(1, answers: [:], states: [:]), at: 1)
+        requests += machine.handle(.surveyed(2, answers: [:], states: [:]), at: 1)
+        requests += machine.handle(.approved, at: 1)
+        var old: RequestID?
+        for case .apply(let apply, let task, let steps) in requests {
+            let answer = machine.handle(.applied(apply, steps.map { _ in .changed }), at: 2)
+            if task.node == "a" {
+                old = answer.compactMap { if case .watch(let id, _, _, _) = $0 { id } else { nil } }.first
+            }
+        }
+        let watch = try #require(old)
+        let early = machine.handle(.observed(watch, .path("/x"), Answer(status: 0, output: "file")), at: 2.5)
+        #expect(!early.contains { if case .tell(.passed) = $0 { true } else { false } })
+    }
+}

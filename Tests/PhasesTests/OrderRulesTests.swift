@@ -1,0 +1,178 @@
+import Engine
+import Inventory
+import Testing
+
+@testable import Phases
+@testable import Rendering
+
+/// A phase of the table with something about it changed.
+private struct Changed: Phase {
+    var base: any Phase
+    var limit: Int?
+    var steps: (@Sendable (NodeName, [Step]) -> [Step])?
+    var undone: Undo?
+    var hasGate = true
+
+    var id: PhaseID { base.id }
+    var title: String { base.title }
+    var nodes: [NodeName] { base.nodes }
+    var atOnce: Int { limit ?? base.atOnce }
+    func apply(_ node: NodeName) -> [Step] { steps.map { $0(node, base.apply(node)) } ?? base.apply(node) }
+    func gate(_ node: NodeName) -> Gate? { hasGate ? base.gate(node) : nil }
+    func undo(_ node: NodeName) -> Undo { undone ?? base.undo(node) }
+}
+
+struct OrderRulesTests {
+    private func violations(
+        _ inventory: Inventory, options: Bootstrap.Options = .init(), _ change: (Order.Entry) -> Order.Entry = { $0 }
+    ) -> [String] {
+        let order = Bootstrap.order(for: inventory, options: options)
+        let plan = Plan(cluster: inventory.name, order: Order(name: "bootstrap", order.entries.map(change)))
+        return OrderRules.violations(plan, for: inventory)
+    }
+
+    /// The rules that fire, each once.
+    private func rules(_ violations: [String]) -> [String] {
+        violations.map { String($0.prefix { $0 != ":" }) }.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    }
+
+    private func without(_ phase: PhaseID, of later: PhaseID) -> (Order.Entry) -> Order.Entry {
+        { $0.phase.id == later ? .init($0.phase, after: $0.after.filter { $0.phase != phase }) : $0 }
+    }
+
+    private func changing(_ id: PhaseID, _ change: @escaping (inout Changed) -> Void) -> (Order.Entry) -> Order.Entry {
+        { entry in
+            guard entry.phase.id == id else { return entry }
+            var changed = Changed(base: entry.phase)
+            change(&changed)
+            return .init(changed, after: entry.after)
+        }
+    }
+
+    @Test(arguments: ["diskless.yaml", "lab.yaml"]) func committedInventoriesBreakNoRule(_ file: String) throws {
+        #expect(violations(try Example.file(file)) == [])
+    }
+
+    @Test func theSmallOneBreaksNoRuleInAnyForm() throws {
+        #expect(violations(try Example.small()) == [])
+        #expect(violations(try Example.small([("{kubeVip: 10.77.0.100}", "{dns: api.example.org}")])) == [])
+        #expect(violations(try Example.small([("{version: 1.19.4}", "{version: 1.19.4, apiServer: primary}")])) == [])
+    }
+
+    @Test func endpointBeforeCilium() throws {
+        let fired = rules(violations(try Example.small(), without("cilium", of: "kube-vip")))
+        #expect(fired == ["order.preflight-first", "order.cilium-before-endpoint"])
+    }
+
+    @Test func replicasBeforeCilium() throws {
+        let fired = rules(violations(try Example.small(), without("cilium", of: "replicas")))
+        #expect(fired.contains("order.cilium-before-replicas"))
+        #expect(fired.contains("order.one-control-plane-node-at-a-time"))
+    }
+
+    @Test func ciliumOnTheSameNodeAloneIsNotEnough() throws {
+        let fired = violations(try Example.small()) { entry in
+            guard entry.phase.id == "replicas" else { return entry }
+            return .init(entry.phase, after: entry.after.map { $0 == .all("cilium") ? .sameNode("cilium") : $0 })
+        }
+        #expect(rules(fired).contains("order.cilium-before-replicas"))
+    }
+
+    @Test func workersBeforeCilium() throws {
+        let inventory = try Example.small([
+            ("{kubeVip: 10.77.0.100}", "{dns: api.example.org}"), (", ephemeral: true", ""),
+        ])
+        #expect(rules(violations(inventory, without("cilium", of: "workers"))) == ["order.cilium-before-workers"])
+    }
+
+    @Test func workersBeforeTheEndpointThatTheyUse() throws {
+        let fired = rules(violations(try Example.small(), without("kube-vip", of: "workers")))
+        #expect(fired == ["order.endpoint-before-its-users"])
+    }
+
+    @Test func replicasThroughTheEndpoint() throws {
+        let fired = rules(violations(try Example.small(), options: .init(joinThrough: .endpoint)))
+        #expect(fired == ["order.endpoint-before-its-users", "order.replicas-join-primary"])
+    }
+
+    @Test func twoReplicasAtOnce() throws {
+        let fired = rules(violations(try Example.small(), changing("replicas") { $0.limit = 2 }))
+        #expect(fired == ["order.one-control-plane-node-at-a-time"])
+    }
+
+    @Test func aReplicaWithoutAGate() throws {
+        let fired = rules(violations(try Example.small(), changing("replicas") { $0.hasGate = false }))
+        #expect(fired == ["order.replica-gate"])
+    }
+
+    @Test(arguments: ["k3s-primary", "replicas", "cilium"] as [PhaseID]) func withoutAnArmedGuard(_ phase: PhaseID)
+        throws
+    {
+        let fired = rules(
+            violations(
+                try Example.small(), changing(phase) { $0.undone = .restore(first: [], guardWindowSeconds: nil) }))
+        #expect(fired == ["order.guard-armed"])
+    }
+
+    @Test func theGuardBeforeItIsInstalled() throws {
+        let fired = rules(violations(try Example.small(), without("host-prep", of: "k3s-primary")))
+        #expect(fired == ["order.guard-armed"])
+    }
+
+    @Test func changesBeforePreflight() throws {
+        let fired = rules(violations(try Example.small(), without("preflight", of: "host-prep")))
+        #expect(fired == ["order.preflight-first"])
+    }
+
+    @Test func kubeProxyOffWithoutAReplacement() throws {
+        var inventory = try Example.small()
+        inventory.cilium.values = ["kubeProxyReplacement": false]
+        #expect(rules(violations(inventory)) == ["order.kube-proxy-replaced"])
+    }
+
+    @Test func ciliumAtTheServiceAddress() throws {
+        var inventory = try Example.small()
+        inventory.cilium.values = ["k8sServiceHost": ""]
+        #expect(rules(violations(inventory)) == ["order.no-service-address"])
+    }
+
+    @Test func kubeVipAtTheServiceAddress() throws {
+        let fired = violations(
+            try Example.small(),
+            changing("kube-vip") { changed in
+                changed.steps = { _, steps in
+                    steps.map { step in
+                        guard case .object(let object) = step.operation else { return step }
+                        let manifest = object.manifest.replacing("KUBERNETES_SERVICE_HOST", with: "OTHER")
+                        return Step(
+                            .object(
+                                KubernetesObject(
+                                    name: object.name, client: object.client, manifest: manifest,
+                                    references: object.references,
+                                    digest: object.digest)), because: step.because)
+                    }
+                }
+            })
+        #expect(rules(fired) == ["order.no-service-address"])
+    }
+
+    @Test func ciliumBeforeTheSettingsOfDPUs() throws {
+        let fired = rules(
+            violations(try Example.small(), changing("cilium") { $0.steps = { _, steps in steps.reversed() } }))
+        #expect(fired == ["order.host-firewall-off", "order.kept-links"])
+    }
+
+    @Test func ciliumWithoutTheKindOfItsNodesSettings() throws {
+        let fired = rules(
+            violations(try Example.small(), changing("cilium") { $0.steps = { _, steps in Array(steps.dropFirst()) } }))
+        #expect(fired == ["order.host-firewall-off", "order.kept-links"])
+    }
+
+    @Test func serversThatDiffer() throws {
+        let inventory = try Example.small([
+            ("{address: 10.77.0.13}", "{address: 10.77.0.13, k3s: {secrets-encryption: true}}")
+        ])
+        let fired = violations(inventory)
+        #expect(fired == ["order.same-critical-settings: 'secrets-encryption' differs between server-01 and dpu-01"])
+    }
+}

@@ -1,0 +1,51 @@
+import Foundation
+import Inventory
+import Testing
+
+/// Inventories for tests.
+enum Example {
+    static func read(_ text: String) throws -> Inventory {
+        try InventoryReader.read(text: text, file: "test.yaml").get().inventory
+    }
+
+    static func file(_ name: String) throws -> Inventory {
+        try read(try Repository.text(Repository.root.appending(path: "inventories/\(name)")))
+    }
+
+    /// Two DPUs, a server, a worker, a NixOS worker that is only verified, and an ephemeral worker.
+    static let small = """
+        version: 1
+        name: small
+        ssh: {user: ubuntu}
+        k3s: {version: v1.35.7+k3s1, token: {env: K3S_TOKEN}}
+        network: {pods: 10.142.0.0/16, services: 10.143.0.0/16}
+        cilium: {version: 1.19.4}
+        endpoint: {kubeVip: 10.77.0.100}
+        dpus:
+          dpu-01: {address: 10.77.0.11, primary: true}
+          dpu-02: {address: 10.77.0.12}
+        servers:
+          server-01: {address: 10.77.0.13}
+        workers:
+          worker-01: {address: 10.77.0.21, labels: {rack: a}}
+          nixos-01: {address: 10.77.0.22, os: nixos, manage: verify}
+          pxe-01: {address: 10.77.0.23, ephemeral: true}
+
+        """
+
+    static func small(_ replacements: [(String, String)] = []) throws -> Inventory {
+        var text = small
+        for (old, new) in replacements {
+            #expect(text.contains(old))
+            text = text.replacingOccurrences(of: old, with: new)
+        }
+        return try read(text)
+    }
+
+    static let dualStack: [(String, String)] = [
+        (
+            "pods: 10.142.0.0/16, services: 10.143.0.0/16",
+            "pods: [10.142.0.0/16, fd00:42::/56], services: [10.143.0.0/16, fd00:43::/112]"
+        )
+    ]
+}

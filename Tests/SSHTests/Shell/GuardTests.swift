@@ -1,0 +1,168 @@
+import Foundation
+import Testing
+
+@testable import SSH
+
+/// Each test is a scenario in a network namespace of its own; a complaint names what did not hold.
+@Suite(.enabled(if: GuardBox.canRun, "needs root, unshare, both iptables, nft and ip"))
+struct GuardTests {
+    private func check(_ shell: TestShell, _ scenario: String) throws {
+        let complaints = try GuardBox.complaints(shell, scenario)
+        #expect(complaints.isEmpty, "\(complaints.joined(separator: "\n"))")
+    }
+
+    @Test(arguments: TestShell.all) func armingChangesNothingButTheClock(shell: TestShell) throws {
+        try check(
+            shell,
+            #"""
+            expect 'none at first' says none
+            expect 'arms' arm cilium 20 nonce1
+            expect 'says so' says 'armed phase=cilium nonce=nonce1 until=1*'
+            expect 'the rest is as before' same_facts
+            expect 'the timer runs' systemctl is-active clusterctl-guard.timer
+            expect 'the service starts at boot' systemctl is-enabled clusterctl-guard.service
+            drop_in=$box/run/systemd/system/clusterctl-guard.timer.d/window.conf
+            expect 'the window is set' grep -qx OnActiveSec=20s "$drop_in"
+            """#)
+    }
+
+    @Test(arguments: TestShell.all) func firesAndPutsEverythingBack(shell: TestShell) throws {
+        try check(
+            shell,
+            #"""
+            expect 'arms' arm cilium 20 nonce1
+            damage
+            expect 'the damage shows' status 1 same_facts
+            late
+            expect 'fires' guard fire
+            expect 'with nothing left' says 'rolled-back phase=cilium nonce=nonce1 at=1* because=deadline left=none'
+            expect 'is as before' same_facts
+            expect 'ran the undo' grep -qx undone "$box/undone"
+            expect 'keeps data that were not there' ls -d "$box"/etc/newdir.clusterctl-*/other
+            expect 'keeps etcd data aside' ls -d /var/lib/rancher/k3s/server/db.clusterctl-*/etcd
+            expect 'and not in place' test ! -e /var/lib/rancher/k3s/server/db
+            expect 'starts again what ran with new files' status 1 cmp -s "$box/other" "$box/units/other.service.active"
+            expect 'no clock' status 1 systemctl is-active clusterctl-guard.timer
+            expect 'not at boot' status 1 systemctl is-enabled clusterctl-guard.service
+            expect 'too late now' status 3 guard confirm cilium nonce1
+            expect 'and says when' grep -q 'too late: rolled-back phase=cilium' "$box/words"
+            expect 'a second fire does nothing' guard fire
+            expect 'still as before' same_facts
+            """#)
+    }
+
+    @Test(arguments: TestShell.all) func staysAfterAConfirmation(shell: TestShell) throws {
+        try check(
+            shell,
+            #"""
+            expect 'arms' arm cilium 20 nonce1
+            echo new >"$box/etc/config"
+            expect 'refuses another nonce' status 5 guard confirm cilium other
+            expect 'refuses another phase' status 5 guard confirm k3s nonce1
+            expect 'is extended' guard extend cilium 25 nonce1
+            expect 'confirms' guard confirm cilium nonce1
+            expect 'confirms again' guard confirm cilium nonce1
+            expect 'says none' says none
+            expect 'fire does nothing' guard fire
+            expect 'the change stays' grep -qx new "$box/etc/config"
+            expect 'no clock' status 1 systemctl is-active clusterctl-guard.timer
+            """#)
+    }
+
+    @Test(arguments: TestShell.all) func firesNotAfterASignOfLife(shell: TestShell) throws {
+        try check(
+            shell,
+            #"""
+            expect 'arms' arm cilium 20 nonce1
+            expect 'fire before the deadline does nothing' guard fire
+            expect 'still armed' says 'armed *'
+            expect 'knows a reboot' sh -c 'echo other >"$BOX/state/guard/armed/boot"'
+            echo new >"$box/etc/config"
+            iptables-nft -A INPUT -j DROP
+            expect 'fires at boot' guard fire
+            expect 'says so' says 'rolled-back * because=boot left=none'
+            expect 'files are back' grep -qx old "$box/etc/config"
+            expect 'rules are left to the boot' iptables-nft -C INPUT -j DROP
+            """#)
+    }
+
+    @Test(arguments: TestShell.all) func failsClosed(shell: TestShell) throws {
+        try check(
+            shell,
+            #"""
+            : >"$box/fail-is-active"
+            expect 'no timer, not armed' status 6 arm cilium 20 nonce1
+            rm "$box/fail-is-active"
+            expect 'says none' says none
+            printf '#!/bin/sh\necho "line 3 failed" >&2\nexit 1\n' >"$box/bin/iptables-nft-restore"
+            chmod +x "$box/bin/iptables-nft-restore"
+            expect 'rules that would not go back: not armed' status 6 arm cilium 20 nonce1
+            expect 'with the reason' grep -q 'could not be put back: line 3 failed' "$box/words"
+            rm "$box/bin/iptables-nft-restore"
+            expect 'arms' arm cilium 20 nonce1
+            expect 'refuses another phase' status 4 arm k3s 20 nonce2
+            echo new >"$box/etc/config"
+            expect 'arms again' arm cilium 20 nonce2
+            expect 'old nonce' status 5 guard confirm cilium nonce1
+            expect 'rolls back when asked' guard rollback cilium
+            expect 'to the first state' same_facts
+            expect 'wrong usage' status 2 guard dance
+            """#)
+    }
+
+    @Test(arguments: TestShell.all) func goesOnAfterBeingKilledInTheMiddle(shell: TestShell) throws {
+        try check(
+            shell,
+            #"""
+            printf 'undo\nkill -9 $(cat "$BOX/pid")\nsleep 1\n' >"$box/what"
+            { what | sed '/^undo/,$d' && cat "$box/what"; } | guard arm cilium 20 n1 >"$box/said"
+            damage
+            late
+            sh -c "echo \$\$ >'$box/pid'; exec $SH $box/state/guard/guard.sh fire"
+            expect 'was cut' says 'firing phase=cilium nonce=n1 because=deadline'
+            expect 'too late to confirm' status 3 guard confirm cilium n1
+            expect 'and to arm' status 3 arm cilium 20 n2
+            : >"$box/state/guard/armed/undo"
+            expect 'goes on' guard fire
+            expect 'is done' says 'rolled-back * left=none'
+            expect 'is as before' same_facts
+            """#)
+    }
+
+    @Test(arguments: TestShell.all) func savesWithoutAClock(shell: TestShell) throws {
+        try check(
+            shell,
+            #"""
+            : >"$box/fail-restart"
+            expect 'saves' arm workers 0 nonce1
+            rm "$box/fail-restart"
+            expect 'says so' says 'armed phase=workers nonce=nonce1 until=never'
+            damage
+            expect 'never fires' guard fire
+            expect 'rolls back when asked' guard rollback workers
+            expect 'and once more' guard rollback workers
+            expect 'is as before' same_facts
+            expect 'saves' arm workers 0 nonce1
+            expect 'gives way to another phase' arm verify 0 nonce2
+            """#)
+    }
+
+    @Test(arguments: TestShell.all) func namesWhatItCouldNotPutBack(shell: TestShell) throws {
+        try check(
+            shell,
+            #"""
+            expect 'arms' arm cilium 20 nonce1
+            ip link add stray type veth peer name stray1
+            echo new >"$box/etc/config"
+            printf '#!/bin/sh\nexit 1\n' >"$box/bin/cp"
+            chmod +x "$box/bin/cp"
+            late
+            guard fire
+            rm "$box/bin/cp"
+            case $SH in
+                *busybox*) expect 'names the link' says 'rolled-back *links:stray,links:stray1*' ;;
+                *) expect 'names both' says 'rolled-back *file:*/etc/config,links:stray,links:stray1*' ;;
+            esac
+            """#)
+    }
+}

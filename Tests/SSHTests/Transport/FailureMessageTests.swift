@@ -1,0 +1,194 @@
+import Testing
+
+@testable import SSH
+
+/// Every failure's words, case by case.
+struct FailureMessageTests {
+    struct Row: Sendable, CustomTestStringConvertible {
+        var id: String
+        var failure: SSHFailure
+        var mayRetry: Bool
+        var text: String
+        var testDescription: String { id }
+    }
+
+    private static let known = HostKeyShown(type: "ssh-ed25519", fingerprint: "SHA256:old", source: "/k:3")
+    private static let got = HostKeyShown(type: "ssh-ed25519", fingerprint: "SHA256:new")
+    private static let key = OfferedKey(type: "ssh-ed25519", origin: "/id")
+    private static let library = LibSSH2.version
+
+    @Test(arguments: network + commands + hostKeys + logins)
+    func says(_ row: Row) {
+        #expect(row.failure.description == row.text)
+        #expect(row.failure.mayRetry == row.mayRetry)
+    }
+
+    @Test func everyStageHasItsWords() {
+        for stage in SSHStage.allCases { #expect(!stage.noun.isEmpty && !stage.activity.isEmpty) }
+    }
+
+    private static let network: [Row] = [
+        Row(
+            id: "name-not-found", failure: .nameNotFound(host: "n1", reason: "Name unknown", temporary: false),
+            mayRetry: false, text: "the name 'n1' has no address: Name unknown"),
+        Row(
+            id: "name-temporary", failure: .nameNotFound(host: "n1", reason: "Try again", temporary: true),
+            mayRetry: true, text: "the name 'n1' has no address: Try again"),
+        Row(
+            id: "refused", failure: .refused(host: "n1", port: 22), mayRetry: true,
+            text: "n1 refuses connections to port 22\nis sshd running there, and is the port right?"),
+        Row(
+            id: "unreachable", failure: .unreachable(host: "n1", port: 22, reason: "No route to host"), mayRetry: true,
+            text: "n1 port 22 cannot be reached: No route to host"),
+        Row(
+            id: "no-greeting", failure: .notAnSSHServer(host: "n1", port: 80, said: "HTTP/1.0"), mayRetry: true,
+            text: "n1 port 80 gave no SSH greeting, it said 'HTTP/1.0'\n"
+                + "is the port right, and is the server not overloaded (MaxStartups)?"),
+        Row(
+            id: "no-common-algorithm", failure: .noCommonAlgorithm(reason: "R"), mayRetry: false,
+            text: "the server and libssh2 agree on no key exchange: R\n"
+                + "this is libssh2 \(library); a newer one knows more algorithms"),
+        Row(
+            id: "deadline-connect", failure: .deadline(stage: .connect), mayRetry: true,
+            text: "connecting took longer than allowed\na firewall may be dropping packets"),
+        Row(
+            id: "deadline-greeting", failure: .deadline(stage: .greeting), mayRetry: true,
+            text: "waiting for the server's greeting took longer than allowed"),
+        Row(
+            id: "cut-login", failure: .connectionLost(stage: .login, reason: "R"), mayRetry: true,
+            text: "the connection broke off during the login: R"),
+    ]
+
+    private static let commands: [Row] = [
+        Row(
+            id: "deadline-answer", failure: .deadline(stage: .answer), mayRetry: false,
+            text: "the answer of the command took longer than allowed\n"
+                + "the command may have run, in part or to its end"),
+        Row(
+            id: "cut-answer", failure: .connectionLost(stage: .answer, reason: "R"), mayRetry: false,
+            text: "the connection broke off during the command: R\n"
+                + "the command may have run, in part or to its end"),
+        Row(
+            id: "channel-refused", failure: .channelRefused(reason: "R"), mayRetry: true,
+            text: "the server opened no channel for a command: R"),
+        Row(
+            id: "command-refused", failure: .commandRefused(reason: "R"), mayRetry: false,
+            text: "the server started no command: R"),
+        Row(
+            id: "input-unreadable", failure: .inputUnreadable(path: "/f", reason: "R"), mayRetry: false,
+            text: "the input '/f' cannot be read: R"),
+        Row(
+            id: "cancelled", failure: .cancelled(stage: .channel), mayRetry: false,
+            text: "cancelled during the opening of a channel"),
+        Row(
+            id: "protocol-error", failure: .protocolError(stage: .keyExchange, reason: "R"), mayRetry: false,
+            text: "SSH went wrong during the key exchange: R"),
+    ]
+
+    private static let hostKeys: [Row] = [
+        Row(
+            id: "host-key-unknown",
+            failure: .hostKeyUnknown(host: "n1", got: got, hint: .firstContact(knownHostsFile: "/k")), mayRetry: false,
+            text: """
+                the host key of n1 is not known: it showed ssh-ed25519 SHA256:new
+                compare the fingerprint with `ssh-keygen -lf /etc/ssh/ssh_host_..._key.pub` on n1's console
+                then pin it in the inventory, add the key to /k, or use --accept-new-host-keys
+                """),
+        Row(
+            id: "host-key-authority",
+            failure: .hostKeyUnknown(host: "n1", got: got, hint: .onlyCertificateAuthority(source: "/k:9")),
+            mayRetry: false,
+            text: """
+                the host key of n1 is not known: it showed ssh-ed25519 SHA256:new
+                /k:9 names a certificate authority, which libssh2 cannot check: pin the host's own key
+                """),
+        Row(
+            id: "host-key-changed", failure: .hostKeyChanged(host: "n1", expected: [known], got: got), mayRetry: false,
+            text: """
+                the host key of n1 has changed: known is ssh-ed25519 SHA256:old (/k:3), it showed ssh-ed25519 SHA256:new
+                if n1 was installed anew, remove /k:3; otherwise somebody is in between
+                """),
+        Row(
+            id: "host-key-type-changed", failure: .hostKeyTypeChanged(host: "n1", known: [known], got: got),
+            mayRetry: false,
+            text: """
+                n1 shows a host key of another type than the known ones: known is ssh-ed25519 SHA256:old (/k:3), \
+                it showed ssh-ed25519 SHA256:new
+                if that key is n1's too, add its ssh-ed25519 key to the known hosts; otherwise somebody is in between
+                libssh2 \(library) cannot check every type: an ed25519 key always works
+                """),
+        Row(
+            id: "host-key-revoked", failure: .hostKeyRevoked(host: "n1", got: got), mayRetry: false,
+            text: """
+                n1 shows a revoked host key: ssh-ed25519 SHA256:new
+                a known_hosts file marks this key as @revoked: do not trust that machine
+                """),
+        Row(
+            id: "host-key-not-pinned", failure: .hostKeyNotPinned(host: "n1", pinned: "SHA256:old", got: got),
+            mayRetry: false,
+            text: """
+                n1 does not have the pinned host key: pinned is SHA256:old, it showed ssh-ed25519 SHA256:new
+                if n1 was installed anew, pin its new key; otherwise somebody is in between
+                """),
+        Row(
+            id: "pin-unreadable", failure: .pinUnreadable(host: "n1", pinned: "x"), mayRetry: false,
+            text: """
+                the pinned host key of n1 cannot be read: 'x'
+                write `SHA256:...` as `ssh-keygen -l` prints it, or `type base64` as in a .pub file
+                """),
+        Row(
+            id: "known-hosts-unreadable", failure: .knownHostsUnreadable(path: "/k", reason: "R"), mayRetry: false,
+            text: "the known hosts in '/k' cannot be read: R"),
+        Row(
+            id: "known-hosts-not-written", failure: .knownHostsNotWritten(path: "/k", reason: "R"), mayRetry: false,
+            text: "the new host key could not be added to '/k': R"),
+    ]
+
+    private static let logins: [Row] = [
+        Row(
+            id: "login-refused",
+            failure: .loginRefused(user: "root", offered: [key], serverMethods: ["publickey"], hints: []),
+            mayRetry: false,
+            text: """
+                the server refuses the login as 'root' with ssh-ed25519 (/id); it takes publickey
+                is one of the public keys in the authorized_keys of 'root' there?
+                """),
+        Row(
+            id: "login-without-keys",
+            failure: .loginRefused(
+                user: "root", offered: [], serverMethods: ["password"],
+                hints: [
+                    .noAgentSocket, .agentEmpty, .agentUnavailable(reason: "R"), .identityMissing(path: "/a"),
+                    .identityEncrypted(path: "/b"), .identityUnreadable(path: "/c", reason: "R"),
+                    .identityUnusable(path: "/d", reason: "R"), .keyTypeUnsupported(key),
+                ]), mayRetry: false,
+            text: """
+                no key could be offered to log in as 'root'; it takes password
+                there is no SSH agent (SSH_AUTH_SOCK is not set)
+                the SSH agent holds no keys (ssh-add adds one)
+                the SSH agent cannot be asked: R
+                the key file '/a' does not exist
+                the key file '/b' has a passphrase: add it to the SSH agent with `ssh-add /b`
+                the key file '/c' cannot be read: R
+                the key file '/d' cannot be used: R
+                libssh2 cannot log in with ssh-ed25519 (/id)
+                the server takes no public keys from 'root'
+                """),
+        Row(
+            id: "login-too-many-keys",
+            failure: .loginRefused(
+                user: "root", offered: [key], serverMethods: [],
+                hints: [
+                    .serverStoppedListening(afterKeys: 2), .agentRefusedToSign(key),
+                    .rsaNeedsNewerLibrary(version: "1.10.0"),
+                ]), mayRetry: false,
+            text: """
+                the server refuses the login as 'root' with ssh-ed25519 (/id)
+                the server ended the connection after 2 keys (MaxAuthTries): name the right key file
+                the SSH agent refused to sign with ssh-ed25519 (/id)
+                libssh2 1.10.0 signs RSA with SHA-1 alone, which OpenSSH 8.8 and newer refuse: \
+                use an ed25519 or ecdsa key, or libssh2 1.11
+                is one of the public keys in the authorized_keys of 'root' there?
+                """),
+    ]
+}

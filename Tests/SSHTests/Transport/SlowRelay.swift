@@ -1,0 +1,40 @@
+import Foundation
+import Testing
+
+/// Carries one connection to a server through a narrow pipe, so that the client's sends are often cut short.
+final class SlowRelay: Sendable {
+    private let listener: Listener
+    var port: Int { listener.port }
+
+    init(to port: Int) throws {
+        listener = try Listener()
+        var size: Int32 = 4096
+        setsockopt(listener.descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+        let descriptor = listener.descriptor
+        let server = try Listener.connect(to: port)
+        Thread.detachNewThread {
+            let client = accept(descriptor, nil, nil)
+            Thread.detachNewThread { Self.copy(from: server, to: client, pause: 0) }
+            Self.copy(from: client, to: server, pause: 20)
+        }
+    }
+
+    /// Copies until the source ends; `pause` in microseconds after each piece.
+    private static func copy(from source: Int32, to sink: Int32, pause: UInt32) {
+        var piece = [UInt8](repeating: 0, count: 8192)
+        while true {
+            let count = recv(source, &piece, piece.count, 0)
+            guard count > 0 else { break }
+            var sent = 0
+            while sent < count {
+                let more = piece[sent..<count].withUnsafeBytes { rest in
+                    send(sink, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
+                }
+                guard more > 0 else { break }
+                sent += more
+            }
+            if pause > 0 { usleep(pause) }
+        }
+        shutdown(sink, Int32(SHUT_WR))
+    }
+}

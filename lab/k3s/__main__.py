@@ -1,0 +1,78 @@
+"""The command line of k3s. `k3s kubectl` is the way to the real kubectl, and must be quick: it imports nothing."""
+
+import os
+import sys
+
+USAGE = """\
+NAME:
+   k3s - Kubernetes, but small and simple (a stand-in for tests)
+
+USAGE:
+   k3s [global options] command [command options]
+
+COMMANDS:
+   server   Run management server
+   agent    Run node agent
+   kubectl  Run kubectl
+   crictl   Run crictl
+"""
+
+
+def _version():
+    from . import paths
+
+    print(f"k3s version {paths.version()} (cd43afc7)\ngo version stand-in")
+
+
+def _kubectl(arguments):
+    environment = dict(os.environ)
+    if "KUBECONFIG" not in environment:
+        environment["KUBECONFIG"] = "/etc/rancher/k3s/k3s.yaml"
+    os.execvpe("/usr/bin/kubectl", ["kubectl", *arguments], environment)
+
+
+def _service(role, arguments):
+    from . import log
+
+    try:
+        if role == "server":
+            from .server import run
+        else:
+            from .agent import run
+        run(arguments)
+        return 0
+    except log.Fatal as error:
+        log.line("fatal", error)
+    except OSError as error:
+        import traceback
+
+        log.line("fatal", f"starting {role}: {error}: {traceback.format_exc()}")
+    return 1
+
+
+def main():
+    name, arguments = os.path.basename(sys.argv[0]), sys.argv[1:]
+    if name in ("kubectl", "crictl"):
+        arguments = [name, *arguments]
+    command, rest = (arguments[0], arguments[1:]) if arguments else ("help", [])
+    if command == "kubectl":
+        _kubectl(rest)
+    if command in ("--version", "-v"):
+        status = _version() or 0
+    elif command == "crictl":
+        from .crictl import main as crictl
+
+        status = crictl(rest)
+    elif command in ("server", "agent"):
+        status = _service(command, rest)
+    elif command in ("help", "--help", "-h"):
+        status = print(USAGE, end="") or 0
+    else:
+        print(f'No help topic for "{command}" (this stand-in has no such command)', file=sys.stderr)
+        status = 3
+    sys.stdout.flush()
+    os._exit(status)  # threads that wait on sockets hold nothing that must be saved
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""`k3s crictl`, as far as somebody who looks at Cilium needs it."""
+
+import json
+import os
+import sys
+
+from . import cilium, paths
+
+_SOCKET = "unix:///run/k3s/containerd/containerd.sock"
+
+
+def _fail(message, status=1):
+    print(message, file=sys.stderr)
+    return status
+
+
+def _containers():
+    """Records of the running k3s; None if it does not run (its containerd is gone then, too)."""
+    try:
+        document = json.loads(paths.read(paths.CONTAINERS) or "{}")
+        with open(f"/proc/{document['pid']}/cmdline", "rb") as file:
+            return document["containers"] if b"k3s" in file.read() else None
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _find(containers, identity):
+    found = [container for container in containers if identity and container["id"].startswith(identity)]
+    return found[0] if len(found) == 1 else None
+
+
+def _ps(containers, arguments):
+    name = state = None
+    everything = quiet = as_json = False
+    rest = list(arguments)
+    while rest:
+        word = rest.pop(0)
+        word, _, value = word.partition("=")
+        if word in ("--name", "--state", "-o", "--output", "--label", "--pod"):
+            value = value or (rest.pop(0) if rest else "")
+        name = value if word == "--name" else name
+        state = value.lower() if word == "--state" else state
+        everything, quiet = everything or word in ("-a", "--all"), quiet or word in ("-q", "--quiet")
+        as_json = as_json or (word in ("-o", "--output") and value == "json")
+    shown = [container for container in containers
+             if (name is None or name in container["name"])
+             and (everything or state in (None, "running") and container["state"] == "running"
+                  or state == "exited" and container["state"] != "running")]
+    if as_json:
+        print(json.dumps({"containers": [{
+            "id": container["id"], "metadata": {"name": container["name"]}, "image": {"image": container["image"]},
+            "state": "CONTAINER_RUNNING" if container["state"] == "running" else "CONTAINER_EXITED",
+            "labels": {"io.kubernetes.pod.name": container["pod"],
+                       "io.kubernetes.pod.namespace": container["namespace"]},
+        } for container in shown]}))
+    elif quiet:
+        print("".join(container["id"] + "\n" for container in shown), end="")
+    else:
+        print(f"{'CONTAINER':<15}{'STATE':<10}{'NAME':<18}{'ATTEMPT':<9}POD")
+        for container in shown:
+            print(f"{container['id'][:13]:<15}{container['state'].capitalize():<10}{container['name']:<18}"
+                  f"{container['restarts']:<9}{container['pod']}")
+    return 0
+
+
+def _exec(containers, arguments):
+    arguments = [word for word in arguments if word not in ("-i", "-t", "-it", "-s", "--sync")]
+    container = _find(containers, arguments[0] if arguments else "")
+    if container is None or container["state"] != "running":
+        return _fail('FATA[0000] execing command in container: rpc error: code = NotFound desc = container '
+                     f'"{arguments[0] if arguments else ""}": not found')
+    command = arguments[1:]
+    if container["name"] != "cilium-agent" or command[:2] not in (["cilium-dbg", "status"], ["cilium", "status"]):
+        return _fail(f'FATA[0000] execing command in container: exec: "{" ".join(command)}": '
+                     "not known to this stand-in")
+    document, problem = cilium.status()
+    if document is None:
+        return _fail(problem)
+    if "--brief" in command:
+        print("OK")
+    elif "json" in command or any(word in ("-ojson", "--output=json", "-o=json") for word in command):
+        print(json.dumps(document))
+    else:
+        for key, value in document.items():
+            print(f"{key + ':':<28}{value}")
+    return 0
+
+
+def _logs(containers, arguments):
+    identity = [word for word in arguments if not word.startswith("-")]
+    container = _find(containers, identity[-1] if identity else "")
+    if container is None:
+        return _fail("FATA[0000] getting container status: rpc error: code = NotFound")
+    if os.path.exists(container["log"]):
+        with open(container["log"], encoding="utf-8") as file:
+            print(file.read(), end="")
+    return 0
+
+
+def main(arguments):
+    """Returns the exit status."""
+    containers = _containers()
+    if containers is None:
+        return _fail(f'FATA[0000] validate service connection: validate CRI v1 runtime API for endpoint "{_SOCKET}": '
+                     'rpc error: code = Unavailable desc = connection error: dial unix: no such file or directory')
+    verbs = {"ps": _ps, "exec": _exec, "logs": _logs}
+    if not arguments or arguments[0] not in verbs:
+        return _fail(f"crictl: this stand-in knows {', '.join(verbs)}")
+    return verbs[arguments[0]](containers, arguments[1:])

@@ -1,0 +1,1 @@
+"""Nodes as systemd-nspawn machines in network namespaces of the lab's own."""

@@ -1,0 +1,143 @@
+"""The stand-in's rules, without nodes: `/usr/bin/python3 -m unittest discover -s lab/tests -t lab -p 'test_k3s.py'`."""
+
+import os
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+
+from k3s import chart, config, patching, scheduling, selectors  # noqa: E402
+from k3s.log import Fatal  # noqa: E402
+
+NOT_READY = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+
+
+def node(name="dpu-01", taints=(), **labels):
+    return {"metadata": {"name": name, "labels": labels}, "spec": {"taints": list(taints)}}
+
+
+def pod(**spec):
+    return {"metadata": {"uid": "1", "namespace": "kube-system", "labels": {}}, "spec": spec}
+
+
+class Configuration(unittest.TestCase):
+    def load(self, role, text, *arguments):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "config.yaml")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text + "\nnode-ip: 10.77.0.11\n")
+            return config.load(role, ["--config", path, *arguments])
+
+    def test_an_agent_refuses_a_key_of_the_server(self):
+        with self.assertRaisesRegex(Fatal, "not defined: -tls-san"):
+            self.load("agent", "server: https://a:6443\ntoken: t\ntls-san: [b]")
+
+    def test_a_server_skips_a_key_that_it_does_not_know(self):
+        self.assertNotIn("frobnicate", self.load("server", "frobnicate: 1"))
+
+    def test_the_command_line_wins_over_the_file_for_a_scalar(self):
+        self.assertEqual(self.load("server", "token: a", "--token", "b")["token"], "b")
+
+    def test_dns_is_the_tenth_service_address(self):
+        self.assertEqual(self.load("server", "service-cidr: 10.143.0.0/16")["cluster-dns"], ["10.143.0.10"])
+
+    def test_disable_kube_proxy_is_not_compared(self):
+        one = config.critical(self.load("server", "disable-kube-proxy: true"))
+        self.assertEqual(one, config.critical(self.load("server", "disable-kube-proxy: false")))
+
+    def test_pod_network_is_compared(self):
+        one = config.critical(self.load("server", "cluster-cidr: 10.142.0.0/16"))
+        self.assertNotEqual(one, config.critical(self.load("server", "cluster-cidr: 10.150.0.0/16")))
+
+    def test_password_of_a_token(self):
+        self.assertEqual(config.password("K10" + "a" * 64 + "::server:secret"), "secret")
+        self.assertEqual(config.password("secret"), "secret")
+
+
+class Scheduling(unittest.TestCase):
+    def test_a_pod_without_toleration_stays_pending_on_a_node_that_is_not_ready(self):
+        place, message = scheduling.place(pod(), [node(taints=[NOT_READY])], [])
+        self.assertIsNone(place)
+        self.assertEqual(message, "0/1 nodes are available: 1 node(s) had taint {node.kubernetes.io/not-ready: }, that "
+                                  "the pod didn't tolerate.")
+
+    def test_a_daemon_set_does_not_tolerate_not_ready_by_itself(self):
+        spec = {"tolerations": scheduling.DAEMON_TOLERATIONS}
+        self.assertEqual(scheduling.untolerated(spec, node(taints=[NOT_READY])), NOT_READY)
+        self.assertIsNone(scheduling.untolerated(spec, node(taints=[{**NOT_READY, "effect": "NoExecute"}])))
+
+    def test_the_operator_does_not_tolerate_a_taint_that_nobody_named(self):
+        taint = {"key": "CriticalAddonsOnly", "value": "true", "effect": "NoExecute"}
+        spec = {"tolerations": chart.OPERATOR_TOLERATIONS}
+        self.assertEqual(scheduling.untolerated(spec, node(taints=[taint])), taint)
+
+    def test_anti_affinity_keeps_two_replicas_apart(self):
+        term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"a": "b"}}}
+        first = {"metadata": {"uid": "0", "namespace": "kube-system", "labels": {"a": "b"}},
+                 "spec": {"nodeName": "dpu-01"}}
+        second = pod(affinity={"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}})
+        self.assertIn("anti-affinity", scheduling.place(second, [node()], [first])[1])
+        self.assertEqual(scheduling.place(second, [node(), node("dpu-02")], [first])[0], "dpu-02")
+
+
+class Selectors(unittest.TestCase):
+    def test_label_selectors(self):
+        for text, labels, wanted in (("a=b", {"a": "b"}, True), ("a=b,c", {"a": "b"}, False), ("a!=b", {}, True),
+                                     ("a in (b, c)", {"a": "c"}, True), ("a notin (b)", {"a": "b"}, False),
+                                     ("!a", {}, True), ("", {"a": "b"}, True), ("a.b/c=d", {"a.b/c": "d"}, True)):
+            with self.subTest(text):
+                self.assertEqual(selectors.parse_labels(text)(labels), wanted)
+
+
+class Patches(unittest.TestCase):
+    def test_strategic_merge_keeps_the_containers_that_it_does_not_name(self):
+        current = {"containers": [{"name": "a", "image": "1"}, {"name": "b", "image": "1"}]}
+        patch = {"containers": [{"name": "a", "image": "2"}],
+                 "$setElementOrder/containers": [{"name": "a"}, {"name": "b"}]}
+        self.assertEqual([item["image"] for item in patching.strategic(current, patch)["containers"]], ["2", "1"])
+
+    def test_apply_removes_what_its_manager_no_longer_names(self):
+        first = patching.apply(None, {"metadata": {}, "data": {"x": "1", "y": "1"}}, "m")
+        first["data"]["z"] = "by another"
+        self.assertEqual(patching.apply(first, {"metadata": {}, "data": {"x": "2"}}, "m")["data"],
+                         {"x": "2", "z": "by another"})
+
+    def test_json_patch_that_does_not_fit_is_refused(self):
+        with self.assertRaises(ValueError):
+            patching.json_patch({}, [{"op": "remove", "path": "/a"}])
+
+
+class Chart(unittest.TestCase):
+    SPEC = {"chart": "cilium", "repo": "r", "version": "1.19.4"}
+
+    def rendered(self, **values):
+        manifests = chart.render(self.SPEC, values, "kube-system")
+        return {(item["kind"], item["metadata"]["name"]): item for item in manifests}
+
+    def test_an_unknown_key_vanishes_silently(self):
+        config_map = self.rendered(nativeRoutingCIDR="10.142.0.0/16")[("ConfigMap", "cilium-config")]
+        self.assertNotIn("10.142.0.0/16", config_map["data"].values())
+
+    def test_values_reach_running_pods_only_if_they_are_rolled_out(self):
+        def template(**values):
+            return self.rendered(**values)[("DaemonSet", "cilium")]["spec"]["template"]
+
+        self.assertEqual(template(MTU=1), template(MTU=2))
+        self.assertNotEqual(template(MTU=1, rollOutCiliumPods=True), template(MTU=2, rollOutCiliumPods=True))
+
+    def test_kube_proxy_replacement_is_true_or_false(self):
+        with self.assertRaisesRegex(chart.ChartError, "kubeProxyReplacement"):
+            self.rendered(kubeProxyReplacement="strict")
+
+    def test_values_that_are_no_yaml_fail_the_job(self):
+        with self.assertRaises(chart.ChartError):
+            chart.values_of({"spec": {"valuesContent": "a: [b"}}, None)
+
+    def test_the_later_values_win(self):
+        item = {"spec": {"valuesContent": "a: 1\nb: 1\nc: 1", "values": {"b": 2}, "set": {"c": 3}}}
+        self.assertEqual(chart.values_of(item, None), {"a": 1, "b": 2, "c": 3})
+
+
+if __name__ == "__main__":
+    unittest.main()
