@@ -8,14 +8,22 @@ struct Driver {
     /// Shows the review and says whether to go on.
     let approve: (Review, Facts) -> Bool
 
-    /// Runs to the outcome. Interrupts, when they come, arrive on `interrupts`.
+    /// Runs to the outcome. Interrupts, when they come, arrive on `interrupts`. Nothing is under way when it returns.
     func run(_ start: Machine, interrupts: AsyncStream<Void>) async -> Outcome {
+        var underWay: [RequestID: Task<Void, Never>] = [:]
+        let outcome = await run(start, interrupts, &underWay)
+        for task in underWay.values { task.cancel() }
+        for task in underWay.values { await task.value }
+        return outcome
+    }
+
+    private func run(
+        _ start: Machine, _ interrupts: AsyncStream<Void>, _ underWay: inout [RequestID: Task<Void, Never>]
+    ) async -> Outcome {
         var machine = start
         let (events, feed) = AsyncStream.makeStream(of: Event.self)
         let clock = ContinuousClock()
         let began = clock.now
-        var underWay: [RequestID: Task<Void, Never>] = [:]
-        defer { underWay.values.forEach { $0.cancel() } }
         let relay = Task { for await _ in interrupts { feed.yield(.interrupted) } }
         defer { relay.cancel() }
 
@@ -28,7 +36,7 @@ struct Driver {
                 case .finish(let outcome): return outcome
                 case .review(let review, let facts):
                     if !review.items.isEmpty { feed.yield(approve(review, facts) ? .approved : .declined) }
-                case .stop(let id): underWay.removeValue(forKey: id)?.cancel()
+                case .stop(let id): underWay[id]?.cancel()
                 case .survey(let id, _, _, _), .apply(let id, _, _), .watch(let id, _, _, _), .guardian(let id, _, _),
                     .wake(let id, _):
                     underWay[id] = Task { [fleet] in await Driver.perform(request, on: fleet, feed: feed) }
