@@ -13,7 +13,7 @@ enum Connections {
                 target: target(node, localUser: local, options: options),
                 usesSudo: node.ssh.usesSudo(localUser: local))
         }
-        return SessionPool(access: access)
+        return SessionPool(access: access, connector: SSHConnector())
     }
 
     private static func target(_ node: Node, localUser: String, options: ConnectionOptions) -> SSHTarget {
@@ -24,7 +24,7 @@ enum Connections {
         policy.acceptNew = options.acceptNewHostKeys
         return SSHTarget(
             host: node.sshHost, port: settings.port.number, user: settings.user ?? localUser,
-            identityFiles: settings.identityFiles, useAgent: settings.useAgent, hostKeys: policy,
+            login: SSHLogin(identityFiles: settings.identityFiles, useAgent: settings.useAgent), hostKeys: policy,
             connectTimeout: settings.connectTimeout)
     }
 

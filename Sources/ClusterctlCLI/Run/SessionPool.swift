@@ -8,6 +8,7 @@ actor SessionPool {
         let usesSudo: Bool
     }
 
+    private let connector: SSHConnector
     private let access: [NodeName: Access]
     private var idle: [NodeName: [SSHSession]] = [:]
     private var closing: [Task<Void, Never>] = []
@@ -15,7 +16,8 @@ actor SessionPool {
     private var loginsFree: Int
     private var loginQueue: [CheckedContinuation<Void, Never>] = []
 
-    init(access: [NodeName: Access], loginsAtOnce: Int = 64) {
+    init(access: [NodeName: Access], connector: SSHConnector, loginsAtOnce: Int = 64) {
+        self.connector = connector
         self.access = access
         self.loginsFree = loginsAtOnce
     }
@@ -37,7 +39,7 @@ actor SessionPool {
         await takeLogin()
         defer { giveLogin() }
         do {
-            return try await SSHSession.connect(to: target, deadline: .now + target.connectTimeout * 3)
+            return try await connector.connect(to: target, deadline: .now + target.connectTimeout * 3)
         } catch {
             throw LinkFailure(error)
         }
@@ -56,6 +58,7 @@ actor SessionPool {
         idle = [:]
         for task in closing { await task.value }
         closing = []
+        await connector.close()
     }
 
     private func takeLogin() async {

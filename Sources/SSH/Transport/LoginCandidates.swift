@@ -28,7 +28,7 @@ struct LoginCandidates {
     ) async throws(SSHFailure) -> LoginCandidates {
         var candidates = LoginCandidates()
         var identities: [AgentClient.Identity] = []
-        if target.useAgent {
+        if target.login.useAgent {
             do {
                 (candidates.agent, identities) = try await askAgent(of: target, on: reactor, until: deadline, &hints)
             } catch .cancelled {
@@ -39,8 +39,8 @@ struct LoginCandidates {
                 hints.append(.agentUnavailable(reason: "it does not answer"))
             }
         }
-        let configured = !target.identityFiles.isEmpty
-        let files = fromFiles(configured ? target.identityFiles : defaultFiles, configured, identities, &hints)
+        let configured = !target.login.identityFiles.isEmpty
+        let files = fromFiles(configured ? target.login.identityFiles : defaultFiles, configured, identities, &hints)
         let held = fromAgent(identities, without: files, &hints)
         candidates.keys = order(configured ? files + held : held + files)
         return candidates
@@ -50,7 +50,7 @@ struct LoginCandidates {
         of target: SSHTarget, on reactor: SSHReactor, until deadline: ContinuousClock.Instant,
         _ hints: inout [LoginHint]
     ) async throws(AgentClient.Problem) -> (AgentClient?, [AgentClient.Identity]) {
-        guard let path = target.agentSocketPath ?? getenv("SSH_AUTH_SOCK").map({ String(cString: $0) }), !path.isEmpty
+        guard let path = target.login.agentSocketPath ?? getenv("SSH_AUTH_SOCK").map({ String(cString: $0) }), !path.isEmpty
         else {
             hints.append(.noAgentSocket)
             return (nil, [])

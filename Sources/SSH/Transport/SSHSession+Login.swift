@@ -50,7 +50,9 @@ extension SSHSession {
 
     /// Logs in by public key: the configured files, then the agent's keys; without files, the agent, then OpenSSH's
     /// default files. RSA comes last where this libssh2 signs it with SHA-1 alone.
-    func logIn(_ link: SSHLink, until deadline: ContinuousClock.Instant) async throws(SSHFailure) {
+    func logIn(
+        _ link: SSHLink, secrets: any LoginSecrets, until deadline: ContinuousClock.Instant
+    ) async throws(SSHFailure) {
         var trail = LoginTrail()
         let candidates = try await LoginCandidates.gather(
             for: target, on: reactor, until: deadline, hints: &trail.hints)

@@ -15,18 +15,9 @@ public actor SSHSession {
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { reactor.asUnownedSerialExecutor() }
 
-    private init(target: SSHTarget, reactor: SSHReactor) {
+    init(target: SSHTarget, reactor: SSHReactor) {
         self.target = target
         self.reactor = reactor
-    }
-
-    /// A session that is logged in on a server whose host key was verified, before `deadline`.
-    public static func connect(
-        to target: SSHTarget, deadline: ContinuousClock.Instant, on reactor: SSHReactor = .shared
-    ) async throws(SSHFailure) -> SSHSession {
-        let session = SSHSession(target: target, reactor: reactor)
-        try await session.open(until: deadline)
-        return session
     }
 
     /// Says goodbye and ends the connection; a command that is running ends with `.connectionLost`.
@@ -45,17 +36,21 @@ public actor SSHSession {
 
     // MARK: Opening
 
-    private func open(until deadline: ContinuousClock.Instant) async throws(SSHFailure) {
+    /// Verifies the server's host key and logs in, over a connected descriptor that `connect` gives and this then owns.
+    func open(
+        secrets: any LoginSecrets, until deadline: ContinuousClock.Instant,
+        connect: () async throws(SSHFailure) -> Int32
+    ) async throws(SSHFailure) {
+        // Known hosts are read first: what they say is wrong should not wait for a slow connection.
         let check = try HostKeyCheck(host: target.host, port: target.port, policy: target.hostKeys)
-        let descriptor = try await TCPConnection.open(
-            host: target.host, port: target.port, timeout: target.connectTimeout, on: reactor, until: deadline)
+        let descriptor = try await connect()
         guard let link = SSHLink(descriptor: descriptor) else {
             throw .protocolError(stage: .connect, reason: "libssh2 gave no session")
         }
         Algorithms.configure(link.session, expectedHostKeyTypes: check.expectedTypes)
         try await shakeHands(link, until: deadline)
         try verify(link, check)
-        try await logIn(link, until: deadline)
+        try await logIn(link, secrets: secrets, until: deadline)
         self.link = link
     }
 

@@ -7,7 +7,7 @@ import Testing
 struct ReachTests {
     private func target(port: Int, host: String = "127.0.0.1", timeout: Duration = .seconds(10)) -> SSHTarget {
         SSHTarget(
-            host: host, port: port, user: "nobody", identityFiles: ["/nowhere/id"], useAgent: false,
+            host: host, port: port, user: "nobody", login: SSHLogin(identityFiles: ["/nowhere/id"], useAgent: false),
             hostKeys: HostKeyPolicy(knownHostsFiles: []), connectTimeout: timeout)
     }
 

@@ -68,12 +68,14 @@ final class ServerFixture: Sendable {
         identities: [String]? = nil, agent: String? = nil, hostKeys: HostKeyPolicy? = nil
     ) throws -> SSHTarget {
         SSHTarget(
-            host: "127.0.0.1", port: port, user: user, identityFiles: identities ?? [identity], useAgent: agent != nil,
-            agentSocketPath: agent, hostKeys: try hostKeys ?? HostKeyPolicy(pinned: publicHostKey()))
+            host: "127.0.0.1", port: port, user: user,
+            login: SSHLogin(
+                identityFiles: identities ?? [identity], useAgent: agent != nil, agentSocketPath: agent),
+            hostKeys: try hostKeys ?? HostKeyPolicy(pinned: publicHostKey()))
     }
 
     func connect(_ target: SSHTarget? = nil) async throws -> SSHSession {
-        try await SSHSession.connect(to: target ?? self.target(), deadline: .now + .seconds(60))
+        try await SSHConnector().connect(to: target ?? self.target(), deadline: .now + .seconds(60))
     }
 
     static func makeKey(_ type: String, at path: String, passphrase: String = "") throws {
@@ -242,7 +244,7 @@ extension SSHSession {
 /// The failure that connecting ends with.
 func connectFailure(_ target: SSHTarget, within limit: Duration = .seconds(60)) async -> SSHFailure? {
     do throws(SSHFailure) {
-        let session = try await SSHSession.connect(to: target, deadline: .now + limit)
+        let session = try await SSHConnector().connect(to: target, deadline: .now + limit)
         await session.close()
         return nil
     } catch {
