@@ -1,6 +1,4 @@
-/// The two digests that known_hosts needs: fingerprints (SHA-256) and hashed names (HMAC-SHA1, OpenSSH's choice).
-///
-/// Neither guards anything here: keys are compared byte by byte, and a hashed name only hides the name.
+/// SHA-256 (FIPS 180-4) for fingerprints as OpenSSH prints them. Keys in known_hosts are compared byte by byte.
 enum Digests {
     static func sha256(_ message: [UInt8]) -> [UInt8] {
         var h: [UInt32] = [
@@ -16,48 +14,18 @@ enum Digests {
                 let s1 = rotate(b, 15) ^ rotate(b, 13) ^ (b >> 10)
                 w[index] = w[index - 16] &+ s0 &+ w[index - 7] &+ s1
             }
-            var v = h
+            var (a, b, c, d) = (h[0], h[1], h[2], h[3])
+            var (e, f, g, i) = (h[4], h[5], h[6], h[7])
             for index in 0..<64 {
-                let s1 = rotate(v[4], 26) ^ rotate(v[4], 21) ^ rotate(v[4], 7)
-                let choice = (v[4] & v[5]) ^ (~v[4] & v[6])
-                let t1 = v[7] &+ s1 &+ choice &+ sha256Constants[index] &+ w[index]
-                let s0 = rotate(v[0], 30) ^ rotate(v[0], 19) ^ rotate(v[0], 10)
-                let majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2])
-                v = [t1 &+ s0 &+ majority, v[0], v[1], v[2], v[3] &+ t1, v[4], v[5], v[6]]
+                let s1 = rotate(e, 26) ^ rotate(e, 21) ^ rotate(e, 7)
+                let t1 = i &+ s1 &+ ((e & f) ^ (~e & g)) &+ sha256Constants[index] &+ w[index]
+                let s0 = rotate(a, 30) ^ rotate(a, 19) ^ rotate(a, 10)
+                let t2 = s0 &+ ((a & b) ^ (a & c) ^ (b & c))
+                (a, b, c, d, e, f, g, i) = (t1 &+ t2, a, b, c, d &+ t1, e, f, g)
             }
-            for index in 0..<8 { h[index] = h[index] &+ v[index] }
+            for (index, value) in [a, b, c, d, e, f, g, i].enumerated() { h[index] = h[index] &+ value }
         }
         return bigEndian(h)
-    }
-
-    static func sha1(_ message: [UInt8]) -> [UInt8] {
-        var h: [UInt32] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0]
-        var w = [UInt32](repeating: 0, count: 80)
-        forEachBlock(of: message) { block in
-            for index in 0..<16 { w[index] = block(index) }
-            for index in 16..<80 {
-                w[index] = rotate(w[index - 3] ^ w[index - 8] ^ w[index - 14] ^ w[index - 16], 1)
-            }
-            var (a, b, c, d, e) = (h[0], h[1], h[2], h[3], h[4])
-            for index in 0..<80 {
-                let (f, k): (UInt32, UInt32) =
-                    switch index {
-                    case ..<20: ((b & c) | (~b & d), 0x5a82_7999)
-                    case ..<40: (b ^ c ^ d, 0x6ed9_eba1)
-                    case ..<60: ((b & c) | (b & d) | (c & d), 0x8f1b_bcdc)
-                    default: (b ^ c ^ d, 0xca62_c1d6)
-                    }
-                (a, b, c, d, e) = (rotate(a, 5) &+ f &+ e &+ k &+ w[index], a, rotate(b, 30), c, d)
-            }
-            for (index, value) in [a, b, c, d, e].enumerated() { h[index] = h[index] &+ value }
-        }
-        return bigEndian(h)
-    }
-
-    static func hmacSHA1(key: [UInt8], message: [UInt8]) -> [UInt8] {
-        var block = key.count > 64 ? sha1(key) : key
-        block += [UInt8](repeating: 0, count: 64 - block.count)
-        return sha1(block.map { $0 ^ 0x5c } + sha1(block.map { $0 ^ 0x36 } + message))
     }
 
     private static func rotate(_ value: UInt32, _ left: UInt32) -> UInt32 { value << left | value >> (32 - left) }

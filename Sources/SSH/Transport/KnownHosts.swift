@@ -1,6 +1,6 @@
 /// The keys that known_hosts files hold for one host (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT").
 struct KnownHosts {
-    enum Marker: Equatable { case revoked, certificateAuthority }
+    enum Marker: Sendable, Equatable { case revoked, certificateAuthority }
 
     struct Entry: Equatable {
         var marker: Marker?
@@ -19,44 +19,37 @@ struct KnownHosts {
     /// Entries for the bare name while another port than 22 is asked for: OpenSSH takes a match, and no mismatch.
     var entriesWithoutPort: [Entry] = []
 
-    /// Reads all files; those that do not exist count as empty.
-    static func read(_ paths: [String], host: String, port: Int) throws(SSHFailure) -> KnownHosts {
+    /// Looks the host up in all files; those that do not exist count as empty.
+    static func read(
+        _ paths: [String], host: String, port: Int, cache: KnownHostsCache = .shared
+    ) throws(SSHFailure) -> KnownHosts {
         var known = KnownHosts()
         for path in paths {
             let expanded = LocalFile.expandHome(path)
-            switch LocalFile.read(expanded) {
+            switch cache.read(expanded) {
             case .missing: continue
             case .unreadable(let reason): throw .knownHostsUnreadable(path: expanded, reason: reason)
-            case .bytes(let bytes): known.add(bytes, file: expanded, host: host, port: port)
+            case .file(let file): known.add(file, path: expanded, host: host, port: port)
             }
         }
         return known
     }
 
-    /// Adds what the text of one file says about the host; lines that cannot be read are skipped, as OpenSSH does.
-    mutating func add(_ text: [UInt8], file: String, host: String, port: Int) {
+    /// Adds what one file says about the host; a key that is no key is skipped, as OpenSSH does.
+    mutating func add(_ file: KnownHostsFile, path: String, host: String, port: Int) {
         let plain = Array(host.lowercased().utf8)
         let name = Self.name(host: host, port: port)
-        for (index, line) in text.split(separator: 10, omittingEmptySubsequences: false).enumerated() {
-            var fields = line.split(whereSeparator: { $0 == 32 || $0 == 9 || $0 == 13 })[...]
-            guard let first = fields.first, first.first != UInt8(ascii: "#") else { continue }
-            var marker: Marker?
-            if first.first == UInt8(ascii: "@") {
-                switch String(decoding: first, as: UTF8.self) {
-                case "@revoked": marker = .revoked
-                case "@cert-authority": marker = .certificateAuthority
-                default: continue
-                }
-                fields = fields.dropFirst()
-            }
-            guard fields.count >= 3 else { continue }
-            let (names, encoded) = (fields[fields.startIndex], fields[fields.startIndex + 2])
-            let matches = Self.matches(names, name)
-            guard matches || (name != plain && Self.matches(names, plain)) else { continue }
-            guard let key = Base64.decode(encoded), let type = keyType(ofBlob: key) else { continue }
-            let entry = Entry(marker: marker, type: type, key: key, source: "\(file):\(index + 1)")
-            if matches { entries.append(entry) } else { entriesWithoutPort.append(entry) }
-        }
+        let about = file.lines(about: name)
+        entries += about.compactMap { Self.entry($0.line, source: "\(path):\($0.number + 1)") }
+        guard name != plain else { return }
+        let numbers = Set(about.map(\.number))
+        entriesWithoutPort += file.lines(about: plain).filter { !numbers.contains($0.number) }
+            .compactMap { Self.entry($0.line, source: "\(path):\($0.number + 1)") }
+    }
+
+    private static func entry(_ line: KnownHostsFile.Line, source: String) -> Entry? {
+        guard let key = Base64.decode(line.key), let type = keyType(ofBlob: key) else { return nil }
+        return Entry(marker: line.marker, type: type, key: key, source: source)
     }
 
     /// The name that the host has in known_hosts: bare for port 22, `[host]:port` otherwise.
@@ -64,15 +57,8 @@ struct KnownHosts {
         Array((port == 22 ? host.lowercased() : "[\(host.lowercased())]:\(port)").utf8)
     }
 
-    /// Whether a name field, plain patterns or one hashed name, is about `name`.
+    /// Whether a field of names and patterns is about `name`; a hashed name is not among them.
     static func matches(_ field: ArraySlice<UInt8>, _ name: [UInt8]) -> Bool {
-        if field.first == UInt8(ascii: "|") {
-            let parts = field.split(separator: UInt8(ascii: "|"))
-            guard parts.count == 3, parts[0].elementsEqual("1".utf8), let salt = Base64.decode(parts[1]),
-                let hash = Base64.decode(parts[2])
-            else { return false }
-            return Digests.hmacSHA1(key: salt, message: name) == hash
-        }
         var matched = false
         for pattern in field.split(separator: UInt8(ascii: ",")) {
             let negated = pattern.first == UInt8(ascii: "!")
@@ -108,7 +94,7 @@ struct KnownHosts {
         }
     }
 
-    private static func lowercased(_ character: UInt8) -> UInt8 {
+    static func lowercased(_ character: UInt8) -> UInt8 {
         (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(character) ? character | 0x20 : character
     }
 }

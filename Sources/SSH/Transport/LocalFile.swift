@@ -34,6 +34,29 @@ enum LocalFile {
         }
     }
 
+    /// What changes with a file's content; written to and replaced files get another one.
+    struct Stamp: Sendable, Equatable {
+        var device: UInt64
+        var inode: UInt64
+        var sizeBytes: Int64
+        var modifiedSeconds: Int
+        var modifiedNanoseconds: Int
+    }
+
+    /// nil when there is no such file, or it cannot be looked at.
+    static func stamp(_ path: String) -> Stamp? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        #if canImport(Darwin)
+            let modified = status.st_mtimespec
+        #else
+            let modified = status.st_mtim
+        #endif
+        return Stamp(
+            device: UInt64(truncatingIfNeeded: status.st_dev), inode: UInt64(status.st_ino),
+            sizeBytes: Int64(status.st_size), modifiedSeconds: modified.tv_sec, modifiedNanoseconds: modified.tv_nsec)
+    }
+
     struct SystemError: Error { var code: Int32 }
 
     /// At most `count` bytes from `offset`; empty at the end of the file.

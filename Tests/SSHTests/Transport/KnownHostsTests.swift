@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import SSH
@@ -39,26 +40,51 @@ struct KnownHostsTests {
     func findsTheHost(_ row: Row) {
         var known = KnownHosts()
         let text = Array("# comment\n\(row.names) ssh-ed25519 \(Self.key) a comment\n".utf8)
-        known.add(text, file: "/k", host: row.host, port: row.port)
+        known.add(KnownHostsFile(text), path: "/k", host: row.host, port: row.port)
         #expect(known.entries.map(\.source) == (row.found ? ["/k:2"] : []))
     }
 
     private static func hash(_ name: String) -> String {
-        Base64.encode(Digests.hmacSHA1(key: (0..<20).map { $0 }, message: Array(name.utf8)))
+        Base64.encode(SaltedSHA1(key: (0..<20).map { $0 }).digest(Array(name.utf8)))
     }
 
     @Test func skipsLinesThatItCannotRead() {
         var known = KnownHosts()
         let right = "n ssh-ed25519 \(Self.key)"
         let text = "n ssh-ed25519\nn ssh-ed25519 ***\n@nonsense \(right)\n\n|1|x n\n\(right)"
-        known.add(Array(text.utf8), file: "/k", host: "n", port: 22)
+        known.add(KnownHostsFile(Array(text.utf8)), path: "/k", host: "n", port: 22)
         #expect(known.entries.map(\.source) == ["/k:6"])
     }
 
     @Test func takesAMatchOfTheBareNameForAnotherPortAndNoMismatch() throws {
         var known = KnownHosts()
-        known.add(Array("n ssh-ed25519 \(Self.key)".utf8), file: "/k", host: "n", port: 2222)
+        known.add(KnownHostsFile(Array("n ssh-ed25519 \(Self.key)".utf8)), path: "/k", host: "n", port: 2222)
         #expect(known.entries.isEmpty && known.entriesWithoutPort.count == 1)
+    }
+
+    @Test func listsKeysInTheOrderOfTheFileEachOnce() {
+        var known = KnownHosts()
+        let text = "n? ssh-ed25519 \(Self.key)\nn1,n1,n2 ssh-ed25519 \(Self.key)\n[n1]:24 ssh-ed25519 \(Self.key)\n"
+        known.add(KnownHostsFile(Array(text.utf8)), path: "/k", host: "n1", port: 22)
+        #expect(known.entries.map(\.source) == ["/k:1", "/k:2"])
+    }
+
+    @Test func aFileThatChangedIsReadAgain() throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("known-\(UUID())").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let cache = KnownHostsCache()
+        func found(_ host: String) throws -> Int {
+            try KnownHosts.read([path], host: host, port: 22, cache: cache).entries.count
+        }
+        #expect(try found("n1") == 0, "the file is not there yet")
+        try "n1 ssh-ed25519 \(Self.key)\n".write(toFile: path, atomically: true, encoding: .utf8)
+        #expect(try found("n1") == 1)
+        // The same size and within the same tick, but another file.
+        try "n2 ssh-ed25519 \(Self.key)\n".write(toFile: path, atomically: true, encoding: .utf8)
+        #expect(try found("n1") == 0)
+        #expect(try found("n2") == 1)
+        #expect(throws: Never.self) { try LocalFile.appendLine("n3 ssh-ed25519 \(Self.key)", to: path).get() }
+        #expect(try found("n3") == 1)
     }
 
     // MARK: Digests, against published values
@@ -76,15 +102,14 @@ struct KnownHostsTests {
     }
 
     @Test func sha1AndItsHMACMatchTheRFCs() {
-        #expect(hexadecimal(Digests.sha1(Array("abc".utf8))) == "a9993e364706816aba3e25717850c26c9cd0d89d")
+        #expect(hexadecimal(SHA1.digest(Array("abc".utf8))) == "a9993e364706816aba3e25717850c26c9cd0d89d")
         let million = [UInt8](repeating: UInt8(ascii: "a"), count: 1_000_000)
-        #expect(hexadecimal(Digests.sha1(million)) == "34aa973cd4c4daa4f61eeb2bdbad27316534016f")
+        #expect(hexadecimal(SHA1.digest(million)) == "34aa973cd4c4daa4f61eeb2bdbad27316534016f")
         // RFC 2202, cases 2 and 6 (a key longer than a block).
-        let short = Digests.hmacSHA1(key: Array("Jefe".utf8), message: Array("what do ya want for nothing?".utf8))
+        let short = SaltedSHA1(key: Array("Jefe".utf8)).digest(Array("what do ya want for nothing?".utf8))
         #expect(hexadecimal(short) == "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79")
-        let long = Digests.hmacSHA1(
-            key: [UInt8](repeating: 0xaa, count: 80),
-            message: Array("Test Using Larger Than Block-Size Key - Hash Key First".utf8))
+        let long = SaltedSHA1(key: [UInt8](repeating: 0xaa, count: 80))
+            .digest(Array("Test Using Larger Than Block-Size Key - Hash Key First".utf8))
         #expect(hexadecimal(long) == "aa4ae5e15272d00e95705637ce8a3b55ed402112")
     }
 
