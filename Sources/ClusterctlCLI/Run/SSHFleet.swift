@@ -6,15 +6,15 @@ import Synchronization
 actor SSHFleet: Fleet {
     /// The guard of each task answers to the nonce of the program that armed it.
     private var guardNonces: [TaskID: String] = [:]
-    private let pool: SessionPool
-    private let artifacts: Artifacts
+    let pool: SessionPool
+    let artifacts: Artifacts
     private let secrets: [SecretSource: Secret]
     /// A fleet that can only read refuses to apply: what a live plan is handed.
     private let canWrite: Bool
 
     /// Seconds that a program may be silent before its connection counts as broken; nodes show life every two.
     private static let silenceSeconds = 10
-    private static let surveySeconds = 600
+    static let surveySeconds = 600
     private static let applySeconds = 900
     private static let guardSeconds = 420
 
@@ -120,7 +120,7 @@ actor SSHFleet: Fleet {
     // MARK: Running programs
 
     /// Runs a program to its end; frames but beats come back in order, and to `each` as they arrive.
-    private func run(
+    func run(
         _ program: ShellProgram, on node: NodeName, seconds: Int, fresh: Bool = false,
         each: (@Sendable (Frame) -> Void)? = nil
     ) async throws(LinkFailure) -> [Frame] {
@@ -169,71 +169,11 @@ actor SSHFleet: Fleet {
             kind: .unreachable, message: "the answer was cut" + (words.isEmpty ? "" : ": \(words)"))
     }
 
-    private func compile(_ body: () throws(ShellError) -> ShellProgram) throws(LinkFailure) -> ShellProgram {
+    func compile(_ body: () throws(ShellError) -> ShellProgram) throws(LinkFailure) -> ShellProgram {
         do { return try body() } catch { throw LinkFailure(kind: .refused, message: "\(error)") }
     }
 
-    // MARK: Artifacts and secrets
-
-    private func checksums(_ steps: [Step], mustBeKnown: Bool) async -> Result<[ArtifactSource: String], ShellError> {
-        var known: [ArtifactSource: String] = [:]
-        for case .artifact(_, let source, _) in steps.map(\.operation) where known[source] == nil {
-            if let sum = await artifacts.knownChecksum(of: source) {
-                known[source] = sum
-            } else if mustBeKnown {
-                return .failure(.missingChecksum(artifact: source.name))
-            }
-        }
-        return .success(known)
-    }
-
-    /// Sends what the node lacks of the artifacts among these steps. A failure on the controller's side is the
-    /// result of the step, so that it is shown as such.
-    private func upload(_ steps: [Step], to node: NodeName) async throws(LinkFailure) -> [StepResult]? {
-        let wanted = steps.filter { if case .artifact = $0.operation { true } else { false } }
-        guard !wanted.isEmpty else { return nil }
-        let states = try await survey(node, probes: [], steps: wanted).states
-        for (index, step) in steps.enumerated() {
-            guard case .artifact(_, let source, _) = step.operation, states[step] != .same else { continue }
-            if case .mirror = source.origin { continue }
-            let ready: Artifacts.Ready
-            do throws(LinkFailure) {
-                ready = try await artifacts.ready(source)
-            } catch {
-                return Array(repeating: .unchanged, count: index)
-                    + [.failed(Answer(status: 1, output: "", error: error.message))]
-            }
-            try await send(ready, of: source, to: node)
-        }
-        return nil
-    }
-
-    /// Goes on where an earlier upload stopped.
-    private func send(_ ready: Artifacts.Ready, of source: ArtifactSource, to node: NodeName) async throws(LinkFailure)
-    {
-        let question = try compile { () throws(ShellError) in
-            try ShellCompiler.partSize(artifact: source.name, checksum: ready.sha256, nonce: ShellProgram.makeNonce())
-        }
-        let answer = try await run(question, on: node, seconds: Self.surveySeconds).first?.output ?? ""
-        let offset = Int64(answer.filter(\.isNumber)) ?? 0
-        guard offset < ready.sizeBytes else { return }
-        let session = try await pool.session(node, fresh: false)
-        let command = await pool.prefixed(
-            ShellCompiler.receivePart(artifact: source.name, checksum: ready.sha256), on: node)
-        do throws(SSHFailure) {
-            let result = try await session.execute(
-                command, input: .file(path: ready.path, offset: offset),
-                deadline: .now + .seconds(60 + ready.sizeBytes / 200_000),
-                onOutput: { _ in .goOn })
-            guard result.exitStatus == 0 else {
-                throw .commandRefused(reason: String(decoding: result.stderr, as: UTF8.self))
-            }
-            await pool.putBack(session, of: node)
-        } catch {
-            await pool.retire(session)
-            throw LinkFailure(error)
-        }
-    }
+    // MARK: Secrets
 
     /// The content of a file that only root may read.
     func readSecret(_ path: String, on node: NodeName) async throws(LinkFailure) -> Secret {
