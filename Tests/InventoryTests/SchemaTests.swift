@@ -40,7 +40,12 @@ struct SchemaTests {
             .cidr: ["10.0.0.0/8", "fd00::/56"], .k3sVersion: ["v1.35.7+k3s1", "v1.35.7-rc1+k3s1"],
             .ciliumVersion: ["1.19.4", "1.20.0-rc.1"], .url: ["https://a.example/b", "http://[::1]:80/"],
             .user: ["ubuntu", "_x"], .host: ["api.example.org", "10.0.0.1", "fd00::1", "::1"],
-            .hostKey: ["ssh-ed25519 \(String(repeating: "A", count: 68))"], .variable: ["K3S_TOKEN"],
+            .sshHost: ["node_1", "fe80::1%eth0", "10.0.0.1"],
+            .jumpHost: ["none", "ops@bastion:2222", "[fd00::1]:22", "[fe80::1%eth0]", "a.example.org"],
+            .hostKey: [
+                "ssh-ed25519 \(String(repeating: "A", count: 68))", "SHA256:\(String(repeating: "a", count: 43))",
+            ],
+            .variable: ["K3S_TOKEN"],
             .device: ["eth0", "tmfifo+"], .link: ["bond0.100"], .checksum: [String(repeating: "a1", count: 32)],
         ]
         for form in TextForm.allCases {
@@ -82,7 +87,8 @@ struct SchemaTests {
             }
         }
         for object in [
-            InventoryFields.root, InventoryFields.ssh, InventoryFields.k3s, InventoryFields.token,
+            InventoryFields.root, InventoryFields.ssh, InventoryFields.k3s, InventoryFields.secret,
+            InventoryFields.keepAlive, InventoryFields.artifacts,
             InventoryFields.network,
             InventoryFields.cilium, InventoryFields.endpoint, NodeFields.node,
         ] {

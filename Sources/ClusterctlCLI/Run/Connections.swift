@@ -11,7 +11,7 @@ enum Connections {
         for node in inventory.nodes {
             access[NodeName(node.name)] = SessionPool.Access(
                 target: target(node, localUser: local, options: options),
-                usesSudo: node.ssh.usesSudo(localUser: local))
+                become: node.ssh.become(as: node.ssh.user ?? local))
         }
         return SessionPool(access: access, connector: SSHConnector())
     }
@@ -19,20 +19,21 @@ enum Connections {
     private static func target(_ node: Node, localUser: String, options: ConnectionOptions) -> SSHTarget {
         let settings = node.ssh
         var policy = HostKeyPolicy()
-        if !settings.knownHostsFiles.isEmpty { policy.knownHostsFiles = settings.knownHostsFiles }
-        policy.pinned = settings.hostKey
+        if let files = settings.knownHostsFiles { policy.knownHostsFiles = files }
+        policy.pinned = settings.hostKeys?.first
+        policy.alias = settings.hostKeyAlias
         policy.acceptNew = options.acceptNewHostKeys
         return SSHTarget(
-            host: node.sshHost, port: settings.port.number, user: settings.user ?? localUser,
-            login: SSHLogin(identityFiles: settings.identityFiles, useAgent: settings.useAgent), hostKeys: policy,
-            connectTimeout: settings.connectTimeout)
+            host: node.sshHost, port: settings.port?.number ?? 22, user: settings.user ?? localUser,
+            login: SSHLogin(identityFiles: settings.identityFiles ?? [], useAgent: settings.agent != .off),
+            hostKeys: policy, connectTimeout: settings.connectTimeout ?? .seconds(10))
     }
 
     /// The fleet of an inventory, with the secrets that it refers to already read.
     static func fleet(_ site: Site, options: ConnectionOptions, canWrite: Bool) async throws -> SSHFleet {
         var secrets: [SecretSource: Secret] = [:]
-        if let source = site.providedSecret, let token = try await Secrets.token(site.inventory.k3s.token) {
-            secrets[source] = token
+        if let source = site.providedSecret {
+            secrets[source] = try await Secrets.read(site.inventory.k3s.token, key: "k3s.token")
         }
         return SSHFleet(
             pool: pool(site.inventory, options: options), artifacts: Artifacts(), secrets: secrets, canWrite: canWrite)

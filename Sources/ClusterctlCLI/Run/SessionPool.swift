@@ -1,11 +1,12 @@
 import Engine
+import Inventory
 import SSH
 
 /// Open sessions, a few a node: one command at a time on each, used again while they are whole.
 actor SessionPool {
     struct Access: Sendable {
         let target: SSHTarget
-        let usesSudo: Bool
+        let become: Become
     }
 
     private let connector: SSHConnector
@@ -27,7 +28,11 @@ actor SessionPool {
 
     /// A command line run as root.
     func prefixed(_ command: String, on node: NodeName) -> String {
-        access[node]?.usesSudo == true ? "sudo -n -- \(command)" : command
+        switch access[node]?.become ?? .nothing {
+        case .nothing: command
+        case .sudo: "sudo -n -- \(command)"
+        case .doas: "doas -n \(command)"
+        }
     }
 
     /// A session that nobody else uses; made when none is idle, and always made when `fresh`.

@@ -35,6 +35,8 @@ public enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     case badLabel = "inventory.bad-label"
     case badTaint = "inventory.bad-taint"
     case badHostKey = "inventory.bad-host-key"
+    case badJumpHost = "inventory.bad-jump-host"
+    case secretInClear = "inventory.secret-in-clear"
     case badChecksum = "inventory.bad-checksum"
     case badVariable = "inventory.bad-variable"
     case unsafeText = "inventory.unsafe-text"

@@ -12,6 +12,7 @@ enum ValueProblem: InventoryProblem, Hashable {
     case badLabel(String, isKey: Bool)
     case badTaint(String)
     case badHostKey
+    case badJumpHost(String)
     case badChecksum
     case badVariable(String)
     case unsafeText(String, what: String)
@@ -32,6 +33,7 @@ enum ValueProblem: InventoryProblem, Hashable {
         case .badLabel: .badLabel
         case .badTaint: .badTaint
         case .badHostKey: .badHostKey
+        case .badJumpHost: .badJumpHost
         case .badChecksum: .badChecksum
         case .badVariable: .badVariable
         case .unsafeText: .unsafeText

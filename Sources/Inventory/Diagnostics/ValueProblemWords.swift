@@ -46,7 +46,12 @@ extension ValueProblem {
         case .badHostKey:
             Words(
                 message: "this is no public host key", why: "the node is only let in with exactly this key",
-                fix: "copy type and key from 'ssh-keyscan HOST', after comparing it with the machine's console")
+                fix: "copy type and key, or the fingerprint 'SHA256:...', from 'clusterctl host-keys scan', after "
+                    + "comparing it with the machine's console")
+        case .badJumpHost(let text):
+            Words(
+                message: "'\(text)' is no jump host", why: "each host on the way is logged in to by itself",
+                fix: "write [user@]host[:port], IPv6 addresses in brackets, and several as a list; or none")
         case .badChecksum:
             Words(
                 message: "this is no SHA-256", why: "the binary is compared with it before it is started",

@@ -1,17 +1,6 @@
 import OrderedCollections
 import YAML
 
-/// Where the cluster token comes from; the token itself never stands in an inventory.
-public enum TokenReference: Sendable, Hashable {
-    /// K3s makes one on the primary.
-    case generated
-    case environment(String)
-    /// A path resolved against the folder of the inventory.
-    case file(String)
-    /// A program and its arguments, run without a shell; the token is its first line of output.
-    case command([String])
-}
-
 /// Where the K3s binary and the air-gap images come from.
 public enum Artifacts: Sendable, Hashable {
     /// The release on GitHub, fetched by the controller.
@@ -33,8 +22,11 @@ public enum Architecture: String, Sendable, Hashable, CaseIterable {
 /// What the K3s of the whole cluster is set to.
 public struct K3sSettings: Sendable, Equatable {
     public var version: K3sVersion
-    public var token: TokenReference
+    /// Nil: K3s makes one on the primary.
+    public var token: SecretReference?
     public var artifacts: Artifacts
+    /// Whether nodes hand artifacts on to each other, so that the controller sends each one once.
+    public var relaysArtifacts: Bool
     public var airgapImages: Bool
     /// SHA-256 of the binary in lower-case hexadecimal; architectures left out are checked against the release's list.
     public var checksums: [Architecture: String]
@@ -52,8 +44,8 @@ public struct K3sSettings: Sendable, Equatable {
     public var tlsSANs: [String]
 
     public init(
-        version: K3sVersion, token: TokenReference = .generated, artifacts: Artifacts = .release,
-        airgapImages: Bool = true, checksums: [Architecture: String] = [:],
+        version: K3sVersion, token: SecretReference? = nil, artifacts: Artifacts = .release,
+        relaysArtifacts: Bool = false, airgapImages: Bool = true, checksums: [Architecture: String] = [:],
         config: OrderedDictionary<String, YAMLValue> = [:], agentConfig: OrderedDictionary<String, YAMLValue> = [:],
         labels: OrderedDictionary<String, String> = [:], taints: [Taint] = [],
         disable: [String] = K3sSettings.disabledByDefault, tlsSANs: [String] = []
@@ -61,6 +53,7 @@ public struct K3sSettings: Sendable, Equatable {
         self.version = version
         self.token = token
         self.artifacts = artifacts
+        self.relaysArtifacts = relaysArtifacts
         self.airgapImages = airgapImages
         self.checksums = checksums
         self.config = config

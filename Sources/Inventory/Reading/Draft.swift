@@ -63,7 +63,7 @@ struct NodeSettings: Sendable {
         case off, on
     }
 
-    var ssh = SSHPart()
+    var ssh = SSHSettings()
     var management: Management?
     var os: OperatingSystemHint?
     var architecture: Architecture?
@@ -120,35 +120,5 @@ struct NodeSettings: Sendable {
         result.deadlineFactor = deadlineFactor ?? result.deadlineFactor
         result.outOfBand = outOfBand ?? result.outOfBand
         return result
-    }
-}
-
-/// SSH settings that one level says something about.
-struct SSHPart: Sendable, Hashable {
-    var user: String?
-    var host: String?
-    var port: Port?
-    var identityFiles: [String]?
-    var useAgent: Bool?
-    var knownHostsFiles: [String]?
-    var hostKey: String?
-    var sudo: Bool?
-    var connectTimeout: Duration?
-
-    func over(_ base: SSHPart) -> SSHPart {
-        SSHPart(
-            user: user ?? base.user, host: host ?? base.host, port: port ?? base.port,
-            identityFiles: identityFiles ?? base.identityFiles, useAgent: useAgent ?? base.useAgent,
-            knownHostsFiles: knownHostsFiles ?? base.knownHostsFiles, hostKey: hostKey ?? base.hostKey,
-            sudo: sudo ?? base.sudo, connectTimeout: connectTimeout ?? base.connectTimeout)
-    }
-
-    func settings(in directory: String) -> SSHSettings {
-        let standard = SSHSettings()
-        func resolve(_ paths: [String]?) -> [String] { (paths ?? []).map { Paths.resolve($0, in: directory) } }
-        return SSHSettings(
-            user: user, host: host, port: port ?? standard.port, identityFiles: resolve(identityFiles),
-            useAgent: useAgent ?? standard.useAgent, knownHostsFiles: resolve(knownHostsFiles), hostKey: hostKey,
-            sudo: sudo, connectTimeout: connectTimeout ?? standard.connectTimeout)
     }
 }

@@ -21,8 +21,9 @@ extension Draft {
     private func k3sSettings(_ directory: String) -> K3sSettings? {
         guard let version = k3sVersion?.value, let node = root["k3s"] else { return nil }
         var settings = K3sSettings(version: version)
-        settings.token = token(node["token"], directory)
+        settings.token = node["token"]?.secretReference(in: directory)
         settings.artifacts = artifacts(node["artifacts"], directory)
+        settings.relaysArtifacts = node["artifacts"]?["relay"]?.boolean ?? false
         settings.airgapImages = node["airgapImages"]?.boolean ?? settings.airgapImages
         for entry in node["checksums"]?.entries ?? [] {
             if let architecture = Architecture(rawValue: entry.key) {
@@ -36,13 +37,6 @@ extension Draft {
         settings.config = node["config"]?.freeForm ?? [:]
         settings.agentConfig = node["agentConfig"]?.freeForm ?? [:]
         return settings
-    }
-
-    private func token(_ node: YAMLNode?, _ directory: String) -> TokenReference {
-        if let name = node?["env"]?.text(.variable) { return .environment(name) }
-        if let path = node?["file"]?.text(.path) { return .file(Paths.resolve(path, in: directory)) }
-        if let command = node?["command"]?.texts(.argument) { return .command(command) }
-        return .generated
     }
 
     private func artifacts(_ node: YAMLNode?, _ directory: String) -> Artifacts {
@@ -81,7 +75,7 @@ extension Draft {
             name: draft.name, kind: draft.kind,
             isPrimary: draft.primary != nil || hasOneServer && draft.kind.isControlPlane,
             address: address,
-            secondAddress: draft.addresses.dropFirst().first?.value, ssh: settings.ssh.settings(in: directory),
+            secondAddress: draft.addresses.dropFirst().first?.value, ssh: settings.ssh.resolved(in: directory),
             management: settings.management ?? .full, os: settings.os,
             architecture: settings.architecture, ephemeral: settings.ephemeral ?? false,
             labels: settings.labels, taints: settings.taints ?? [], profile: draft.profile, k3sConfig: settings.k3s,

@@ -44,7 +44,7 @@ enum DraftReader {
 
     private static func readNodes(_ draft: inout Draft, _ findings: inout Findings) {
         var base = NodeSettings()
-        base.ssh = draft.root["ssh"].map(SSHPart.init) ?? SSHPart()
+        base.ssh = draft.root["ssh"].map(SSHSettings.init) ?? SSHSettings()
         base.takeGuardSettings(draft.root["guard"])
         base.labels = draft.root["k3s"]?["labels"]?.labels ?? [:]
         base.taints = draft.root["k3s"]?["taints"]?.taints

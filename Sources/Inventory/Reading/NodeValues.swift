@@ -46,7 +46,7 @@ extension NodeSettings {
             let value = entry.value
             marks[entry.key] = value.mark
             switch entry.key {
-            case "ssh": ssh = SSHPart(value)
+            case "ssh": ssh = SSHSettings(value)
             case "manage": management = value.choice(Management.self)
             case "os": os = value.text(.operatingSystem).map(OperatingSystemHint.init)
             case "arch": architecture = value.choice(Architecture.self)
@@ -77,19 +77,5 @@ extension NodeSettings {
     mutating func takeGuardSettings(_ value: YAMLNode?) {
         guardWindow = value?["window"]?.duration ?? guardWindow
         guardReboot = value?["reboot"]?.boolean ?? guardReboot
-    }
-}
-
-extension SSHPart {
-    init(_ node: YAMLNode) {
-        user = node["user"]?.text(.user)
-        host = node["host"]?.text(.host)
-        port = node["port"]?.number.flatMap(Port.init)
-        identityFiles = node["identityFile"]?.texts(.path)
-        useAgent = node["agent"]?.boolean
-        knownHostsFiles = node["knownHosts"]?.texts(.path)
-        hostKey = node["hostKey"]?.text(.hostKey)
-        sudo = node["sudo"]?.boolean
-        connectTimeout = node["connectTimeout"]?.duration
     }
 }

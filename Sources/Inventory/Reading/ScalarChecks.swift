@@ -54,6 +54,9 @@ extension SchemaCheck {
 }
 
 extension YAMLScalar {
+    /// Whether this is a boolean, or was meant as one.
+    var looksBoolean: Bool { bool != nil || surprise == .oldBoolean || isQuotedBoolean }
+
     /// Whether quotes made a text of what was meant as a boolean.
     var isQuotedBoolean: Bool {
         style != .plain && ["true", "false", "yes", "no", "on", "off"].contains(text.lowercased())
@@ -64,7 +67,8 @@ extension TextForm {
     /// Whether the form leaves no doubt about what the text is.
     fileprivate var isStrict: Bool {
         switch self {
-        case .address, .nodeAddress, .cidr, .url, .hostKey, .k3sVersion, .ciliumVersion, .checksum: true
+        case .address, .nodeAddress, .cidr, .url, .hostKey, .jumpHost, .sshHost, .k3sVersion, .ciliumVersion, .checksum:
+            true
         default: false
         }
     }

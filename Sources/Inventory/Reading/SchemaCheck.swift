@@ -27,6 +27,7 @@ struct SchemaCheck {
         case .map(let keys, let values): checkMap(node, keys: keys, values: values, path)
         case .free(let form): checkFree(node, form, path)
         case .either(let types): checkEither(node, types, path)
+        case .secret(let kind): checkSecret(node, kind, path)
         }
     }
 
@@ -39,22 +40,15 @@ struct SchemaCheck {
 
     private mutating func check(_ node: YAMLNode, _ object: ObjectType, _ path: String) {
         guard let entries = node.isNull ? [] : node.entries else {
-            if path == "k3s.token", node.scalar != nil {
-                return report(K3sProblem.tokenInClear(at: "k3s.token"), node.mark)
-            }
             return wrongType(node, .object(object), path)
         }
         let owner = path.isEmpty ? object.name : "'\(path)'"
         var found: Set<String> = []
         for entry in entries {
             guard let field = object.field(entry.key) else {
-                if path == "k3s.token", ["value", "token", "secret"].contains(entry.key) {
-                    report(K3sProblem.tokenInClear(at: "k3s.token.\(entry.key)"), entry.mark)
-                } else {
-                    let names = object.fields.map(\.name)
-                    let nearest = Nearest.match(entry.key, in: names)
-                    report(ShapeProblem.unknownKey(entry.key, owner: owner, nearest: nearest, known: names), entry.mark)
-                }
+                let names = object.fields.map(\.name)
+                let nearest = Nearest.match(entry.key, in: names)
+                report(ShapeProblem.unknownKey(entry.key, owner: owner, nearest: nearest, known: names), entry.mark)
                 continue
             }
             found.insert(entry.key)
@@ -80,6 +74,12 @@ struct SchemaCheck {
             if found.isEmpty, !(node.entries ?? []).isEmpty { return }
             return report(ShapeProblem.chooseOne(owner: owner, choices: choices, found: chosen), node.mark)
         }
+        for group in object.exclusive {
+            let chosen = group.filter(found.contains)
+            if chosen.count > 1 {
+                report(ShapeProblem.chooseOne(owner: owner, choices: group, found: chosen), node.mark)
+            }
+        }
         for field in object.fields
         where field.isRequired && !field.isMissedElsewhere && !found.contains(field.name) {
             report(ShapeProblem.missingKey(field.name, owner: owner, example: field.example), node.mark)
@@ -104,10 +104,24 @@ struct SchemaCheck {
     private mutating func checkEither(_ node: YAMLNode, _ types: [FieldType], _ path: String) {
         if node.list != nil || node.isNull { return wrongType(node, .either(types), path) }
         let isMap = node.entries != nil
-        guard let type = types.first(where: { $0.isMap == isMap }) else {
+        // Where a text may stand too, only what reads as a boolean is one.
+        let isText = node.scalar.map { !$0.looksBoolean } ?? false
+        let fitting = types.filter { $0.isMap == isMap }
+        guard let type = fitting.first(where: { !(isText && $0.isBoolean) }) ?? fitting.first else {
             return wrongType(node, .either(types), path)
         }
         check(node, type, path: path)
+    }
+
+    /// What is no reference is taken for the secret itself, and not shown.
+    private mutating func checkSecret(_ node: YAMLNode, _ kind: SecretKind, _ path: String) {
+        if let scalar = node.scalar, !node.isNull {
+            if kind.mayBeAsked && scalar.text == SecretKind.asked { return }
+            return report(SecretProblem.inClear(at: path, kind), node.mark)
+        }
+        let inClear = (node.entries ?? []).filter { ["value", "token", "secret", "password"].contains($0.key) }
+        for entry in inClear { report(SecretProblem.inClear(at: path.dotted(entry.key), kind), entry.mark) }
+        if inClear.isEmpty { check(node, InventoryFields.secret, path) }
     }
 
     private mutating func checkFree(_ node: YAMLNode, _ form: FreeForm, _ path: String) {
@@ -147,6 +161,10 @@ extension FieldType {
 
     fileprivate var admitsEmptyList: Bool {
         if case .list = self { true } else { false }
+    }
+
+    fileprivate var isBoolean: Bool {
+        if case .boolean = self { true } else { false }
     }
 
     fileprivate var isMap: Bool {

@@ -44,6 +44,8 @@ indirect enum FieldType: Sendable {
     case free(FreeForm)
     /// Alternatives that are told apart by their shape: boolean, other scalar, list or map.
     case either([FieldType])
+    /// Where a secret comes from, which itself must not stand there.
+    case secret(SecretKind)
 }
 
 /// A map with a fixed set of keys.
@@ -53,14 +55,28 @@ struct ObjectType: Sendable {
     var fields: [Field]
     /// Exactly one of the fields must be there.
     var isChoice = false
+    /// Groups of fields of which at most one may be there.
+    var exclusive: [[String]] = []
 
-    init(_ name: String, choice: Bool = false, _ fields: [Field]) {
+    init(_ name: String, choice: Bool = false, exclusive: [[String]] = [], _ fields: [Field]) {
         self.name = name
         self.fields = fields
         isChoice = choice
+        self.exclusive = exclusive
     }
 
     func field(_ name: String) -> Field? { fields.first { $0.name == name } }
+}
+
+/// What a secret opens.
+enum SecretKind: Sendable, Hashable {
+    case token, password, passphrase, becomePassword
+
+    /// What stands in place of a reference where a person is to be asked.
+    static let asked = "ask"
+
+    /// The token outlives the run, and nobody knows it by heart.
+    var mayBeAsked: Bool { self != .token }
 }
 
 /// A part whose keys belong to other software.
@@ -88,6 +104,7 @@ extension FieldType {
         case .object(let object): "a map (\(object.name))"
         case .map, .free: "a map"
         case .either(let types): types.map(\.wanted).joined(separator: ", or ")
+        case .secret(let kind): (kind.mayBeAsked ? "ask, or " : "") + "a map (\(InventoryFields.secret.name))"
         }
     }
 }

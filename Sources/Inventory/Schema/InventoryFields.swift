@@ -32,38 +32,13 @@ enum InventoryFields {
             Field("routers", .free(.routers), "Routers that speak BGP with the nodes; comes with a later version"),
         ])
 
-    static let ssh = ObjectType(
-        "SSH settings",
-        [
-            Field("user", .text(.user), "Who logs in", standard: "the user who runs clusterctl", example: "ubuntu"),
-            Field(
-                "host", .text(.host), "Where SSH goes, if not to the node's address", standard: "the node's address",
-                example: "bmc-net-1.example.org"),
-            Field("port", .integer(1...65535), "The port of the SSH server", standard: "22"),
-            Field(
-                "identityFile", .oneOrMore(.text(.path)),
-                "Private keys; relative paths count from the folder of the inventory", example: "~/.ssh/id_ed25519"),
-            Field("agent", .boolean, "Whether keys of a running SSH agent are tried", standard: "true"),
-            Field(
-                "knownHosts", .oneOrMore(.text(.path)), "Files of known host keys",
-                standard: "~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts"),
-            Field(
-                "hostKey", .text(.hostKey), "The node's only accepted host key", example: "ssh-ed25519 AAAAC3NzaC1..."),
-            Field(
-                "sudo", .boolean, "Whether commands run through sudo, which must not ask for a password",
-                standard: "true unless the user is root"),
-            Field(
-                "connectTimeout", .duration(.seconds(1)...(.seconds(300))), "How long a connection and login may take",
-                standard: "10s"),
-        ])
-
     static let k3s = ObjectType(
         "K3s settings",
         [
             Field(
                 "version", .text(.k3sVersion), "The release, v1.29 or newer", required: true, example: "v1.35.7+k3s1"),
             Field(
-                "token", .object(token), "Where the cluster token comes from; the token itself never stands here",
+                "token", .secret(.token), "Where the cluster token comes from; the token itself never stands here",
                 standard: "made on the primary", example: "{env: K3S_TOKEN}"),
             Field(
                 "artifacts", .object(artifacts), "Where the K3s binary and the air-gap images come from",
@@ -86,8 +61,8 @@ enum InventoryFields {
             Field("agentConfig", .free(.k3sAgent), "Further keys of the K3s configuration of every agent"),
         ])
 
-    static let token = ObjectType(
-        "token source", choice: true,
+    static let secret = ObjectType(
+        "secret source", choice: true,
         [
             Field("env", .text(.variable), "A variable in the environment of clusterctl", example: "K3S_TOKEN"),
             Field("file", .text(.path), "A file on the controller", example: "secrets/token"),
@@ -98,11 +73,15 @@ enum InventoryFields {
         ])
 
     static let artifacts = ObjectType(
-        "artifact source", choice: true,
+        "artifact source", exclusive: [["url", "directory", "mirror"], ["mirror", "relay"]],
         [
             Field("url", .text(.url), "A base address with the files of a release, fetched by the controller"),
             Field("directory", .text(.path), "A folder on the controller with the files of a release"),
             Field("mirror", .text(.url), "A base address that each node fetches from by itself"),
+            Field(
+                "relay", .boolean,
+                "Whether nodes fetch from those that have a file, so that the controller sends each file once; what is "
+                    + "fetched is verified all the same", standard: "false"),
         ])
 
     static let network = ObjectType(

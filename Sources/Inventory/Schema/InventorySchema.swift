@@ -45,6 +45,10 @@ struct JSONSchemaWriter {
             for type in types { schemas.append(schema(for: type)) }
             return .map([("anyOf", .list(schemas))])
         case .object(let object): return reference(to: object)
+        case .secret(let kind):
+            let source = reference(to: InventoryFields.secret)
+            let asked = JSONText.map([("const", .string(SecretKind.asked))])
+            return kind.mayBeAsked ? .map([("anyOf", .list([asked, source]))]) : source
         case .map(let keys, let values):
             return .map([
                 ("type", .strings(["object", "null"])), ("propertyNames", text(keys)),
@@ -98,6 +102,15 @@ struct JSONSchemaWriter {
         ]
         if !required.isEmpty { entries.append(("required", .strings(required))) }
         if object.isChoice { entries += [("minProperties", .integer(1)), ("maxProperties", .integer(1))] }
+        if !object.exclusive.isEmpty {
+            // At most one of a group: not two of it.
+            let pairs = object.exclusive.flatMap { group in
+                group.indices.flatMap { first in
+                    group[(first + 1)...].map { JSONText.map([("required", .strings([group[first], $0]))]) }
+                }
+            }
+            entries.append(("not", .map([("anyOf", .list(pairs))])))
+        }
         return .map(entries)
     }
 

@@ -31,6 +31,9 @@ enum MarkdownReference {
     private static func section(_ object: ObjectType) -> String {
         var text = "## \(object.name.prefix(1).uppercased() + object.name.dropFirst())\n\n"
         if object.isChoice { text += "Exactly one of these.\n\n" }
+        for group in object.exclusive {
+            text += "At most one of \(group.map { "`\($0)`" }.joined(separator: ", ")).\n\n"
+        }
         text += "| key | holds | meaning | default |\n| --- | --- | --- | --- |\n"
         for field in object.fields {
             let standard = field.isRequired ? "**required**" : field.standard ?? ""
@@ -56,6 +59,7 @@ extension FieldType {
         case .object(let object): [object]
         case .list(let type), .nonEmptyList(let type), .oneOrMore(let type), .map(_, let type): type.objects
         case .either(let types): types.flatMap(\.objects)
+        case .secret: [InventoryFields.secret]
         case .text, .boolean, .integer, .number, .duration, .choice, .free: []
         }
     }
@@ -65,6 +69,8 @@ extension FieldType {
         switch self {
         case .object(let object): "[\(object.name)](#\(object.anchor))"
         case .either(let types): types.map(\.reference).joined(separator: ", or ")
+        case .secret(let kind):
+            (kind.mayBeAsked ? "`ask`, or " : "") + FieldType.object(InventoryFields.secret).reference
         case .list(let type), .nonEmptyList(let type): "a list: \(type.reference)"
         case .oneOrMore(let type): "\(type.reference), or a list of those"
         case .map(_, let type): "a map: \(type.reference)"

@@ -11,6 +11,9 @@ enum TextForm: Sendable, Hashable, CaseIterable {
     case path
     case user
     case host
+    /// As `host`, also with underscores as names in an ssh_config have, and link-local with `%zone`.
+    case sshHost
+    case jumpHost
     case hostKey
     case variable
     case argument
@@ -37,8 +40,9 @@ enum TextForm: Sendable, Hashable, CaseIterable {
         case .url: "an http or https address"
         case .path: "a path"
         case .user: "a user name"
-        case .host: "a host name or an IP address"
-        case .hostKey: "a public host key such as 'ssh-ed25519 AAAA...'"
+        case .host, .sshHost: "a host name or an IP address"
+        case .jumpHost: "[user@]host[:port], or none"
+        case .hostKey: "a public host key such as 'ssh-ed25519 AAAA...', or its fingerprint 'SHA256:...'"
         case .variable: "the name of an environment variable"
         case .argument: "a text"
         case .device: "a link name, or its beginning and '+'"
@@ -67,7 +71,9 @@ enum TextForm: Sendable, Hashable, CaseIterable {
         case .url: "^https?://"
         case .user: "^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
         case .host: "^[A-Za-z0-9:][A-Za-z0-9.:-]*$"
-        case .hostKey: "^(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]+=*$"
+        case .sshHost: "^[A-Za-z0-9_:][A-Za-z0-9_.:-]*(%[A-Za-z0-9_.-]+)?$"
+        case .jumpHost: "^([A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_\\[][A-Za-z0-9_.:%\\]-]*$"
+        case .hostKey: "^((ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]+=*( .*)?|SHA256:[A-Za-z0-9+/]{43}=?)$"
         case .variable: "^[A-Za-z_][A-Za-z0-9_]*$"
         case .device: "^[A-Za-z0-9_.@-]{1,15}\\+?$"
         case .link: "^[A-Za-z0-9_.@-]{1,15}$"

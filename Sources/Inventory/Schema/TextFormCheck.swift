@@ -13,7 +13,9 @@ enum TextFormCheck {
         case .path: isPath(text) ? nil : .unsafeText(text, what: "path")
         case .user: isWord(text, "_.-", most: 32) ? nil : .unsafeText(text, what: "user name")
         case .host: isHost(text) ? nil : .unsafeText(text, what: "host name")
-        case .hostKey: isHostKey(text) ? nil : .badHostKey
+        case .sshHost: isSSHHost(text) ? nil : .unsafeText(text, what: "host name")
+        case .jumpHost: text == "none" || SSHJumpHost(text) != nil ? nil : .badJumpHost(text)
+        case .hostKey: isHostKey(text) || isFingerprint(text) ? nil : .badHostKey
         case .variable: isVariable(text) ? nil : .badVariable(text)
         case .argument, .sentence: isPrintable(text) ? nil : .unsafeText(escaped(text), what: "text of one line")
         case .device:
@@ -66,6 +68,17 @@ enum TextFormCheck {
             }
     }
 
+    private static func isSSHHost(_ text: String) -> Bool {
+        if isHost(text) { return true }
+        let parts = text.split(separator: "%", maxSplits: 1, omittingEmptySubsequences: false)
+        if parts.count == 2 {
+            return IPAddress(String(parts[0])).map { $0.family == .ipv6 && $0.isLinkLocal } == true
+                && isWord(parts[1], "_.-", most: 15)
+        }
+        let looksLikeAddress = text.utf8.allSatisfy { isDigit($0) || $0 == UInt8(ascii: ".") }
+        return !looksLikeAddress && isWord(text, "_.-", most: 253)
+    }
+
     private static func isCiliumVersion(_ text: String) -> Bool {
         let halves = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
         let numbers = halves[0].split(separator: ".", omittingEmptySubsequences: false)
@@ -102,6 +115,14 @@ enum TextFormCheck {
         let padding = words[1].utf8.dropFirst(key.count)
         return isWord(words[0], "-@.", most: 60) && key.count >= 40 && padding.count <= 2
             && padding.allSatisfy { $0 == UInt8(ascii: "=") } && words[1].utf8.count % 4 == 0
+    }
+
+    /// SHA-256 in base64, as OpenSSH prints it: 43 digits, and no padding.
+    private static func isFingerprint(_ text: String) -> Bool {
+        guard text.hasPrefix("SHA256:") else { return false }
+        let digits = text.utf8.dropFirst(7)
+        let digest = digits.last == UInt8(ascii: "=") ? digits.dropLast() : digits
+        return digest.count == 43 && digest.allSatisfy { isAlphanumeric($0) || "+/".utf8.contains($0) }
     }
 
     private static func isVariable(_ text: String) -> Bool {
