@@ -2,5 +2,5 @@ import ClusterctlCLI
 
 @main
 struct Main {
-    static func main() async { await Clusterctl.main() }
+    static func main() async { await Clusterctl.runToEnd() }
 }

@@ -14,7 +14,7 @@ struct Main {
                 "usage: clusterctl-misordered \(Mistake.allCases.map(\.rawValue).joined(separator: "|")) ARGUMENTS...")
             return
         }
-        await Orders.$current.withValue(orders) { await Clusterctl.main(arguments) }
+        await Orders.$current.withValue(orders) { await Clusterctl.runToEnd(arguments) }
     }
 }
 

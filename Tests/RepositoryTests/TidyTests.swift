@@ -47,6 +47,15 @@ import Testing
         }
     }
 
+    /// exit(3) takes the crypto library down under whoever still speaks SSH; returning from `main` is exit(3) too.
+    @Test func theProcessEndsInOnePlace() throws {
+        for file in Self.sources + Self.tests where !file.hasSuffix("/ProcessEnd.swift") {
+            let text = try Repository.text(file)
+            #expect(text.matches(of: /\b_?exit\((?!3\))/).isEmpty, "\(file) ends the process by itself: use ProcessEnd")
+            #expect(!text.contains("Clusterctl." + "main("), "\(file) ends by exit(3): use Clusterctl.runToEnd")
+        }
+    }
+
     @Test func linksInDocsLeadSomewhere() throws {
         let pages = ["README.md", "lab/README.md"] + Repository.files(below: "docs", endings: [".md"])
         for page in pages {

@@ -42,7 +42,7 @@ enum Interrupts {
                 value += 1
                 return value
             }
-            if presses > 1 { _exit(130) }
+            if presses > 1 { ProcessEnd.now(ExitStatus.interrupted) }
             feed.yield()
         }
         source.resume()
