@@ -20,7 +20,7 @@ enum Connections {
         let settings = node.ssh
         var policy = HostKeyPolicy()
         if let files = settings.knownHostsFiles { policy.knownHostsFiles = files }
-        policy.pinned = settings.hostKeys?.first
+        policy.pinned = settings.hostKeys ?? []
         policy.alias = settings.hostKeyAlias
         policy.acceptNew = options.acceptNewHostKeys
         return SSHTarget(

@@ -6,7 +6,7 @@ import SSH
 actor SessionPool {
     struct Access: Sendable {
         let target: SSHTarget
-        let become: Become
+        let become: BecomeMethod
     }
 
     private let connector: SSHConnector

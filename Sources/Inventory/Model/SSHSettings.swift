@@ -29,7 +29,7 @@ public struct SSHSettings: Sendable, Hashable {
     public var password: SecretOrigin?
     /// The passphrase of the encrypted keys of `identityFiles`; nil: asked on the terminal.
     public var passphrase: SecretOrigin?
-    public var become: Become?
+    public var become: BecomeMethod?
     /// Nil: `become` needs no password, or it is asked for with `--ask-become-pass`.
     public var becomePassword: SecretOrigin?
 
@@ -38,7 +38,7 @@ public struct SSHSettings: Sendable, Hashable {
     /// Through what commands run as root.
     ///
     /// - Parameter user: who logs in.
-    public func become(as user: String) -> Become { become ?? (user == "root" ? .nothing : .sudo) }
+    public func become(as user: String) -> BecomeMethod { become ?? (user == "root" ? .nothing : .sudo) }
 }
 
 /// Which ssh_config counts beside the inventory.
@@ -125,7 +125,7 @@ public struct SSHKeepAlive: Sendable, Hashable {
 }
 
 /// Through what a user becomes root.
-public enum Become: String, Sendable, Hashable, CaseIterable {
+public enum BecomeMethod: String, Sendable, Hashable, CaseIterable {
     case nothing = "none"
     case sudo
     case doas

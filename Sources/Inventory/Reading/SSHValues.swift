@@ -26,7 +26,7 @@ extension SSHSettings {
         connectTimeout = node["connectTimeout"]?.duration
         password = node["password"]?.secretOrigin
         passphrase = node["passphrase"]?.secretOrigin
-        become = node["become"]?.choice(Become.self)
+        become = node["become"]?.choice(BecomeMethod.self)
         becomePassword = node["becomePassword"]?.secretOrigin
     }
 

@@ -67,7 +67,7 @@ extension InventoryFields {
 
     private static let sshRoot = [
         Field(
-            "become", .choice(Become.allCases.map(\.rawValue)), "Through what commands run as root",
+            "become", .choice(BecomeMethod.allCases.map(\.rawValue)), "Through what commands run as root",
             standard: "sudo, or none if root logs in"),
         Field(
             "becomePassword", .secret(.becomePassword), "The password that sudo or doas asks for",

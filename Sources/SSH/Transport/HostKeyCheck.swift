@@ -1,13 +1,27 @@
 /// Decides whether a server's host key is the right one; strict unless the policy says otherwise.
 struct HostKeyCheck {
     private enum Proof {
-        case pin(Pin)
-        case files(KnownHosts, first: String?, acceptNew: Bool)
+        case pins([Pin])
+        /// `name` is nil where keys of new hosts are not taken.
+        case files(KnownHosts, first: String?, name: NewName?)
     }
 
     private enum Pin {
         case fingerprint(String)
         case key([UInt8])
+
+        var fingerprint: String {
+            switch self {
+            case .fingerprint(let text): text
+            case .key(let key): fingerprintSHA256(ofBlob: key)
+            }
+        }
+    }
+
+    /// How a host that becomes known is called in the file.
+    private struct NewName {
+        var name: [UInt8]
+        var isHashed: Bool
     }
 
     enum Verdict: Equatable {
@@ -18,29 +32,38 @@ struct HostKeyCheck {
     }
 
     private let host: String
-    private let port: Int
     private let proof: Proof
 
     /// Reads what is known about the host, before anything is sent to it.
     init(host: String, port: Int, policy: HostKeyPolicy) throws(SSHFailure) {
         self.host = host
-        self.port = port
-        if let pinned = policy.pinned {
+        var pins: [Pin] = []
+        for pinned in policy.pinned {
             guard let pin = Self.parsePin(pinned) else { throw .pinUnreadable(host: host, pinned: pinned) }
-            proof = .pin(pin)
-        } else {
-            let known = try KnownHosts.read(policy.knownHostsFiles, host: host, port: port)
-            let first = policy.knownHostsFiles.first.map(LocalFile.expandHome)
-            proof = .files(known, first: first, acceptNew: policy.acceptNew)
+            pins.append(pin)
         }
+        guard pins.isEmpty else {
+            proof = .pins(pins)
+            return
+        }
+        // An alias stands in the files by itself, whatever the port.
+        let (name, port) = (policy.alias ?? host, policy.alias == nil ? port : 22)
+        let known = try KnownHosts.read(policy.knownHostsFiles, host: name, port: port)
+        let first = policy.knownHostsFiles.first.map(LocalFile.expandHome)
+        var new: NewName?
+        if policy.acceptNew, let first {
+            let isHashed = policy.hashesNames || KnownHosts.hasHashedNames(first)
+            new = NewName(name: KnownHosts.name(host: name, port: port), isHashed: isHashed)
+        }
+        proof = .files(known, first: first, name: new)
     }
 
     /// The key types to be asked for first, as known_hosts and .pub files name them.
     var expectedTypes: [String] {
         let types: [String] =
             switch proof {
-            case .pin(.fingerprint): []
-            case .pin(.key(let key)): keyType(ofBlob: key).map { [$0] } ?? []
+            case .pins(let pins):
+                pins.compactMap { if case .key(let key) = $0 { keyType(ofBlob: key) } else { nil } }
             case .files(let known, _, _):
                 (known.entries.isEmpty ? known.entriesWithoutPort : known.entries)
                     .filter { $0.marker == nil }.map(\.type)
@@ -51,19 +74,18 @@ struct HostKeyCheck {
     func verdict(on key: [UInt8]) -> Verdict {
         let got = HostKeyShown(type: keyType(ofBlob: key) ?? "unknown", fingerprint: fingerprintSHA256(ofBlob: key))
         switch proof {
-        case .pin(.fingerprint(let pinned)):
-            return got.fingerprint == pinned
-                ? .trusted : .refused(.hostKeyNotPinned(host: host, pinned: pinned, got: got))
-        case .pin(.key(let pinned)):
-            let shown = fingerprintSHA256(ofBlob: pinned)
-            return key == pinned ? .trusted : .refused(.hostKeyNotPinned(host: host, pinned: shown, got: got))
-        case .files(let known, let first, let acceptNew):
-            return verdict(on: key, got: got, known: known, first: first, acceptNew: acceptNew)
+        case .pins(let pins):
+            let shown = pins.map(\.fingerprint)
+            if shown.contains(got.fingerprint) { return .trusted }
+            let pinned = shown.joined(separator: " or ")
+            return .refused(.hostKeyNotPinned(host: host, pinned: pinned, got: got))
+        case .files(let known, let first, let name):
+            return verdict(on: key, got: got, known: known, first: first, newName: name)
         }
     }
 
     private func verdict(
-        on key: [UInt8], got: HostKeyShown, known: KnownHosts, first: String?, acceptNew: Bool
+        on key: [UInt8], got: HostKeyShown, known: KnownHosts, first: String?, newName: NewName?
     ) -> Verdict {
         let all = known.entries + known.entriesWithoutPort
         if all.contains(where: { $0.marker == .revoked && $0.key == key }) {
@@ -83,11 +105,11 @@ struct HostKeyCheck {
             let hint = HostKeyHint.onlyCertificateAuthority(source: authority.source)
             return .refused(.hostKeyUnknown(host: host, got: got, hint: hint))
         }
-        guard acceptNew, let first else {
+        guard let newName, let first else {
             return .refused(.hostKeyUnknown(host: host, got: got, hint: .firstContact(knownHostsFile: first)))
         }
-        let name = String(decoding: KnownHosts.name(host: host, port: port), as: UTF8.self)
-        return .trustedNew(line: "\(name) \(got.type) \(Base64.encode(key))", file: first)
+        let line = KnownHosts.line(name: newName.name, isHashed: newName.isHashed, type: got.type, key: key)
+        return .trustedNew(line: line, file: first)
     }
 
     private static func parsePin(_ text: String) -> Pin? {

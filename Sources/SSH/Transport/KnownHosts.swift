@@ -57,6 +57,22 @@ struct KnownHosts {
         Array((port == 22 ? host.lowercased() : "[\(host.lowercased())]:\(port)").utf8)
     }
 
+    /// A line for a file, without its end. A hashed name has a salt of its own, as `ssh-keygen -H` makes it.
+    static func line(name: [UInt8], isHashed: Bool, type: String, key: [UInt8]) -> String {
+        var field = String(decoding: name, as: UTF8.self)
+        if isHashed {
+            var random = SystemRandomNumberGenerator()
+            let salt = (0..<20).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+            field = "|1|\(Base64.encode(salt))|\(Base64.encode(SaltedSHA1(key: salt).digest(name)))"
+        }
+        return "\(field) \(type) \(Base64.encode(key))"
+    }
+
+    /// Whether the user hides names in this file already.
+    static func hasHashedNames(_ path: String, cache: KnownHostsCache = .shared) -> Bool {
+        if case .file(let file) = cache.read(path) { file.hasHashedNames } else { false }
+    }
+
     /// Whether a field of names and patterns is about `name`; a hashed name is not among them.
     static func matches(_ field: ArraySlice<UInt8>, _ name: [UInt8]) -> Bool {
         var matched = false

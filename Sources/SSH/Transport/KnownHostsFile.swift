@@ -62,6 +62,8 @@ struct KnownHostsFile: Sendable {
         }
     }
 
+    var hasHashedNames: Bool { !hashed.isEmpty }
+
     /// The lines about `name`, which is in lower case, with their numbers, in the order of the file.
     func lines(about name: [UInt8]) -> [(number: Int, line: Line)] {
         var numbers = Set(plain[name] ?? [])

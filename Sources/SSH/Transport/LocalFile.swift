@@ -81,7 +81,11 @@ enum LocalFile {
         return String(cString: home) + path.dropFirst()
     }
 
-    /// Appends in one write under a lock, so that concurrent writers lose nothing; creates file (0600) and directory.
+    /// Appends one line, whole or not at all; creates file (0600) and directory (0700).
+    ///
+    /// One write with O_APPEND is what OpenSSH does too, and the kernel lets no two of them overlap, so nothing that
+    /// anybody adds at the same time is lost; a copy that is renamed over the file would lose it. The lock keeps
+    /// our own from adding an end of line twice.
     static func appendLine(_ line: String, to path: String) -> Result<Void, SystemError> {
         if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
             _ = mkdir(String(path[..<slash]), 0o700)
@@ -95,9 +99,13 @@ enum LocalFile {
         if size > 0, case .success(let last) = readChunk(descriptor, at: Int64(size) - 1, upTo: 1), last != [10] {
             bytes.insert(10, at: 0)
         }
-        guard write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0 else {
-            return .failure(SystemError(code: errno))
+        let written = write(descriptor, bytes, bytes.count)
+        guard written == bytes.count else {
+            let code = written < 0 ? errno : ENOSPC
+            // Part of a line would make the next one unreadable.
+            if written > 0 { _ = ftruncate(descriptor, size) }
+            return .failure(SystemError(code: code))
         }
-        return .success(())
+        return fsync(descriptor) == 0 ? .success(()) : .failure(SystemError(code: errno))
     }
 }

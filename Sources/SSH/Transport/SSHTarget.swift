@@ -95,20 +95,28 @@ public struct NoLoginSecrets: LoginSecrets {
     public func password(of user: String, on host: String) async -> Secret? { nil }
 }
 
-/// What proves a server's host key: a pinned key alone, or the known_hosts files.
+/// What proves a server's host key: pinned keys alone, or the known_hosts files.
 public struct HostKeyPolicy: Sendable, Hashable {
     /// Read in order; files that do not exist count as empty.
     public var knownHostsFiles: [String]
-    /// `SHA256:...` as OpenSSH prints it, or `type base64` as in a .pub file. Where set, the files are not read.
-    public var pinned: String?
+    /// `SHA256:...` as OpenSSH prints it, or `type base64` as in a .pub file; any of them will do. Where there are
+    /// some, the files are not read.
+    public var pinned: [String]
     /// Whether the key of a host that no file knows is appended to the first file. Never replaces a known key.
     public var acceptNew: Bool
+    /// Whether the name of a new host is hashed, as it also is where the file has hashed names already.
+    public var hashesNames = false
     /// The name that the files know the host by, without a port; nil means the target's host and port.
     public var alias: String?
 
+    /// OpenSSH's own, the user's before the system's.
+    public static let standardUserFiles = ["~/.ssh/known_hosts", "~/.ssh/known_hosts2"]
+    public static let standardGlobalFiles = ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"]
+
     public init(
-        knownHostsFiles: [String] = ["~/.ssh/known_hosts", "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts"],
-        pinned: String? = nil, acceptNew: Bool = false, alias: String? = nil
+        knownHostsFiles: [String] = standardUserFiles + standardGlobalFiles, pinned: [String] = [],
+        acceptNew: Bool = false,
+        alias: String? = nil
     ) {
         self.knownHostsFiles = knownHostsFiles
         self.pinned = pinned

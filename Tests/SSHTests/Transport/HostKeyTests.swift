@@ -54,6 +54,59 @@ struct HostKeyTests {
         #expect(text.split(separator: "\n").count == 1)
     }
 
+    /// `ssh` finds a new host that was written under an alias or hashed, and `clusterctl` finds what `ssh` wrote.
+    @Test(arguments: [false, true], [nil, "node-7"])
+    func writesWhatOpenSSHReadsAndReadsWhatOpenSSHWrites(hashed: Bool, alias: String?) async throws {
+        let server = try ServerFixture()
+        var policy = policy(server, acceptNew: true)
+        policy.alias = alias
+        policy.hashesNames = hashed
+        #expect(await connectFailure(try server.target(hostKeys: policy)) == nil)
+        let ours = try String(contentsOfFile: server.knownHosts, encoding: .utf8)
+        #expect(ours.hasPrefix("|1|") == hashed && ours.split(separator: "\n").count == 1)
+        let name = alias ?? "[127.0.0.1]:\(server.port)"
+        let found = try ServerFixture.run("/usr/bin/ssh-keygen", ["-F", name, "-f", server.knownHosts])
+        #expect(found.contains("found: line 1"))
+
+        func ssh(_ check: String) throws {
+            try ServerFixture.run(
+                "/usr/bin/ssh",
+                [
+                    "-F", "none", "-p", "\(server.port)", "-i", server.identity, "-o", "BatchMode=yes",
+                    "-o", "StrictHostKeyChecking=\(check)", "-o", "UserKnownHostsFile=\(server.knownHosts)",
+                    "-o", "GlobalKnownHostsFile=none", "-o", "HashKnownHosts=\(hashed ? "yes" : "no")",
+                    "-o", "UpdateHostKeys=no",
+                ] + (alias.map { ["-o", "HostKeyAlias=\($0)"] } ?? []) + ["\(server.user)@127.0.0.1", "true"])
+        }
+        try ssh("yes")
+        try FileManager.default.removeItem(atPath: server.knownHosts)
+        try ssh("accept-new")
+        policy.acceptNew = false
+        #expect(await connectFailure(try server.target(hostKeys: policy)) == nil)
+    }
+
+    @Test func hashesAsTheFileDoes() async throws {
+        let server = try ServerFixture()
+        try write(["other.example.org \(try server.publicHostKey())"], server)
+        try ServerFixture.run("/usr/bin/ssh-keygen", ["-H", "-f", server.knownHosts])
+        #expect(await connectFailure(try server.target(hostKeys: policy(server, acceptNew: true))) == nil)
+        let lines = try String(contentsOfFile: server.knownHosts, encoding: .utf8).split(separator: "\n")
+        #expect(lines.count == 2 && lines.allSatisfy { $0.hasPrefix("|1|") })
+    }
+
+    @Test func makesFolderAndFilePrivate() async throws {
+        let server = try ServerFixture()
+        let file = "\(server.directory)/home/.ssh/known_hosts"
+        try FileManager.default.createDirectory(atPath: "\(server.directory)/home", withIntermediateDirectories: true)
+        let policy = HostKeyPolicy(knownHostsFiles: [file], acceptNew: true)
+        #expect(await connectFailure(try server.target(hostKeys: policy)) == nil)
+        func mode(_ path: String) throws -> Int? {
+            try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+        }
+        #expect(try mode(file) == 0o600)
+        #expect(try mode("\(server.directory)/home/.ssh") == 0o700)
+    }
+
     @Test func knowsAHostByAHashedEntry() async throws {
         let server = try ServerFixture()
         try write(["[127.0.0.1]:\(server.port) \(try server.publicHostKey())"], server)
@@ -112,17 +165,20 @@ struct HostKeyTests {
         let server = try ServerFixture(hostKeyTypes: ["ed25519", "ecdsa"])
         let fingerprint = try fingerprint("\(server.directory)/host_ed25519.pub")
         for pin in [fingerprint, try server.publicHostKey(), try server.publicHostKey("ecdsa")] {
-            #expect(await connectFailure(try server.target(hostKeys: HostKeyPolicy(pinned: pin))) == nil)
+            #expect(await connectFailure(try server.target(hostKeys: HostKeyPolicy(pinned: [pin]))) == nil)
         }
         let wrong = try self.fingerprint("\(server.directory)/id_ed25519.pub")
-        let failure = await connectFailure(try server.target(hostKeys: HostKeyPolicy(pinned: wrong)))
+        let failure = await connectFailure(try server.target(hostKeys: HostKeyPolicy(pinned: [wrong])))
         let got = HostKeyShown(type: "ssh-ed25519", fingerprint: fingerprint)
         #expect(failure == .hostKeyNotPinned(host: "127.0.0.1", pinned: wrong, got: got))
+        // Any of several will do, and the type of a key among them is asked for.
+        let several = HostKeyPolicy(pinned: [wrong, try server.publicHostKey("ecdsa")])
+        #expect(await connectFailure(try server.target(hostKeys: several)) == nil)
     }
 
     @Test func refusesAPinThatItCannotRead() async throws {
         let server = try ServerFixture()
-        let failure = await connectFailure(try server.target(hostKeys: HostKeyPolicy(pinned: "SHA256:tooshort")))
+        let failure = await connectFailure(try server.target(hostKeys: HostKeyPolicy(pinned: ["SHA256:tooshort"])))
         #expect(failure == .pinUnreadable(host: "127.0.0.1", pinned: "SHA256:tooshort"))
     }
 }

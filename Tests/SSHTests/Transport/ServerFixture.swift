@@ -71,7 +71,7 @@ final class ServerFixture: Sendable {
             host: "127.0.0.1", port: port, user: user,
             login: SSHLogin(
                 identityFiles: identities ?? [identity], useAgent: agent != nil, agentSocketPath: agent),
-            hostKeys: try hostKeys ?? HostKeyPolicy(pinned: publicHostKey()))
+            hostKeys: try hostKeys ?? HostKeyPolicy(pinned: [publicHostKey()]))
     }
 
     func connect(_ target: SSHTarget? = nil) async throws -> SSHSession {
