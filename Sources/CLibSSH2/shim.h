@@ -45,6 +45,20 @@ static inline int clusterctl_pipe(int ends[2]) {
     return 0;
 }
 
+/// Two connected, non-blocking local stream sockets that no child inherits and that raise no SIGPIPE; as socketpair(2).
+static inline int clusterctl_stream_pair(int ends[2]) {
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return -1;
+    for (int index = 0; index < 2; index++) {
+        fcntl(ends[index], F_SETFD, FD_CLOEXEC);
+        fcntl(ends[index], F_SETFL, fcntl(ends[index], F_GETFL) | O_NONBLOCK);
+#ifdef SO_NOSIGPIPE
+        int one = 1;
+        setsockopt(ends[index], SOL_SOCKET, SO_NOSIGPIPE, &one, sizeof one);
+#endif
+    }
+    return 0;
+}
+
 /// Sends without SIGPIPE.
 static inline ssize_t clusterctl_send(int descriptor, const void *bytes, size_t count) {
 #ifdef MSG_NOSIGNAL

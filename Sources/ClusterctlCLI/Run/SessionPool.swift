@@ -83,6 +83,8 @@ extension LinkFailure {
     init(_ failure: SSHFailure) {
         let kind: Kind
         switch failure {
+        case .jump(_, let cause): kind = LinkFailure(cause).kind
+        case .forwardingRefused: kind = failure.mayRetry ? .unreachable : .refused
         case .nameNotFound(_, _, let temporary): kind = temporary ? .unreachable : .refused
         case .refused, .unreachable, .deadline, .connectionLost, .channelRefused, .cancelled: kind = .unreachable
         case .protocolError: kind = .garbled

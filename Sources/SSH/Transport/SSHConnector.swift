@@ -1,7 +1,14 @@
+import Engine
+
 /// Opens sessions by whatever way their targets name.
+///
+/// Sessions to jump hosts are shared by all targets behind them. Logins to one server are paced: a few at a time, and
+/// again after a pause when it turns them away unheard, as sshd does with too many at once (MaxStartups).
 public actor SSHConnector {
     let reactor: SSHReactor
     private let secrets: any LoginSecrets
+    private var jumps: [SSHTarget: JumpSessions] = [:]
+    private var doors: [LoginDoor.Key: LoginDoor] = [:]
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { reactor.asUnownedSerialExecutor() }
 
@@ -14,14 +21,114 @@ public actor SSHConnector {
     public func connect(
         to target: SSHTarget, deadline: ContinuousClock.Instant
     ) async throws(SSHFailure) -> SSHSession {
+        let key = LoginDoor.Key(target)
+        let door = doors[key] ?? LoginDoor()
+        doors[key] = door
+        var backOff = BackOff()
+        while true {
+            try await door.enter(on: reactor, until: deadline)
+            do throws(SSHFailure) {
+                let session = try await logIn(to: target, deadline: deadline)
+                door.leave(on: reactor)
+                return session
+            } catch {
+                let pause = backOff.pause(after: error, until: deadline)
+                if pause != nil { door.narrow() }
+                door.leave(on: reactor)
+                guard let pause else { throw error }
+                if await reactor.wait(for: [], on: -1, until: .now + pause) == .cancelled { throw error }
+            }
+        }
+    }
+
+    private func logIn(
+        to target: SSHTarget, deadline: ContinuousClock.Instant
+    ) async throws(SSHFailure) -> SSHSession {
         let session = SSHSession(target: target, reactor: reactor)
-        try await session.open(secrets: secrets, until: deadline) { [reactor] () async throws(SSHFailure) in
-            try await TCPConnection.open(
-                host: target.host, port: target.port, timeout: target.connectTimeout, on: reactor, until: deadline)
+        try await session.open(secrets: secrets, until: deadline) { @Sendable () async throws(SSHFailure) in
+            try await self.connection(to: target, until: deadline)
         }
         return session
     }
 
+    private func connection(
+        to target: SSHTarget, until deadline: ContinuousClock.Instant
+    ) async throws(SSHFailure) -> Connection {
+        switch target.route {
+        case .direct:
+            Connection(
+                descriptor: try await TCPConnection.open(
+                    host: target.host, port: target.port, timeout: target.connectTimeout, on: reactor,
+                    until: deadline))
+        case .jump(let jump): try await tunnel(by: jump, to: target, until: deadline)
+        case .command: throw .protocolError(stage: .connect, reason: "proxy commands cannot be run")
+        }
+    }
+
+    // MARK: Jump hosts
+
+    private func tunnel(
+        by jump: SSHTarget, to target: SSHTarget, until deadline: ContinuousClock.Instant
+    ) async throws(SSHFailure) -> Connection {
+        var hasBroken = false
+        while true {
+            let (shared, place) = shared(to: jump)
+            let session: SSHSession
+            do throws(SSHFailure) {
+                session = try await shared.session(on: reactor, until: deadline)
+            } catch {
+                throw error.by(jump: jump.host)
+            }
+            guard await session.isWhole else {
+                forget(shared, to: jump)
+                continue
+            }
+            let until = min(deadline, .now + target.connectTimeout)
+            do throws(SSHFailure) {
+                let tunnel = try await session.openTunnel(
+                    to: target.host, port: target.port, place: place, until: until)
+                if let tunnel { return tunnel }
+                shared.isSlow = true
+            } catch {
+                guard case .connectionLost = error else { throw error }
+                forget(shared, to: jump)
+                // One that broke while nobody used it is replaced.
+                if hasBroken { throw error.by(jump: jump.host) }
+                hasBroken = true
+            }
+        }
+    }
+
+    /// A session to the jump host with a place for one more, which may still be being opened.
+    private func shared(to jump: SSHTarget) -> (SharedSession, TunnelCount.Place) {
+        while true {
+            if let free = jumps[jump, default: JumpSessions()].free() { return free }
+            let shared = SharedSession()
+            jumps[jump, default: JumpSessions()].all.append(shared)
+            shared.opening = Task {
+                do throws(SSHFailure) {
+                    let session = try await connect(to: jump, deadline: .now + jump.connectTimeout * 3)
+                    shared.conclude(.success(session), on: reactor)
+                } catch {
+                    forget(shared, to: jump)
+                    shared.conclude(.failure(error), on: reactor)
+                }
+            }
+        }
+    }
+
+    private func forget(_ shared: SharedSession, to jump: SSHTarget) {
+        jumps[jump]?.all.removeAll { $0 === shared }
+    }
+
     /// Ends what the sessions of this connector share; they are closed before.
-    public func close() async {}
+    public func close() async {
+        let sessions = jumps.values.flatMap(\.all)
+        jumps = [:]
+        for shared in sessions {
+            shared.opening?.cancel()
+            await shared.opening?.value
+            if case .success(let session) = shared.result { await session.close() }
+        }
+    }
 }

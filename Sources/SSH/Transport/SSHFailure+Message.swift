@@ -22,6 +22,9 @@ extension SSHFailure: CustomStringConvertible {
         case .protocolError(let stage, let reason): "SSH went wrong during \(stage.noun): \(reason)"
         case .loginRefused(let user, let offered, let methods, _):
             Self.loginSummary(user: user, offered: offered, methods: methods)
+        case .jump(let jump, let failure): "the way leads by the jump host \(jump): \(failure.summary)"
+        case .forwardingRefused(let jump, let host, let port, let refusal):
+            "the jump host \(jump) opens no connection to \(host) port \(port): \(refusal.words)"
         case .hostKeyUnknown, .hostKeyChanged, .hostKeyTypeChanged, .hostKeyRevoked, .hostKeyNotPinned,
             .pinUnreadable, .knownHostsUnreadable, .knownHostsNotWritten:
             hostKeySummary
@@ -34,6 +37,9 @@ extension SSHFailure: CustomStringConvertible {
         case .nameNotFound, .unreachable, .channelRefused, .commandRefused, .inputUnreadable, .protocolError,
             .cancelled, .knownHostsUnreadable, .knownHostsNotWritten:
             []
+        case .jump(_, let failure): failure.advice
+        case .forwardingRefused(let jump, let host, let port, let refusal):
+            refusal.advice(jump: jump, host: host, port: port)
         case .refused: ["is sshd running there, and is the port right?"]
         case .notAnSSHServer: ["is the port right, and is the server not overloaded (MaxStartups)?"]
         case .deadline(.answer), .connectionLost(.answer, _):
@@ -117,6 +123,38 @@ extension SSHFailure: CustomStringConvertible {
 
 extension HostKeyShown {
     var words: String { "\(type) \(fingerprint)" + (source.map { " (\($0))" } ?? "") }
+}
+
+extension ForwardingRefusal {
+    /// By libssh2's words, because it gives no code.
+    init(libssh2Words words: String) {
+        switch words {
+        case "Channel open failure (administratively prohibited)": self = .prohibited
+        case "Channel open failure (connect failed)": self = .connectFailed
+        case "Channel open failure (unknown channel type)": self = .unknownChannelType
+        case "Channel open failure (resource shortage)": self = .resourceShortage
+        default: self = .other(reason: words)
+        }
+    }
+
+    var words: String {
+        switch self {
+        case .prohibited: "it is not allowed to"
+        case .connectFailed: "it cannot connect itself"
+        case .unknownChannelType: "it knows no forwarding"
+        case .resourceShortage: "it is short of resources"
+        case .other(let reason): reason
+        }
+    }
+
+    func advice(jump: String, host: String, port: Int) -> [String] {
+        switch self {
+        case .prohibited, .unknownChannelType:
+            ["does the sshd_config of \(jump) have AllowTcpForwarding, and PermitOpen for \(host):\(port)?"]
+        case .connectFailed: ["does \(jump) know the name \(host), and is sshd running there?"]
+        case .resourceShortage, .other: []
+        }
+    }
 }
 
 extension OfferedKey {

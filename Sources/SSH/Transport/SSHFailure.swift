@@ -28,6 +28,10 @@ public enum SSHFailure: Error, Sendable, Equatable {
     case inputUnreadable(path: String, reason: String)
     case cancelled(stage: SSHStage)
     case protocolError(stage: SSHStage, reason: String)
+    /// The way led by that jump host, and came to an end there.
+    indirect case jump(host: String, SSHFailure)
+    /// The jump host opens no connection to the target.
+    case forwardingRefused(jump: String, host: String, port: Int, ForwardingRefusal)
 
     /// Whether the same attempt may succeed later, and repeating it cannot run a command twice.
     public var mayRetry: Bool {
@@ -39,8 +43,16 @@ public enum SSHFailure: Error, Sendable, Equatable {
             .hostKeyRevoked, .hostKeyNotPinned, .pinUnreadable, .knownHostsUnreadable, .knownHostsNotWritten,
             .loginRefused, .commandRefused, .inputUnreadable, .cancelled, .protocolError:
             false
+        case .jump(_, let failure): failure.mayRetry
+        case .forwardingRefused(_, _, _, let refusal): refusal == .connectFailed || refusal == .resourceShortage
         }
     }
+}
+
+/// Why a jump host opens no connection (RFC 4254, section 5.1).
+public enum ForwardingRefusal: Sendable, Hashable {
+    case prohibited, connectFailed, unknownChannelType, resourceShortage
+    case other(reason: String)
 }
 
 /// A host key as errors show it: never the key, always its type and OpenSSH's fingerprint.

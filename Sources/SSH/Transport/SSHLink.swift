@@ -12,6 +12,8 @@ import CLibSSH2
 final class SSHLink {
     let descriptor: Int32
     let session: OpaquePointer
+    /// What moves the bytes, where the descriptor is no network socket.
+    let carrier: (any Carrier)?
     /// A packet is half sent: libssh2 has to be given the same call again before any other, or it loses data.
     var hasUnfinishedSend = false
     /// Channels that were closed on this side; the server still has to agree.
@@ -19,13 +21,15 @@ final class SSHLink {
     /// Nothing can be done with the link any more but free it.
     private(set) var isBroken = false
 
-    /// Takes over the descriptor, also when it returns nil.
-    init?(descriptor: Int32) {
+    /// Takes over the connection, also when it returns nil.
+    init?(_ connection: Connection) {
         guard LibSSH2.isInitialised, let session = libssh2_session_init_ex(nil, nil, nil, nil) else {
-            close(descriptor)
+            close(connection.descriptor)
+            connection.carrier?.end()
             return nil
         }
-        self.descriptor = descriptor
+        descriptor = connection.descriptor
+        carrier = connection.carrier
         self.session = session
         libssh2_session_set_blocking(session, 0)
     }
@@ -36,6 +40,7 @@ final class SSHLink {
         var attempts = 0
         while libssh2_session_free(session) == Int32(LIBSSH2_ERROR_EAGAIN), attempts < 64 { attempts += 1 }
         close(descriptor)
+        carrier?.end()
     }
 
     /// Ends the connection at once, for both sides.

@@ -46,7 +46,7 @@ extension SSHSession {
         } catch {
             if case .connectionLost = error { link.breakOff() }
             await abandon(channel, link)
-            throw error
+            throw await explained(error, link)
         }
     }
 
@@ -64,7 +64,7 @@ extension SSHSession {
             guard code == Int32(LIBSSH2_ERROR_EAGAIN) else {
                 if meansConnectionLost(code) {
                     link.breakOff()
-                    throw .connectionLost(stage: .channel, reason: link.lastMessage)
+                    throw await explained(.connectionLost(stage: .channel, reason: link.lastMessage), link)
                 }
                 throw .channelRefused(reason: link.lastMessage)
             }

@@ -12,6 +12,8 @@ public actor SSHSession {
     private var isBusy = false
     /// The waits of the commands whose turn has not come.
     private var queue: [UInt64] = []
+    /// The connections that go on from here, where this is a session to a jump host.
+    var forwarding = Forwarding()
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { reactor.asUnownedSerialExecutor() }
 
@@ -36,22 +38,31 @@ public actor SSHSession {
 
     // MARK: Opening
 
-    /// Verifies the server's host key and logs in, over a connected descriptor that `connect` gives and this then owns.
+    /// Verifies the server's host key and logs in, over a connection that `connect` gives and this then owns.
     func open(
         secrets: any LoginSecrets, until deadline: ContinuousClock.Instant,
-        connect: () async throws(SSHFailure) -> Int32
+        connect: @Sendable () async throws(SSHFailure) -> Connection
     ) async throws(SSHFailure) {
         // Known hosts are read first: what they say is wrong should not wait for a slow connection.
         let check = try HostKeyCheck(host: target.host, port: target.port, policy: target.hostKeys)
-        let descriptor = try await connect()
-        guard let link = SSHLink(descriptor: descriptor) else {
+        guard let link = SSHLink(try await connect()) else {
             throw .protocolError(stage: .connect, reason: "libssh2 gave no session")
         }
         Algorithms.configure(link.session, expectedHostKeyTypes: check.expectedTypes)
-        try await shakeHands(link, until: deadline)
-        try verify(link, check)
-        try await logIn(link, secrets: secrets, until: deadline)
+        do {
+            try await shakeHands(link, until: deadline)
+            try verify(link, check)
+            try await logIn(link, secrets: secrets, until: deadline)
+        } catch {
+            throw await explained(error, link)
+        }
         self.link = link
+    }
+
+    /// The same failure, or the carrier's where the connection broke off because of that.
+    func explained(_ failure: SSHFailure, _ link: SSHLink) async -> SSHFailure {
+        guard case .connectionLost(let stage, _) = failure else { return failure }
+        return await link.carrier?.blame(stage: stage) ?? failure
     }
 
     /// Exchanges greetings and keys; each part has the target's `connectTimeout`.
@@ -174,7 +185,7 @@ public actor SSHSession {
         let sending = link.blocksOnSending
         link.hasUnfinishedSend = sending
         if link.isBroken { throw .connectionLost(stage: stage, reason: "the session was closed") }
-        if !sending { clusterctl_acknowledge_now(link.descriptor) }
+        if !sending && link.carrier == nil { clusterctl_acknowledge_now(link.descriptor) }
         let outcome = await reactor.wait(
             for: sending ? .writable : .readable, on: link.descriptor, until: deadline, cancellable: cancellable)
         switch outcome {

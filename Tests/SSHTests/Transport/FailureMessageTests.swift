@@ -17,7 +17,7 @@ struct FailureMessageTests {
     private static let key = OfferedKey(type: "ssh-ed25519", origin: "/id")
     private static let library = LibSSH2.version
 
-    @Test(arguments: network + commands + hostKeys + logins)
+    @Test(arguments: network + jumps + commands + hostKeys + logins)
     func says(_ row: Row) {
         #expect(row.failure.description == row.text)
         #expect(row.failure.mayRetry == row.mayRetry)
@@ -57,6 +57,39 @@ struct FailureMessageTests {
         Row(
             id: "cut-login", failure: .connectionLost(stage: .login, reason: "R"), mayRetry: true,
             text: "the connection broke off during the login: R"),
+    ]
+
+    private static func forwarding(_ refusal: ForwardingRefusal) -> SSHFailure {
+        .forwardingRefused(jump: "b1", host: "n1", port: 22, refusal)
+    }
+
+    private static let jumps: [Row] = [
+        Row(
+            id: "jump", failure: .jump(host: "b1", .refused(host: "b1", port: 22)), mayRetry: true,
+            text: "the way leads by the jump host b1: b1 refuses connections to port 22\n"
+                + "is sshd running there, and is the port right?"),
+        Row(
+            id: "jump-for-good", failure: .jump(host: "b1", .noCommonAlgorithm(reason: "R")), mayRetry: false,
+            text: "the way leads by the jump host b1: the server and libssh2 agree on no key exchange: R\n"
+                + "this is libssh2 \(library); a newer one knows more algorithms"),
+        Row(
+            id: "forwarding-prohibited", failure: forwarding(.prohibited), mayRetry: false,
+            text: "the jump host b1 opens no connection to n1 port 22: it is not allowed to\n"
+                + "does the sshd_config of b1 have AllowTcpForwarding, and PermitOpen for n1:22?"),
+        Row(
+            id: "forwarding-unknown", failure: forwarding(.unknownChannelType), mayRetry: false,
+            text: "the jump host b1 opens no connection to n1 port 22: it knows no forwarding\n"
+                + "does the sshd_config of b1 have AllowTcpForwarding, and PermitOpen for n1:22?"),
+        Row(
+            id: "forwarding-connect-failed", failure: forwarding(.connectFailed), mayRetry: true,
+            text: "the jump host b1 opens no connection to n1 port 22: it cannot connect itself\n"
+                + "does b1 know the name n1, and is sshd running there?"),
+        Row(
+            id: "forwarding-shortage", failure: forwarding(.resourceShortage), mayRetry: true,
+            text: "the jump host b1 opens no connection to n1 port 22: it is short of resources"),
+        Row(
+            id: "forwarding-other", failure: forwarding(.other(reason: "R")), mayRetry: false,
+            text: "the jump host b1 opens no connection to n1 port 22: R"),
     ]
 
     private static let commands: [Row] = [

@@ -58,6 +58,26 @@ final class ServerFixture: Sendable {
     var identity: String { "\(directory)/id_ed25519" }
     var knownHosts: String { "\(directory)/known_hosts" }
 
+    /// How many logins the server has accepted so far.
+    var logins: Int {
+        get throws {
+            try String(contentsOfFile: "\(directory)/log", encoding: .utf8).split(whereSeparator: \.isNewline)
+                .count { $0.contains("Accepted publickey ") }
+        }
+    }
+
+    /// The processes that serve a connection each.
+    var connectionProcesses: [pid_t] {
+        guard let parent = server.withLock({ $0?.id }) else { return [] }
+        let children = try? String(contentsOfFile: "/proc/\(parent)/task/\(parent)/children", encoding: .utf8)
+        return (children ?? "").split(separator: " ").compactMap { pid_t($0) }
+    }
+
+    /// Ends the connections that are open, without a word to the clients.
+    func cutConnections() {
+        for process in connectionProcesses { kill(process, SIGKILL) }
+    }
+
     func publicHostKey(_ type: String = "ed25519") throws -> String {
         let text = try String(contentsOfFile: "\(directory)/host_\(type).pub", encoding: .utf8)
         return text.split(separator: " ").prefix(2).joined(separator: " ")
@@ -164,7 +184,7 @@ final class Listener: Sendable {
     let descriptor: Int32
     let port: Int
 
-    init() throws {
+    init(backlog: Int32 = 16) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -173,7 +193,7 @@ final class Listener: Sendable {
         let descriptor = descriptor
         let status = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { raw in
-                bind(descriptor, raw, length) == 0 && listen(descriptor, 16) == 0
+                bind(descriptor, raw, length) == 0 && listen(descriptor, backlog) == 0
                     && getsockname(descriptor, raw, &length) == 0
             }
         }
@@ -201,9 +221,10 @@ final class Listener: Sendable {
         return true
     }
 
-    /// A connection on which nothing is said; the caller closes it.
-    static func connect(to port: Int) throws -> Int32 {
+    /// A connection on which nothing is said, or that is only begun; the caller closes it.
+    static func connect(to port: Int, waiting: Bool = true) throws -> Int32 {
         let probe = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        if !waiting { _ = fcntl(probe, F_SETFL, O_NONBLOCK) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
@@ -213,6 +234,7 @@ final class Listener: Sendable {
                 Glibc.connect(probe, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
+        if status != 0 && errno == EINPROGRESS { return probe }
         if status != 0 { close(probe) }
         guard status == 0 else { throw POSIXError(.ECONNREFUSED) }
         return probe
