@@ -110,6 +110,34 @@ static inline void clusterctl_name_thread(const char *name) {
 
 static inline unsigned int clusterctl_channel_window(void) { return LIBSSH2_CHANNEL_WINDOW_DEFAULT; }
 
+/// A prompt of a keyboard-interactive login.
+struct clusterctl_prompt {
+    const void *text;
+    size_t length;
+    int echo;
+};
+
+/// Reads a prompt as the libssh2 that runs has laid it out: `length` grew in 1.11, under the same name of the library.
+static inline struct clusterctl_prompt clusterctl_prompt(const LIBSSH2_USERAUTH_KBDINT_PROMPT *prompt) {
+    struct before { char *text; unsigned int length; unsigned char echo; };
+    struct since { unsigned char *text; size_t length; unsigned char echo; };
+    struct clusterctl_prompt result;
+    if (libssh2_version(0x010b00)) {
+        const struct since *read = (const void *)prompt;
+        result.text = read->text, result.length = read->length, result.echo = read->echo;
+    } else {
+        const struct before *read = (const void *)prompt;
+        result.text = read->text, result.length = read->length, result.echo = read->echo;
+    }
+    return result;
+}
+
+/// Answers a prompt with a copy of `text`, which libssh2 frees; with nothing when there is no memory.
+static inline void clusterctl_answer(LIBSSH2_USERAUTH_KBDINT_RESPONSE *response, const char *text) {
+    response->text = strdup(text);
+    response->length = response->text ? (unsigned int)strlen(text) : 0;
+}
+
 /// Writes the system's words for an errno; 0 on success. Takes both kinds of strerror_r.
 static inline int clusterctl_error_text(int code, char *text, size_t size) {
 #if defined(__GLIBC__) && defined(_GNU_SOURCE)

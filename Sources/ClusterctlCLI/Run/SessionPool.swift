@@ -90,7 +90,7 @@ extension LinkFailure {
         case .protocolError: kind = .garbled
         case .notAnSSHServer, .noCommonAlgorithm, .hostKeyUnknown, .hostKeyChanged, .hostKeyTypeChanged,
             .hostKeyRevoked, .hostKeyNotPinned, .pinUnreadable, .knownHostsUnreadable, .knownHostsNotWritten,
-            .loginRefused, .commandRefused, .inputUnreadable:
+            .loginRefused, .agentSilent, .commandRefused, .inputUnreadable:
             kind = .refused
         }
         self.init(kind: kind, message: failure.description)

@@ -17,6 +17,8 @@ final class AgentClient {
     enum Problem: Error, Equatable {
         case unavailable(reason: String)
         case refused
+        /// The signature is of another algorithm than the one asked for.
+        case signedOtherwise(String)
         case deadline
         case cancelled
     }
@@ -62,34 +64,43 @@ final class AgentClient {
         return identities
     }
 
-    /// The bare signature, without the name of its algorithm.
+    /// The signature as libssh2 wants it from its caller: without the name of its algorithm, and with what a security
+    /// key adds to its signatures.
     nonisolated(nonsending) func sign(
         _ data: [UInt8], with key: [UInt8], until deadline: ContinuousClock.Instant
     ) async throws(Problem) -> [UInt8] {
+        let wanted = Self.algorithm(ofRequest: data)
         var request = WireWriter()
         request.byte(Message.signRequest)
         request.string(key)
         request.string(data)
-        request.uint32(Self.flags(forRequest: data))
+        request.uint32(Self.flags(for: wanted))
         var reader = WireReader(try await ask(request.bytes, until: deadline))
-        guard reader.byte() == Message.signResponse, let signature = reader.string() else { throw .refused }
-        var inner = WireReader(signature)
-        guard inner.string() != nil, let bare = inner.string() else { throw .refused }
-        return bare
+        guard reader.byte() == Message.signResponse, let answer = reader.string() else { throw .refused }
+        var signature = WireReader(answer)
+        guard let algorithm = signature.text(), let bare = signature.string() else { throw .refused }
+        // Some agents know nothing of the flags and sign RSA with SHA-1 all the same.
+        if wanted.hasPrefix("rsa-sha2-") && !wanted.hasPrefix(algorithm) { throw .signedOtherwise(algorithm) }
+        guard algorithm.hasPrefix("sk-") else { return bare }
+        var whole = WireWriter()
+        whole.string(bare)
+        return whole.bytes + signature.remainder
     }
 
-    /// Which RSA digest the login request names (RFC 4252 section 7, RFC 8332); 0 for all other keys.
-    private static func flags(forRequest data: [UInt8]) -> UInt32 {
+    /// The algorithm that the login request names (RFC 4252 section 7).
+    private static func algorithm(ofRequest data: [UInt8]) -> String {
         var reader = WireReader(data)
         _ = reader.string()
         _ = reader.byte()
         _ = (reader.string(), reader.string(), reader.string())
         _ = reader.byte()
-        switch reader.text() {
-        case "rsa-sha2-256": return 2
-        case "rsa-sha2-512": return 4
-        default: return 0
-        }
+        return reader.text() ?? ""
+    }
+
+    /// Which digest an RSA key is to use (RFC 8332, also for its certificates); 0 for all other keys.
+    private static func flags(for algorithm: String) -> UInt32 {
+        if algorithm.hasPrefix("rsa-sha2-256") { return 2 }
+        return algorithm.hasPrefix("rsa-sha2-512") ? 4 : 0
     }
 
     private enum Message {

@@ -60,5 +60,19 @@ enum LibSSH2 {
     static let version: String = libssh2_version(0).map { String(cString: $0) } ?? "unknown"
 
     /// Whether logins by RSA keys sign with SHA-2 (1.11.0 and newer).
-    static let signsRSAWithSHA2: Bool = libssh2_version(0x010b00) != nil
+    static let signsRSAWithSHA2 = isAtLeast(0x010b00)
+
+    /// The oldest version that logs in with keys or certificates of that type; nil when this one does.
+    static func versionNeeded(forType type: String) -> String? {
+        switch type {
+        case "ssh-rsa-cert-v01@openssh.com": isAtLeast(0x010b01) ? nil : "1.11.1"
+        case "ssh-ed25519-cert-v01@openssh.com",
+            _ where type.hasPrefix("sk-"):
+            isAtLeast(0x010b00) ? nil : "1.11.0"
+        default: nil
+        }
+    }
+
+    /// One byte each for major, minor and patch.
+    private static func isAtLeast(_ version: Int32) -> Bool { libssh2_version(version) != nil }
 }

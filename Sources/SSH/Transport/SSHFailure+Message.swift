@@ -18,10 +18,11 @@ extension SSHFailure: CustomStringConvertible {
         case .commandRefused(let reason): "the server started no command: \(reason)"
         case .inputUnreadable(let path, let reason): "the input '\(path)' cannot be read: \(reason)"
         case .connectionLost(let stage, let reason): "the connection broke off during \(stage.noun): \(reason)"
+        case .agentSilent(let key): "the SSH agent did not answer when it was asked to sign with \(key.words)"
         case .cancelled(let stage): "cancelled during \(stage.noun)"
         case .protocolError(let stage, let reason): "SSH went wrong during \(stage.noun): \(reason)"
-        case .loginRefused(let user, let offered, let methods, _):
-            Self.loginSummary(user: user, offered: offered, methods: methods)
+        case .loginRefused(let user, let offered, let methods, let hints):
+            Self.loginSummary(user: user, offered: offered, methods: methods, hints: hints)
         case .jump(let jump, let failure): "the way leads by the jump host \(jump): \(failure.summary)"
         case .forwardingRefused(let jump, let host, let port, let refusal):
             "the jump host \(jump) opens no connection to \(host) port \(port): \(refusal.words)"
@@ -44,6 +45,8 @@ extension SSHFailure: CustomStringConvertible {
         case .notAnSSHServer: ["is the port right, and is the server not overloaded (MaxStartups)?"]
         case .deadline(.answer), .connectionLost(.answer, _):
             ["the command may have run, in part or to its end"]
+        case .agentSilent:
+            ["where it asks for a confirmation, a PIN or a touch, that has to be given in time"]
         case .deadline(.connect): ["a firewall may be dropping packets"]
         case .deadline, .connectionLost: []
         case .noCommonAlgorithm:
@@ -102,19 +105,29 @@ extension SSHFailure: CustomStringConvertible {
 
     // MARK: Login
 
-    private static func loginSummary(user: String, offered: [OfferedKey], methods: [String]) -> String {
+    /// More keys than these are counted in the summary and listed below it.
+    private static let keysInSummary = 2
+
+    private static func loginSummary(
+        user: String, offered: [OfferedKey], methods: [String], hints: [LoginHint]
+    ) -> String {
         let taken = methods.isEmpty ? "" : "; it takes \(methods.joined(separator: ", "))"
-        if offered.isEmpty { return "no key could be offered to log in as '\(user)'" + taken }
-        return "the server refuses the login as '\(user)' with \(offered.map(\.words).joined(separator: ", "))" + taken
+        var proofs = offered.count > keysInSummary ? ["\(offered.count) keys"] : offered.map(\.words)
+        if hints.contains(where: \.isAboutSentPassword) { proofs.append("the password") }
+        if proofs.isEmpty { return "no key could be offered to log in as '\(user)'" + taken }
+        return "the server refuses the login as '\(user)' with \(proofs.joined(separator: ", "))" + taken
     }
 
     private static func loginAdvice(
         user: String, offered: [OfferedKey], methods: [String], hints: [LoginHint]
     ) -> [String] {
-        var lines = hints.map(\.words)
-        if !methods.isEmpty && !methods.contains("publickey") {
+        var lines = offered.count > keysInSummary ? offered.map { "offered: \($0.words)" } : []
+        lines += hints.map(\.words)
+        if hints.contains(where: \.isAboutSentPassword) { return lines }
+        let wantsMore = hints.contains { if case .serverWantsMore = $0 { true } else { false } }
+        if !methods.isEmpty && !methods.contains("publickey") && !wantsMore {
             lines.append("the server takes no public keys from '\(user)'")
-        } else if !offered.isEmpty {
+        } else if !offered.isEmpty && !wantsMore {
             lines.append("is one of the public keys in the authorized_keys of '\(user)' there?")
         }
         return lines
@@ -158,7 +171,7 @@ extension ForwardingRefusal {
 }
 
 extension OfferedKey {
-    var words: String { "\(type) (\(origin))" }
+    var words: String { ([type, fingerprint] + ["(\(origin))"]).compactMap { $0 }.joined(separator: " ") }
 }
 
 extension LoginHint {
@@ -166,19 +179,45 @@ extension LoginHint {
         switch self {
         case .agentUnavailable(let reason): "the SSH agent cannot be asked: \(reason)"
         case .noAgentSocket: "there is no SSH agent (SSH_AUTH_SOCK is not set)"
-        case .agentEmpty: "the SSH agent holds no keys (ssh-add adds one)"
-        case .agentRefusedToSign(let key): "the SSH agent refused to sign with \(key.words)"
+        case .agentEmpty: "the SSH agent holds no keys, or is locked (`ssh-add` adds one, `ssh-add -X` unlocks)"
+        case .agentRefusedToSign(let key):
+            "the SSH agent refused to sign with \(key.words): not confirmed, locked, or bound to other hosts (ssh-add -h)"
+        case .agentSignedOtherwise(let key, let algorithm):
+            "the SSH agent signs with \(algorithm) alone, which was not asked for, with \(key.words)"
         case .identityMissing(let path): "the key file '\(path)' does not exist"
         case .identityUnreadable(let path, let reason): "the key file '\(path)' cannot be read: \(reason)"
         case .identityEncrypted(let path):
             "the key file '\(path)' has a passphrase: add it to the SSH agent with `ssh-add \(path)`"
+        case .passphraseWrong(let path): "the passphrase of the key file '\(path)' is wrong"
         case .identityUnusable(let path, let reason): "the key file '\(path)' cannot be used: \(reason)"
-        case .keyTypeUnsupported(let key): "libssh2 cannot log in with \(key.words)"
+        case .keyTypeUnsupported(let key, let version):
+            "libssh2 \(LibSSH2.version) cannot log in with \(key.words): that takes \(version)"
+        case .certificateUnusable(let path, let reason): "the certificate '\(path)' cannot be used: \(reason)"
+        case .serverWantsMore(let key, let methods):
+            "the server took \(key.words) and wants \(methods.joined(separator: " or ")) besides"
+        case .signatureTypeRefused(let key): "the server takes no signatures of the kind that \(key.words) makes"
         case .rsaNeedsNewerLibrary(let version):
             "libssh2 \(version) signs RSA with SHA-1 alone, which OpenSSH 8.8 and newer refuse: "
                 + "use an ed25519 or ecdsa key, or libssh2 1.11"
-        case .serverStoppedListening(let count):
-            "the server ended the connection after \(count) keys (MaxAuthTries): name the right key file"
+        case .serverStoppedListening(let count, let rest):
+            "the server ended the connection after \(count) keys (MaxAuthTries): name the file of the right key, "
+                + "or its .pub beside the agent"
+                + (rest.isEmpty ? "" : "; not offered were \(rest.map(\.words).joined(separator: ", "))")
+        case .passwordMissing: "a password is to be used, and there is none"
+        case .passwordRefused(let method): "the server did not accept the password (\(method)); it is not tried again"
+        case .passwordUnanswered(let method, let reason):
+            "the server did not say whether the password (\(method)) is right: \(reason); it is not tried again"
+        case .passwordExpired: "the password has expired: log in by hand and change it"
+        case .passwordNotTaken: "the server takes no password"
+        case .promptUnanswered(let prompt): "the server asked for more than a password: '\(prompt)'"
+        }
+    }
+
+    /// Whether the server has seen the password.
+    var isAboutSentPassword: Bool {
+        switch self {
+        case .passwordRefused, .passwordUnanswered, .passwordExpired: true
+        default: false
         }
     }
 }

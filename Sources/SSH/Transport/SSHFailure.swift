@@ -21,6 +21,8 @@ public enum SSHFailure: Error, Sendable, Equatable {
     case knownHostsUnreadable(path: String, reason: String)
     case knownHostsNotWritten(path: String, reason: String)
     case loginRefused(user: String, offered: [OfferedKey], serverMethods: [String], hints: [LoginHint])
+    /// The agent was asked to sign with that key and had not answered when the time for the login was up.
+    case agentSilent(key: OfferedKey)
     /// The connection broke, or was closed on our side. In `.answer` the command may have run.
     case connectionLost(stage: SSHStage, reason: String)
     case channelRefused(reason: String)
@@ -41,7 +43,7 @@ public enum SSHFailure: Error, Sendable, Equatable {
         case .deadline(let stage), .connectionLost(let stage, _): stage.precedesCommand
         case .noCommonAlgorithm, .hostKeyUnknown, .hostKeyChanged, .hostKeyTypeChanged,
             .hostKeyRevoked, .hostKeyNotPinned, .pinUnreadable, .knownHostsUnreadable, .knownHostsNotWritten,
-            .loginRefused, .commandRefused, .inputUnreadable, .cancelled, .protocolError:
+            .loginRefused, .agentSilent, .commandRefused, .inputUnreadable, .cancelled, .protocolError:
             false
         case .jump(_, let failure): failure.mayRetry
         case .forwardingRefused(_, _, _, let refusal): refusal == .connectFailed || refusal == .resourceShortage
@@ -84,10 +86,13 @@ public struct OfferedKey: Sendable, Hashable {
     public var type: String
     /// The file, or `agent: comment`.
     public var origin: String
+    /// `SHA256:` and unpadded base64; nil when only the private half is there to be read.
+    public var fingerprint: String?
 
-    public init(type: String, origin: String) {
+    public init(type: String, origin: String, fingerprint: String? = nil) {
         self.type = type
         self.origin = origin
+        self.fingerprint = fingerprint
     }
 }
 
@@ -97,13 +102,32 @@ public enum LoginHint: Sendable, Hashable {
     case noAgentSocket
     case agentEmpty
     case agentRefusedToSign(OfferedKey)
+    /// The agent used another algorithm than the one that was agreed on with the server.
+    case agentSignedOtherwise(OfferedKey, algorithm: String)
     case identityMissing(path: String)
     case identityUnreadable(path: String, reason: String)
+    /// The server would take the key, but nobody gave the passphrase.
     case identityEncrypted(path: String)
+    case passphraseWrong(path: String)
     case identityUnusable(path: String, reason: String)
-    case keyTypeUnsupported(OfferedKey)
+    /// This libssh2 is too old for keys or certificates of that type.
+    case keyTypeUnsupported(OfferedKey, neededVersion: String)
+    case certificateUnusable(path: String, reason: String)
+    /// The server took the key and wants one of these methods besides.
+    case serverWantsMore(after: OfferedKey, methods: [String])
+    /// The server takes no signatures of the kind that this key makes.
+    case signatureTypeRefused(OfferedKey)
     /// This libssh2 signs RSA with SHA-1 alone, which OpenSSH 8.8 and newer refuse.
     case rsaNeedsNewerLibrary(version: String)
     /// The server ended the connection before all keys were offered (MaxAuthTries).
-    case serverStoppedListening(afterKeys: Int)
+    case serverStoppedListening(afterKeys: Int, notOffered: [OfferedKey])
+    case passwordMissing
+    /// Said once and never tried again: accounts are locked after a few wrong passwords.
+    case passwordRefused(method: String)
+    /// The password was sent; the connection broke off or the time was up before the server judged it.
+    case passwordUnanswered(method: String, reason: String)
+    case passwordExpired
+    case passwordNotTaken
+    /// The server asked for something that no password answers; printable and cut.
+    case promptUnanswered(String)
 }

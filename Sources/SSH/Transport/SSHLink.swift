@@ -79,8 +79,11 @@ final class SSHLink {
     /// The server's last line before or in its greeting: at most 80 characters, without control characters.
     var greeting: String {
         guard let text = libssh2_session_banner_get(session) else { return "" }
-        return String(String(cString: text).filter { $0 >= " " && $0 < "\u{7f}" }.prefix(80))
+        return Self.printable(String(cString: text))
     }
+
+    /// What a server said, fit to be shown: ASCII without control characters, at most 80 of them.
+    static func printable(_ text: String) -> String { String(text.filter { $0 >= " " && $0 < "\u{7f}" }.prefix(80)) }
 
     var hasGreeting: Bool { libssh2_session_banner_get(session) != nil }
 }

@@ -7,8 +7,8 @@ public actor SSHSession {
     let reactor: SSHReactor
     public nonisolated let target: SSHTarget
     var link: SSHLink?
-    /// What the agent has to sign, while a login by one of its keys is going on.
-    var signer = AgentSigner()
+    /// Signs for libssh2 while a login is going on.
+    let signer = LoginSigner()
     private var isBusy = false
     /// The waits of the commands whose turn has not come.
     private var queue: [UInt64] = []

@@ -6,6 +6,8 @@ struct WireReader {
 
     var isAtEnd: Bool { rest.isEmpty }
 
+    var remainder: [UInt8] { Array(rest) }
+
     mutating func byte() -> UInt8? { rest.popFirst() }
 
     mutating func uint32() -> UInt32? {

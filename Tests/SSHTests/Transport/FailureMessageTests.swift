@@ -15,6 +15,7 @@ struct FailureMessageTests {
     private static let known = HostKeyShown(type: "ssh-ed25519", fingerprint: "SHA256:old", source: "/k:3")
     private static let got = HostKeyShown(type: "ssh-ed25519", fingerprint: "SHA256:new")
     private static let key = OfferedKey(type: "ssh-ed25519", origin: "/id")
+    private static let shown = OfferedKey(type: "ssh-ed25519", origin: "agent: me", fingerprint: "SHA256:key")
     private static let library = LibSSH2.version
 
     @Test(arguments: network + jumps + commands + hostKeys + logins)
@@ -193,35 +194,93 @@ struct FailureMessageTests {
                 hints: [
                     .noAgentSocket, .agentEmpty, .agentUnavailable(reason: "R"), .identityMissing(path: "/a"),
                     .identityEncrypted(path: "/b"), .identityUnreadable(path: "/c", reason: "R"),
-                    .identityUnusable(path: "/d", reason: "R"), .keyTypeUnsupported(key),
+                    .identityUnusable(path: "/d", reason: "R"), .keyTypeUnsupported(key, neededVersion: "1.12"),
+                    .passphraseWrong(path: "/e"), .certificateUnusable(path: "/f", reason: "R"),
                 ]), mayRetry: false,
             text: """
                 no key could be offered to log in as 'root'; it takes password
                 there is no SSH agent (SSH_AUTH_SOCK is not set)
-                the SSH agent holds no keys (ssh-add adds one)
+                the SSH agent holds no keys, or is locked (`ssh-add` adds one, `ssh-add -X` unlocks)
                 the SSH agent cannot be asked: R
                 the key file '/a' does not exist
                 the key file '/b' has a passphrase: add it to the SSH agent with `ssh-add /b`
                 the key file '/c' cannot be read: R
                 the key file '/d' cannot be used: R
-                libssh2 cannot log in with ssh-ed25519 (/id)
+                libssh2 \(library) cannot log in with ssh-ed25519 (/id): that takes 1.12
+                the passphrase of the key file '/e' is wrong
+                the certificate '/f' cannot be used: R
                 the server takes no public keys from 'root'
                 """),
         Row(
             id: "login-too-many-keys",
             failure: .loginRefused(
-                user: "root", offered: [key], serverMethods: [],
+                user: "root", offered: [key, shown, shown], serverMethods: [],
                 hints: [
-                    .serverStoppedListening(afterKeys: 2), .agentRefusedToSign(key),
+                    .serverStoppedListening(afterKeys: 3, notOffered: [shown, key]), .agentRefusedToSign(key),
+                    .agentSignedOtherwise(key, algorithm: "ssh-rsa"), .signatureTypeRefused(key),
                     .rsaNeedsNewerLibrary(version: "1.10.0"),
                 ]), mayRetry: false,
             text: """
-                the server refuses the login as 'root' with ssh-ed25519 (/id)
-                the server ended the connection after 2 keys (MaxAuthTries): name the right key file
-                the SSH agent refused to sign with ssh-ed25519 (/id)
+                the server refuses the login as 'root' with 3 keys
+                offered: ssh-ed25519 (/id)
+                offered: ssh-ed25519 SHA256:key (agent: me)
+                offered: ssh-ed25519 SHA256:key (agent: me)
+                the server ended the connection after 3 keys (MaxAuthTries): name the file of the right key, \
+                or its .pub beside the agent; not offered were ssh-ed25519 SHA256:key (agent: me), ssh-ed25519 (/id)
+                the SSH agent refused to sign with ssh-ed25519 (/id): not confirmed, locked, or bound to other hosts \
+                (ssh-add -h)
+                the SSH agent signs with ssh-rsa alone, which was not asked for, with ssh-ed25519 (/id)
+                the server takes no signatures of the kind that ssh-ed25519 (/id) makes
                 libssh2 1.10.0 signs RSA with SHA-1 alone, which OpenSSH 8.8 and newer refuse: \
                 use an ed25519 or ecdsa key, or libssh2 1.11
                 is one of the public keys in the authorized_keys of 'root' there?
+                """),
+        Row(
+            id: "login-key-not-enough",
+            failure: .loginRefused(
+                user: "root", offered: [shown], serverMethods: ["password"],
+                hints: [.serverWantsMore(after: shown, methods: ["password"])]), mayRetry: false,
+            text: """
+                the server refuses the login as 'root' with ssh-ed25519 SHA256:key (agent: me); it takes password
+                the server took ssh-ed25519 SHA256:key (agent: me) and wants password besides
+                """),
+        Row(
+            id: "login-agent-silent", failure: .agentSilent(key: shown), mayRetry: false,
+            text: """
+                the SSH agent did not answer when it was asked to sign with ssh-ed25519 SHA256:key (agent: me)
+                where it asks for a confirmation, a PIN or a touch, that has to be given in time
+                """),
+        Row(
+            id: "password-refused",
+            failure: .loginRefused(
+                user: "root", offered: [shown], serverMethods: ["publickey", "password"],
+                hints: [.passwordRefused(method: "password")]), mayRetry: false,
+            text: """
+                the server refuses the login as 'root' with ssh-ed25519 SHA256:key (agent: me), the password; \
+                it takes publickey, password
+                the server did not accept the password (password); it is not tried again
+                """),
+        Row(
+            id: "password-unanswered",
+            failure: .loginRefused(
+                user: "root", offered: [], serverMethods: ["password"],
+                hints: [.passwordUnanswered(method: "password", reason: "R"), .passwordExpired]), mayRetry: false,
+            text: """
+                the server refuses the login as 'root' with the password; it takes password
+                the server did not say whether the password (password) is right: R; it is not tried again
+                the password has expired: log in by hand and change it
+                """),
+        Row(
+            id: "password-not-tried",
+            failure: .loginRefused(
+                user: "root", offered: [], serverMethods: ["keyboard-interactive"],
+                hints: [.passwordMissing, .passwordNotTaken, .promptUnanswered("Code:")]), mayRetry: false,
+            text: """
+                no key could be offered to log in as 'root'; it takes keyboard-interactive
+                a password is to be used, and there is none
+                the server takes no password
+                the server asked for more than a password: 'Code:'
+                the server takes no public keys from 'root'
                 """),
     ]
 }

@@ -98,9 +98,30 @@ final class ServerFixture: Sendable {
         try await SSHConnector().connect(to: target ?? self.target(), deadline: .now + .seconds(60))
     }
 
-    static func makeKey(_ type: String, at path: String, passphrase: String = "") throws {
+    static func makeKey(
+        _ type: String, at path: String, passphrase: String = "", format: String = "RFC4716"
+    ) throws {
         guard !FileManager.default.fileExists(atPath: path) else { return }
-        try run("/usr/bin/ssh-keygen", ["-q", "-t", type, "-N", passphrase, "-C", "test", "-f", path])
+        let size = type == "rsa" ? ["-b", "2048"] : []
+        try run(
+            "/usr/bin/ssh-keygen",
+            ["-q", "-t", type] + size + ["-m", format, "-N", passphrase, "-C", "test", "-f", path])
+    }
+
+    /// A new key, which from now on is the only one that may log in.
+    func makeAuthorizedKey(_ type: String, format: String = "RFC4716", passphrase: String = "") throws -> String {
+        let path = "\(directory)/authorized_\(type)_\(format)"
+        try Self.makeKey(type, at: path, passphrase: passphrase, format: format)
+        try authorize(path)
+        return path
+    }
+
+    /// From now on this key may log in, alone or beside those that could before.
+    func authorize(_ path: String, keeping: Bool = false) throws {
+        let authorized = "\(directory)/authorized"
+        let before = keeping ? try String(contentsOfFile: authorized, encoding: .utf8) : ""
+        let key = try String(contentsOfFile: path + ".pub", encoding: .utf8)
+        try (before + key).write(toFile: authorized, atomically: true, encoding: .utf8)
     }
 
     @discardableResult
@@ -264,9 +285,11 @@ extension SSHSession {
 }
 
 /// The failure that connecting ends with.
-func connectFailure(_ target: SSHTarget, within limit: Duration = .seconds(60)) async -> SSHFailure? {
+func connectFailure(
+    _ target: SSHTarget, within limit: Duration = .seconds(60), secrets: any LoginSecrets = NoLoginSecrets()
+) async -> SSHFailure? {
     do throws(SSHFailure) {
-        let session = try await SSHConnector().connect(to: target, deadline: .now + limit)
+        let session = try await SSHConnector(secrets: secrets).connect(to: target, deadline: .now + limit)
         await session.close()
         return nil
     } catch {
