@@ -8,6 +8,7 @@ actor SSHFleet: Fleet {
     private var guardNonces: [TaskID: String] = [:]
     let pool: SessionPool
     let artifacts: Artifacts
+    let uploads = UploadTurns()
     private let secrets: [SecretSource: Secret]
     /// A fleet that can only read refuses to apply: what a live plan is handed.
     private let canWrite: Bool

@@ -1,5 +1,5 @@
 extension Prelude {
-    /// Directories, files, links and artifacts: how each stands, and how it is made so.
+    /// Directories, files and links: how each stands, and how it is made so.
     ///
     /// A description is one line in parentheses; anything else that a state prints is the present text of the file.
     static let files = #"""
@@ -48,15 +48,6 @@ extension Prelude {
                 -e 's/K10[0-9a-f]\{32,\}::[^[:space:]]*/(hidden)/g'
             [ "$(bytes "$1")" -le 65536 ] || printf '\n[cut here: %s bytes in all]\n' "$(bytes "$1")"
         }
-
-        # Only the content is flushed, so that the rename never shows half a file. A rename that a power cut undoes is
-        # found and done again by the next run.
-        flush() { sync "$1" 2>/dev/null || sync; }
-
-        make_parents() ( # with mode 0755 whatever this program's umask is
-            umask 022
-            mkdir -p -- "$(dirname -- "$1")"
-        )
 
         new_beside() { # new_beside PATH: an empty private file in the same directory, its name in $beside
             if [ -d "$1" ] && [ ! -L "$1" ]; then
@@ -151,67 +142,6 @@ extension Prelude {
         }
         absent_apply() {
             if [ -d "$1" ] && [ ! -L "$1" ]; then rmdir -- "$1"; else rm -f -- "$1"; fi
-        }
-
-        digest_of() { # SHA-256 in hexadecimal digits
-            if command -v sha256sum >/dev/null; then sha256sum <"$1" | cut -d ' ' -f 1
-            elif command -v sha256 >/dev/null; then sha256 -q "$1"
-            else openssl dgst -sha256 <"$1" | sed 's/.*= *//'
-            fi
-        }
-
-        # The checksum of an artifact that is in place is noted under $state_root, for a survey that knows none.
-        artifact_state() { # artifact_state PATH MODE NAME CHECKSUM URL; an empty CHECKSUM is not known now
-            is_kind "$1" file || return
-            right=$4
-            if [ -z "$right" ]; then right=$(noted_checksum "$1" "$3"); fi
-            if [ -z "$right" ]; then
-                echo '(there, but with which checksum it should be is not known here)'
-                return 1
-            fi
-            found=$(digest_of "$1")
-            if [ "$found" != "$right" ]; then
-                echo "(SHA-256 is $found and should be $right)"
-                return 1
-            fi
-            has_mode "$1" "$2"
-        }
-        noted_checksum() { # noted_checksum PATH NAME
-            [ -f "$state_root/artifacts/$2.sha256" ] || return 0
-            read -r noted noted_path <"$state_root/artifacts/$2.sha256"
-            [ "$noted_path" != "$1" ] || echo "$noted"
-        }
-        artifact_apply() {
-            if [ -f "$1" ] && [ "$(digest_of "$1")" = "$4" ]; then
-                chown 0:0 "$1" && chmod "$2" "$1" && note_artifact "$@"
-                return
-            fi
-            part=$state_root/artifacts/$3.$4.part
-            if [ -n "$5" ]; then fetch "$5" "$part" || return; fi
-            if [ ! -f "$part" ]; then
-                echo "$part has not been sent" >&2
-                return 1
-            fi
-            found=$(digest_of "$part")
-            if [ "$found" != "$4" ]; then
-                echo "SHA-256 is $found and should be $4; what was brought has been removed" >&2
-                rm -f "$part"
-                return 1
-            fi
-            new_beside "$1" && mv -f "$part" "$beside" && place "$1" "$2" && note_artifact "$@"
-        }
-        note_artifact() {
-            new_beside "$state_root/artifacts/$3.sha256" || return
-            echo "$4 $1" >"$beside"
-            place "$state_root/artifacts/$3.sha256" 0644
-        }
-        fetch() { # fetch URL PART: goes on where an earlier fetch stopped
-            make_parents "$2" || return
-            if command -v curl >/dev/null; then
-                curl -gfsSL --retry 3 --connect-timeout 15 -C - -o "$2" "$1"
-            else
-                wget -q -c -O "$2" "$1"
-            fi
         }
         """#
 }

@@ -30,12 +30,6 @@ extension Prelude {
                 echo v1-no-memory
             fi
         }
-        nearest() { # the path itself or the nearest directory above it that is there
-            near=$1
-            while [ ! -d "$near" ]; do near=$(dirname -- "$near"); done
-            echo "$near"
-        }
-
         answer_path() { # "KIND MODE SIZE", or "absent"
             found=$(kind_of "$1")
             case $found in
@@ -112,10 +106,6 @@ extension Prelude {
                 return 1
             fi
             cat -- "$1"
-        }
-
-        answer_part_size() { # the bytes of an artifact that have arrived
-            if [ -f "$1" ]; then bytes "$1"; else echo 0; fi
         }
         """#
 }

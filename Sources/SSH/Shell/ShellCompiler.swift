@@ -57,26 +57,6 @@ public enum ShellCompiler {
     public static func readSecret(path: String, nonce: String) throws(ShellError) -> ShellProgram {
         try ShellProgram(lines: ["ask 0 secret \(quoted(path))"], nonce: nonce)
     }
-
-    /// How much of an artifact has arrived on the node: the `answer` frame's output is a number of bytes.
-    public static func partSize(artifact: String, checksum: String, nonce: String) throws(ShellError) -> ShellProgram {
-        let path = partPath(artifact: artifact, checksum: checksum)
-        return try ShellProgram(lines: ["ask 0 part_size \(quoted(path))"], nonce: nonce)
-    }
-
-    /// Where the bytes of an artifact gather on the node until `apply` verifies them and puts them in place.
-    public static func partPath(artifact: String, checksum: String) -> String {
-        "/var/lib/clusterctl/artifacts/\(fileName(artifact)).\(checksum).part"
-    }
-
-    /// The command line that appends its standard input to the part and flushes it; for an exec of its own, as root.
-    public static func receivePart(artifact: String, checksum: String) -> String {
-        let path = partPath(artifact: artifact, checksum: checksum)
-        let program = "umask 077; mkdir -p /var/lib/clusterctl/artifacts && cat >>\"$1\" && { sync \"$1\" || sync; }"
-        return "sh -c \(quoted(program)) sh \(quoted(path))"
-    }
-
-    static func fileName(_ artifact: String) -> String { String(artifact.map { $0 == "/" ? "_" : $0 }) }
 }
 
 /// What is asked of the guard on a node; the nonce is the one of the `apply` that armed it.

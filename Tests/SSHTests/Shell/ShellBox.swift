@@ -73,11 +73,19 @@ final class ShellBox {
         posix_spawn_file_actions_addopen(&actions, 0, "\(files).in", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, "\(files).out", create, 0o600)
         posix_spawn_file_actions_addopen(&actions, 2, "\(files).err", create, 0o600)
+        // Threads of the pool block signals; a shell that inherits that never hears of a child's end.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var mask = sigset_t()
+        sigemptyset(&mask)
+        posix_spawnattr_setsigmask(&attributes, &mask)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var arguments = command.map { strdup($0) } + [nil]
         var variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { (arguments + variables).forEach { free($0) } }
         var child: pid_t = 0
-        let failure = posix_spawn(&child, command[0], &actions, nil, &arguments, &variables)
+        let failure = posix_spawn(&child, command[0], &actions, &attributes, &arguments, &variables)
         guard failure == 0 else { throw POSIXError(POSIXErrorCode(rawValue: failure) ?? .EINVAL) }
         var status: Int32 = 0
         while waitpid(child, &status, 0) < 0 && errno == EINTR {}

@@ -4,7 +4,7 @@ import Testing
 
 @testable import SSH
 
-/// Units, objects, artifacts and checkpoints against stand-ins for the programs of a node.
+/// Units, objects and checkpoints against stand-ins for the programs of a node.
 @Suite(.enabled(if: TestShell.canRun, "needs root and dash, busybox or bash"))
 struct ShellSystemTests {
     /// A systemctl that keeps a unit as files and notes what it was told to do.
@@ -114,43 +114,6 @@ struct ShellSystemTests {
         let down = StepState.differs(current: "(connection refused)")
         #expect(try box.survey(objects) == [down, down])
         #expect(try told(box) == ["asked"])
-    }
-
-    @Test(arguments: TestShell.all) func putsAnArtifactInPlaceOnlyWhenItsChecksumIsRight(shell: TestShell) throws {
-        let box = try ShellBox(shell)
-        let digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"  // of "hello"
-        let source = ArtifactSource(
-            name: "k3s", origin: .localFile(path: "/x"), checksum: .listed(in: "s", name: "k3s"))
-        let step = Step(.artifact(path: box.path("bin/k3s"), source: source, mode: .program), because: "a test")
-        func apply() throws -> [Frame] {
-            try box.frames(
-                ShellCompiler.apply(steps: [step], checksums: [source: digest], secrets: [:], nonce: ShellBox.nonce))
-        }
-        func survey(_ checksums: [ArtifactSource: String]) throws -> [StepState?] {
-            try box.frames(
-                ShellCompiler.survey(probes: [], steps: [step], checksums: checksums, nonce: ShellBox.nonce)
-            ).map(\.stepState)
-        }
-        let part = box.path("state/artifacts/k3s.\(digest).part")
-        func send(_ text: String) throws {
-            try FileManager.default.createDirectory(
-                atPath: box.path("state/artifacts"), withIntermediateDirectories: true)
-            try text.write(toFile: part, atomically: true, encoding: .utf8)
-        }
-        #expect(try apply().first?.error == "\(part) has not been sent\n")
-        try send("hell")
-        #expect(try apply().map(\.kind) == [.failed])
-        #expect(!FileManager.default.fileExists(atPath: part) && box.text("bin/k3s") == nil)
-        try send("hello")
-        #expect(try apply().map(\.kind) == [.changed])
-        #expect(box.text("bin/k3s") == "hello")
-        #expect(try box.mode("bin/k3s") == 0o755)
-        #expect(!FileManager.default.fileExists(atPath: part))
-        #expect(try apply().map(\.kind) == [.unchanged])
-        #expect(try survey([source: digest]) == [.same])
-        #expect(try survey([:]) == [.same])
-        try "other".write(toFile: box.path("bin/k3s"), atomically: true, encoding: .utf8)
-        #expect(try survey([:]) != [.same])
     }
 
     @Test(arguments: TestShell.all) func doesNothingUnderAGuardThatIsNotArmed(shell: TestShell) throws {
