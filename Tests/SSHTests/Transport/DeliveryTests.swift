@@ -36,10 +36,14 @@ import Testing
             return (attributes?[.size] as? NSNumber)?.intValue ?? 0
         }
 
-        func send(from offset: Int64?, over session: SSHSession) async throws -> DeliveryResult? {
-            let delivery = ArtifactDelivery(
+        func delivery(from offset: Int64?) -> ArtifactDelivery {
+            ArtifactDelivery(
                 artifact: "k3s", checksum: checksum, sizeBytes: Int64(DeliveryTests.sizeBytes), offset: offset,
                 target: "\(state)/bin/k3s", run: "run1")
+        }
+
+        func send(from offset: Int64?, over session: SSHSession) async throws -> DeliveryResult? {
+            let delivery = delivery(from: offset)
             let reader = DeliveryReader(delivery)
             let progress = InputProgress()
             _ = try await session.execute(
@@ -49,32 +53,35 @@ import Testing
             return reader.result
         }
 
-        /// A session on which bytes go slowly.
-        func slowSession() async throws -> SSHSession {
-            var target = try server.target()
-            target.port = try SlowRelay(to: server.port).port
-            return try await server.connect(target)
-        }
-
-        func waitForBytes() async throws {
-            while partSizeBytes == 0 { try await Task.sleep(for: .milliseconds(5)) }
+        /// A delivery whose input stops after 100,000 bytes and does not end.
+        func stall(over session: SSHSession) async throws -> DeliveryResult? {
+            let delivery = delivery(from: 0)
+            let reader = DeliveryReader(delivery)
+            _ = try await session.execute(
+                """
+                mkfifo '\(server.directory)/fifo'
+                head -c 100000 '\(file)' >'\(server.directory)/fifo' &
+                CLUSTERCTL_STATE='\(state)' \(delivery.command) <>'\(server.directory)/fifo'
+                """, deadline: .now + .seconds(60), onOutput: reader.take)
+            return reader.result
         }
     }
 
     @Test func goesOnAfterACut() async throws {
         let place = try Delivered()
-        let cut = try await place.slowSession()
-        let first = Task { try await place.send(from: 0, over: cut) }
-        try await place.waitForBytes()
+        let relay = try SlowRelay(to: place.server.port, limitBytes: 2 << 20)
+        var target = try place.server.target()
+        target.port = relay.port
+        let cut = try await place.server.connect(target)
+        await #expect(throws: SSHFailure.self) { try await place.send(from: 0, over: cut) }
         await cut.close()
-        await #expect(throws: SSHFailure.self) { try await first.value }
 
         let session = try await place.server.connect()
         guard case .moved(let offset) = try await place.send(from: nil, over: session) else {
             Issue.record("the node did not say how far the first came")
             return
         }
-        #expect(offset > 0 && offset < Self.sizeBytes)
+        #expect(offset > 0 && offset < 2 << 20)
         #expect(try await place.send(from: offset, over: session) == .whole)
         #expect(place.wholeChecksum == place.checksum)
         await session.close()
@@ -83,19 +90,16 @@ import Testing
     /// What a cut line leaves behind: a writer that may get more bytes at any time.
     @Test func leavesOneWriterOnly() async throws {
         let place = try Delivered()
-        let slow = try await place.slowSession()
-        let first = Task { try await place.send(from: 0, over: slow) }
-        try await place.waitForBytes()
-
+        let old = try await place.server.connect()
         let session = try await place.server.connect()
-        guard case .moved(let offset) = try await place.send(from: nil, over: session) else {
-            Issue.record("the first writer was not ended")
-            return
-        }
-        #expect(try await first.value == .moved(toOffset: offset))
-        #expect(try await place.send(from: offset, over: session) == .whole)
+        let first = Task { try await place.stall(over: old) }
+        while place.partSizeBytes < 100_000 { try await Task.sleep(for: .milliseconds(5)) }
+
+        #expect(try await place.send(from: nil, over: session) == .moved(toOffset: 100_000))
+        #expect(try await first.value == .moved(toOffset: 100_000))
+        #expect(try await place.send(from: 100_000, over: session) == .whole)
         #expect(place.wholeChecksum == place.checksum)
-        await slow.close()
+        await old.close()
         await session.close()
     }
 }
