@@ -1,41 +1,56 @@
 import Engine
-import Foundation
 import Inventory
 import SSH
 
-/// How the inventory's nodes are reached: SSH targets with paths resolved, and the pool of sessions to them.
+/// How the inventory's nodes are reached: SSH targets with all that they need, and the pool of sessions to them.
 enum Connections {
-    static func pool(_ inventory: Inventory, options: ConnectionOptions) -> SessionPool {
-        let local = NSUserName()
+    static func pool(_ inventory: Inventory, options: ConnectionOptions) async throws -> SessionPool {
+        let targets = try await targets(inventory, options: options)
+        let secrets = RunSecrets(inventory, targets: targets, options: options)
         var access: [NodeName: SessionPool.Access] = [:]
         for node in inventory.nodes {
-            access[NodeName(node.name)] = SessionPool.Access(
-                target: target(node, localUser: local, options: options),
-                become: node.ssh.become(as: node.ssh.user ?? local))
+            let name = NodeName(node.name)
+            guard let target = targets[name] else { continue }
+            access[name] = SessionPool.Access(target: target, become: node.ssh.become(as: target.user))
         }
-        return SessionPool(access: access, connector: SSHConnector())
+        return SessionPool(access: access, connector: SSHConnector(secrets: secrets))
     }
 
-    private static func target(_ node: Node, localUser: String, options: ConnectionOptions) -> SSHTarget {
-        let settings = node.ssh
-        var policy = HostKeyPolicy()
-        if let files = settings.knownHostsFiles { policy.knownHostsFiles = files }
-        policy.pinned = settings.hostKeys ?? []
-        policy.alias = settings.hostKeyAlias
-        policy.acceptNew = options.acceptNewHostKeys
-        return SSHTarget(
-            host: node.sshHost, port: settings.port?.number ?? 22, user: settings.user ?? localUser,
-            login: SSHLogin(identityFiles: settings.identityFiles ?? [], useAgent: settings.agent != .off),
-            hostKeys: policy, connectTimeout: settings.connectTimeout ?? .seconds(10))
+    /// Where SSH goes for each node; what the user should know about the SSH configuration is said here.
+    static func targets(_ inventory: Inventory, options: ConnectionOptions) async throws -> [NodeName: SSHTarget] {
+        let nodes = Dictionary(grouping: inventory.nodes) { $0.ssh.configuration ?? .standard }
+        let configurations = nodes.keys.reduce(into: [:]) { all, source in
+            all[source] = UserConfiguration(source, asWriter: options.acceptNewHostKeys)
+        }
+        let resolver = TargetResolver(
+            local: .current, acceptsNewHostKeys: options.acceptNewHostKeys, asksPassword: options.askPass
+        ) { source, question in
+            try await configurations[source]?.answer(to: question) ?? SSHConfiguration()
+        }
+        do {
+            for (source, nodes) in nodes {
+                try await configurations[source]?.prepare(nodes.map(TargetResolver.question))
+            }
+            var targets: [NodeName: SSHTarget] = [:]
+            for node in inventory.nodes { targets[NodeName(node.name)] = try await resolver.target(for: node) }
+            for configuration in configurations.values {
+                for note in await configuration.notes { Standard.error(note) }
+            }
+            return targets
+        } catch let problem as SSHConfigurationProblem {
+            Standard.error("error: \(problem)")
+            throw ExitStatus.invalidInventory
+        }
     }
 
-    /// The fleet of an inventory, with the secrets that it refers to already read.
+    /// The fleet of an inventory, with the cluster's token already read.
     static func fleet(_ site: Site, options: ConnectionOptions, canWrite: Bool) async throws -> SSHFleet {
         var secrets: [SecretSource: Secret] = [:]
-        if let source = site.providedSecret {
-            secrets[source] = try await Secrets.read(site.inventory.k3s.token, key: "k3s.token")
+        if let source = site.providedSecret, let reference = site.inventory.k3s.token {
+            secrets[source] = try await Secrets.read(reference, key: "k3s.token")
         }
         return SSHFleet(
-            pool: pool(site.inventory, options: options), artifacts: Artifacts(), secrets: secrets, canWrite: canWrite)
+            pool: try await pool(site.inventory, options: options), artifacts: Artifacts(), secrets: secrets,
+            canWrite: canWrite)
     }
 }

@@ -5,10 +5,9 @@ import Subprocess
 
 /// Secrets that the inventory refers to, read once when the run starts and kept in memory alone.
 struct Secrets {
-    /// The secret that the inventory refers to under `key`; nil where it refers to none.
-    static func read(_ reference: SecretReference?, key: String) async throws -> Secret? {
+    /// The secret that the inventory refers to under `key`.
+    static func read(_ reference: SecretReference, key: String) async throws -> Secret {
         switch reference {
-        case nil: return nil
         case .environment(let name):
             guard let value = ProcessInfo.processInfo.environment[name], !value.isEmpty else {
                 throw SecretError(what: "the environment variable \(name) (\(key).env) is not set")
@@ -34,7 +33,8 @@ struct Secrets {
     }
 
     private static func checked(_ value: String, from origin: String) throws -> Secret {
-        let secret = value.trimmingCharacters(in: .whitespacesAndNewlines)
+        // Spaces may belong to a password; ends of lines belong to the file.
+        let secret = value.trimmingCharacters(in: .newlines)
         guard !secret.isEmpty, !secret.contains(where: \.isNewline) else {
             throw SecretError(what: "the secret from \(origin) must be one line that is not empty")
         }

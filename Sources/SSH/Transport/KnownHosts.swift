@@ -78,36 +78,12 @@ struct KnownHosts {
         var matched = false
         for pattern in field.split(separator: UInt8(ascii: ",")) {
             let negated = pattern.first == UInt8(ascii: "!")
-            guard wildcard(negated ? pattern.dropFirst() : pattern, matches: name[...]) else { continue }
+            let plain = (negated ? pattern.dropFirst() : pattern).map(lowercased)
+            guard Wildcard.matches(plain, name) else { continue }
             if negated { return false }
             matched = true
         }
         return matched
-    }
-
-    /// OpenSSH's patterns: `*` for any run, `?` for one character, letters without case.
-    private static func wildcard(_ pattern: ArraySlice<UInt8>, matches name: ArraySlice<UInt8>) -> Bool {
-        var (pattern, name) = (pattern, name)
-        var retry: (pattern: ArraySlice<UInt8>, name: ArraySlice<UInt8>)?
-        while true {
-            if let character = pattern.first, character == UInt8(ascii: "*") {
-                pattern = pattern.dropFirst()
-                retry = (pattern, name)
-            } else if let character = pattern.first, let other = name.first,
-                character == UInt8(ascii: "?") || lowercased(character) == other
-            {
-                pattern = pattern.dropFirst()
-                name = name.dropFirst()
-            } else if pattern.isEmpty && name.isEmpty {
-                return true
-            } else if let last = retry, !last.name.isEmpty {
-                name = last.name.dropFirst()
-                pattern = last.pattern
-                retry = (pattern, name)
-            } else {
-                return false
-            }
-        }
     }
 
     static func lowercased(_ character: UInt8) -> UInt8 {

@@ -73,6 +73,14 @@ enum LocalFile {
         return code == 0 ? .success(chunk) : .failure(SystemError(code: code))
     }
 
+    /// The files that a pattern of the shell stands for, sorted; none if there are none.
+    static func matching(_ pattern: String) -> [String] {
+        var found = glob_t()
+        defer { globfree(&found) }
+        guard glob(pattern, 0, nil, &found) == 0, let paths = found.gl_pathv else { return [] }
+        return (0..<Int(found.gl_pathc)).compactMap { index in paths[index].map { String(cString: $0) } }
+    }
+
     /// `~/` becomes the home directory; every other path stays.
     static func expandHome(_ path: String) -> String {
         guard path.hasPrefix("~/") else { return path }
