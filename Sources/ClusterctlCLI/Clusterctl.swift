@@ -8,7 +8,7 @@ public struct Clusterctl: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             InitCommand.self, ValidateCommand.self, SchemaCommand.self, PlanCommand.self, RenderCommand.self,
-            BootstrapCommand.self, StatusCommand.self, KubeconfigCommand.self,
+            BootstrapCommand.self, StatusCommand.self, KubeconfigCommand.self, HostKeysCommand.self,
         ])
 
     public init() {}

@@ -26,22 +26,11 @@ struct BootstrapCommand: AsyncParsableCommand {
     func run() async throws {
         let site = try Site(try argument.read(), orders: .current)
         if dryRun { return PlanCommand.write(site.plan, as: output) }
-        let chosen = try limited(site)
+        let chosen = try site.inventory.nodes(limit: limit)
         let fleet = try await Connections.fleet(site, options: connection, canWrite: true)
         let run = Run(site: site, limit: chosen, verb: "bootstrap")
         let outcome = try await run.perform(on: fleet, approve: { approve($0, notes: site.notes($1)) })
         guard outcome.exitCode == .success else { throw outcome.exitCode }
-    }
-
-    private func limited(_ site: Site) throws -> Set<NodeName>? {
-        guard let limit else { return nil }
-        let names = limit.split(separator: ",").map { NodeName($0.trimmingCharacters(in: .whitespaces)) }
-        let unknown = names.filter { !site.nodes.contains($0) }
-        guard unknown.isEmpty, !names.isEmpty else {
-            throw ValidationError(
-                "--limit names no node of this inventory: \(unknown.map(\.rawValue).joined(separator: ", "))")
-        }
-        return Set(names)
     }
 
     private func approve(_ review: Review, notes: [String]) -> Bool {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Engine
 import Foundation
 import Inventory
 
@@ -24,6 +25,20 @@ struct InventoryArgument: ParsableArguments {
             Standard.error(diagnostics.description)
             throw ExitStatus.invalidInventory
         }
+    }
+}
+
+extension Inventory {
+    /// The nodes that `--limit` names; nil for all of them.
+    func nodes(limit: String?) throws -> Set<NodeName>? {
+        guard let limit else { return nil }
+        let names = limit.split(separator: ",").map { NodeName($0.trimmingCharacters(in: .whitespaces)) }
+        let unknown = names.filter { node(named: $0.rawValue) == nil }
+        guard unknown.isEmpty, !names.isEmpty else {
+            throw ValidationError(
+                "--limit names no node of this inventory: \(unknown.map(\.rawValue).joined(separator: ", "))")
+        }
+        return Set(names)
     }
 }
 

@@ -5,15 +5,22 @@ import SSH
 /// How the inventory's nodes are reached: SSH targets with all that they need, and the pool of sessions to them.
 enum Connections {
     static func pool(_ inventory: Inventory, options: ConnectionOptions) async throws -> SessionPool {
-        let targets = try await targets(inventory, options: options)
-        let secrets = RunSecrets(inventory, targets: targets, options: options)
+        let (targets, connector) = try await open(inventory, options: options)
         var access: [NodeName: SessionPool.Access] = [:]
         for node in inventory.nodes {
             let name = NodeName(node.name)
             guard let target = targets[name] else { continue }
             access[name] = SessionPool.Access(target: target, become: node.ssh.become(as: target.user))
         }
-        return SessionPool(access: access, connector: SSHConnector(secrets: secrets))
+        return SessionPool(access: access, connector: connector)
+    }
+
+    /// Where SSH goes for each node, and what opens sessions there with the secrets that they need.
+    static func open(
+        _ inventory: Inventory, options: ConnectionOptions
+    ) async throws -> (targets: [NodeName: SSHTarget], connector: SSHConnector) {
+        let targets = try await targets(inventory, options: options)
+        return (targets, SSHConnector(secrets: RunSecrets(inventory, targets: targets, options: options)))
     }
 
     /// Where SSH goes for each node; what the user should know about the SSH configuration is said here.

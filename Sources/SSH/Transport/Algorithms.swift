@@ -15,10 +15,20 @@ enum Algorithms {
     private static let firstMACs = [
         "hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512",
     ]
-    private static let hostKeys = [
-        "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512",
-        "rsa-sha2-256", "ssh-rsa",
+    /// The algorithms that prove a key of each type.
+    static let hostKeyFamilies = [
+        ["ssh-ed25519"], ["ecdsa-sha2-nistp256"], ["ecdsa-sha2-nistp384"], ["ecdsa-sha2-nistp521"],
+        ["rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"],
     ]
+    private static let hostKeys = hostKeyFamilies.flatMap { $0 }
+
+    /// As for a login, but for the host keys: these alone.
+    ///
+    /// - Returns: whether the library has one of them.
+    static func configure(_ session: OpaquePointer, hostKeys: [String]) -> Bool {
+        configure(session, expectedHostKeyTypes: [])
+        return set(session, LIBSSH2_METHOD_HOSTKEY, first: hostKeys) { _ in false }
+    }
 
     static func configure(_ session: OpaquePointer, expectedHostKeyTypes: [String]) {
         set(session, LIBSSH2_METHOD_KEX, first: firstKeyExchanges) { !$0.hasSuffix("-sha1") }
@@ -33,14 +43,15 @@ enum Algorithms {
     }
 
     /// The names of `first` that the library has, in this order, then those of its others that `keep` lets pass.
+    @discardableResult
     private static func set(
         _ session: OpaquePointer, _ method: Int32, first: [String], keep: (String) -> Bool
-    ) {
+    ) -> Bool {
         let supported = supported(session, method)
         var wanted: [String] = []
         for name in first where supported.contains(name) && !wanted.contains(name) { wanted.append(name) }
         for name in supported where !wanted.contains(name) && keep(name) { wanted.append(name) }
-        if !wanted.isEmpty { _ = libssh2_session_method_pref(session, method, wanted.joined(separator: ",")) }
+        return !wanted.isEmpty && libssh2_session_method_pref(session, method, wanted.joined(separator: ",")) == 0
     }
 
     private static func supported(_ session: OpaquePointer, _ method: Int32) -> [String] {

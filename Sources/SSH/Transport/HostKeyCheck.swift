@@ -108,7 +108,8 @@ struct HostKeyCheck {
         guard let newName, let first else {
             return .refused(.hostKeyUnknown(host: host, got: got, hint: .firstContact(knownHostsFile: first)))
         }
-        let line = KnownHosts.line(name: newName.name, isHashed: newName.isHashed, type: got.type, key: key)
+        let line = KnownHosts.line(
+            name: newName.name, isHashed: newName.isHashed, publicKey: "\(got.type) \(Base64.encode(key))")
         return .trustedNew(line: line, file: first)
     }
 

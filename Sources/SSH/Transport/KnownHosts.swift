@@ -58,14 +58,16 @@ struct KnownHosts {
     }
 
     /// A line for a file, without its end. A hashed name has a salt of its own, as `ssh-keygen -H` makes it.
-    static func line(name: [UInt8], isHashed: Bool, type: String, key: [UInt8]) -> String {
+    ///
+    /// - Parameter publicKey: type and base64, as in a .pub file.
+    static func line(name: [UInt8], isHashed: Bool, publicKey: String) -> String {
         var field = String(decoding: name, as: UTF8.self)
         if isHashed {
             var random = SystemRandomNumberGenerator()
             let salt = (0..<20).map { _ in UInt8.random(in: .min ... .max, using: &random) }
             field = "|1|\(Base64.encode(salt))|\(Base64.encode(SaltedSHA1(key: salt).digest(name)))"
         }
-        return "\(field) \(type) \(Base64.encode(key))"
+        return "\(field) \(publicKey)"
     }
 
     /// Whether the user hides names in this file already.

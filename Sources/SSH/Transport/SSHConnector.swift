@@ -21,6 +21,16 @@ public actor SSHConnector {
     public func connect(
         to target: SSHTarget, deadline: ContinuousClock.Instant
     ) async throws(SSHFailure) -> SSHSession {
+        try await paced(target, until: deadline) { () async throws(SSHFailure) in
+            try await logIn(to: target, deadline: deadline)
+        }
+    }
+
+    /// Makes an attempt when its turn has come at the server, and again after a pause when it was turned away unheard.
+    func paced<Result>(
+        _ target: SSHTarget, until deadline: ContinuousClock.Instant,
+        _ attempt: () async throws(SSHFailure) -> Result
+    ) async throws(SSHFailure) -> Result {
         let key = LoginDoor.Key(target)
         let door = doors[key] ?? LoginDoor()
         doors[key] = door
@@ -28,9 +38,9 @@ public actor SSHConnector {
         while true {
             try await door.enter(on: reactor, until: deadline)
             do throws(SSHFailure) {
-                let session = try await logIn(to: target, deadline: deadline)
+                let result = try await attempt()
                 door.leave(on: reactor)
-                return session
+                return result
             } catch {
                 let pause = backOff.pause(after: error, until: deadline)
                 if pause != nil { door.narrow() }
@@ -51,7 +61,7 @@ public actor SSHConnector {
         return session
     }
 
-    private func connection(
+    func connection(
         to target: SSHTarget, until deadline: ContinuousClock.Instant
     ) async throws(SSHFailure) -> Connection {
         switch target.route {

@@ -59,6 +59,28 @@ public actor SSHSession {
         self.link = link
     }
 
+    /// The host key that the server proves when it may use these algorithms alone; nobody logs in, and the connection
+    /// ends here. Nil when libssh2 has none of them.
+    func showHostKey(
+        _ algorithms: [String], until deadline: ContinuousClock.Instant,
+        connect: @Sendable () async throws(SSHFailure) -> Connection
+    ) async throws(SSHFailure) -> [UInt8]? {
+        guard let link = SSHLink(try await connect()) else {
+            throw .protocolError(stage: .connect, reason: "libssh2 gave no session")
+        }
+        guard Algorithms.configure(link.session, hostKeys: algorithms) else { return nil }
+        do {
+            try await shakeHands(link, until: deadline)
+        } catch {
+            throw await explained(error, link)
+        }
+        self.link = link
+        defer { self.link = nil }
+        let key = link.hostKey
+        await close()
+        return key
+    }
+
     /// The same failure, or the carrier's where the connection broke off because of that.
     func explained(_ failure: SSHFailure, _ link: SSHLink) async -> SSHFailure {
         guard case .connectionLost(let stage, _) = failure else { return failure }
