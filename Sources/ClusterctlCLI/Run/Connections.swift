@@ -5,14 +5,19 @@ import SSH
 /// How the inventory's nodes are reached: SSH targets with all that they need, and the pool of sessions to them.
 enum Connections {
     static func pool(_ inventory: Inventory, options: ConnectionOptions) async throws -> SessionPool {
-        let (targets, connector) = try await open(inventory, options: options)
+        let targets = try await targets(inventory, options: options)
+        let secrets = RunSecrets(inventory, targets: targets, options: options)
+        var passwords = BecomePasswords(asks: options.askBecomePass) { user, origin in
+            await secrets.becomePassword(of: user, from: origin)
+        }
         var access: [NodeName: SessionPool.Access] = [:]
         for node in inventory.nodes {
             let name = NodeName(node.name)
             guard let target = targets[name] else { continue }
-            access[name] = SessionPool.Access(target: target, become: node.ssh.become(as: target.user))
+            access[name] = SessionPool.Access(
+                target: target, root: passwords.rootAccess(node.ssh, user: target.user))
         }
-        return SessionPool(access: access, connector: connector)
+        return SessionPool(access: access, connector: SSHConnector(secrets: secrets))
     }
 
     /// Where SSH goes for each node, and what opens sessions there with the secrets that they need.

@@ -126,16 +126,12 @@ actor SSHFleet: Fleet {
         each: (@Sendable (Frame) -> Void)? = nil
     ) async throws(LinkFailure) -> [Frame] {
         let session = try await pool.session(node, fresh: fresh)
-        let shell = await pool.shell(on: node)
         let reader = FrameReader(nonce: program.nonce, each: each)
         let result: ExecResult
         do {
-            result = try await Watchdog.run(silenceSeconds: Self.silenceSeconds, lastSign: reader.lastSign) {
-                () async throws(SSHFailure) in
-                try await session.execute(
-                    shell, input: .bytes(Array(program.text.utf8)), deadline: .now + .seconds(seconds),
-                    onOutput: reader.take)
-            }
+            result = try await pool.execute(
+                "sh -s", on: session, of: node, input: .bytes(Array(program.text.utf8)),
+                deadline: .now + .seconds(seconds), silence: .seconds(Self.silenceSeconds), onOutput: reader.take)
         } catch {
             await pool.retire(session)
             throw LinkFailure(error)
@@ -156,16 +152,11 @@ actor SSHFleet: Fleet {
         return frames
     }
 
-    /// A program that did not say its end: refused by sudo, killed, or cut.
+    /// A program that did not say its end: killed, or cut.
     private static func cut(_ result: ExecResult) -> LinkFailure {
         let words =
             String(decoding: result.stderr, as: UTF8.self)
             .split(whereSeparator: \.isNewline).last.map(String.init) ?? ""
-        if words.hasPrefix("sudo:") {
-            return LinkFailure(
-                kind: .refused,
-                message: "\(words); clusterctl needs sudo without a password for this user, or 'ssh: {user: root}'")
-        }
         return LinkFailure(
             kind: .unreachable, message: "the answer was cut" + (words.isEmpty ? "" : ": \(words)"))
     }

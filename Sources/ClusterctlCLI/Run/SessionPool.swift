@@ -1,12 +1,12 @@
 import Engine
-import Inventory
 import SSH
 
 /// Open sessions, a few a node: one command at a time on each, used again while they are whole.
 actor SessionPool {
     struct Access: Sendable {
         let target: SSHTarget
-        let become: BecomeMethod
+        /// nil: the user that logs in is root already.
+        let root: RootAccess?
     }
 
     private let connector: SSHConnector
@@ -23,16 +23,18 @@ actor SessionPool {
         self.loginsFree = loginsAtOnce
     }
 
-    /// The shell that reads a program on its standard input, as root.
-    func shell(on node: NodeName) -> String { prefixed("sh -s", on: node) }
-
-    /// A command line run as root.
-    func prefixed(_ command: String, on node: NodeName) -> String {
-        switch access[node]?.become ?? .nothing {
-        case .nothing: command
-        case .sudo: "sudo -n -- \(command)"
-        case .doas: "doas -n \(command)"
+    /// Runs one simple command as root: the one way in which anything is run on a node.
+    nonisolated func execute(
+        _ command: String, on session: SSHSession, of node: NodeName, input: SSHInput,
+        deadline: ContinuousClock.Instant, silence: Duration? = nil,
+        onOutput: @Sendable (ArraySlice<UInt8>) -> OutputDecision
+    ) async throws(SSHFailure) -> ExecResult {
+        guard let root = access[node]?.root else {
+            return try await session.execute(
+                command, input: input, deadline: deadline, silence: silence, onOutput: onOutput)
         }
+        return try await root.execute(
+            command, on: session, input: input, deadline: deadline, silence: silence, onOutput: onOutput)
     }
 
     /// A session that nobody else uses; made when none is idle, and always made when `fresh`.
@@ -90,7 +92,7 @@ extension LinkFailure {
         case .protocolError: kind = .garbled
         case .notAnSSHServer, .noCommonAlgorithm, .hostKeyUnknown, .hostKeyChanged, .hostKeyTypeChanged,
             .hostKeyRevoked, .hostKeyNotPinned, .pinUnreadable, .knownHostsUnreadable, .knownHostsNotWritten,
-            .loginRefused, .agentSilent, .commandRefused, .inputUnreadable:
+            .loginRefused, .agentSilent, .commandRefused, .becomeRefused, .inputUnreadable:
             kind = .refused
         }
         self.init(kind: kind, message: failure.description)

@@ -117,7 +117,6 @@ extension SSHFleet {
             artifact: parcel.name, checksum: parcel.content.sha256, sizeBytes: parcel.content.sizeBytes,
             offset: offset, target: parcel.target, run: uploads.run)
         let session = try await pool.session(parcel.node, fresh: false)
-        let command = await pool.prefixed(delivery.command, on: parcel.node)
         await uploads.take()
         defer { uploads.give() }
         let reader = DeliveryReader(delivery)
@@ -125,12 +124,10 @@ extension SSHFleet {
         let input = offset.map { SSHInput.file(path: parcel.content.path, offset: $0, progress: progress) } ?? .none
         let result: ExecResult
         do {
-            let lastSign: @Sendable () -> ContinuousClock.Instant = { max(reader.lastSign, progress.lastSign) }
-            result = try await Watchdog.run(silenceSeconds: Self.stallSeconds, lastSign: lastSign) {
-                () async throws(SSHFailure) in
-                try await session.execute(
-                    command, input: input, deadline: .now + .seconds(Self.deliverySeconds), onOutput: reader.take)
-            }
+            result = try await pool.execute(
+                delivery.command, on: session, of: parcel.node, input: input,
+                deadline: .now + .seconds(Self.deliverySeconds), silence: .seconds(Self.stallSeconds),
+                onOutput: reader.take)
         } catch {
             await pool.retire(session)
             throw LinkFailure(error)

@@ -16,6 +16,7 @@ extension SSHFailure: CustomStringConvertible {
         case .noCommonAlgorithm(let reason): "the server and libssh2 agree on no key exchange: \(reason)"
         case .channelRefused(let reason): "the server opened no channel for a command: \(reason)"
         case .commandRefused(let reason): "the server started no command: \(reason)"
+        case .becomeRefused(let program, let user, let refusal): refusal.summary(program, user: user)
         case .inputUnreadable(let path, let reason): "the input '\(path)' cannot be read: \(reason)"
         case .connectionLost(let stage, let reason): "the connection broke off during \(stage.noun): \(reason)"
         case .agentSilent(let key): "the SSH agent did not answer when it was asked to sign with \(key.words)"
@@ -41,6 +42,7 @@ extension SSHFailure: CustomStringConvertible {
         case .jump(_, let failure): failure.advice
         case .forwardingRefused(let jump, let host, let port, let refusal):
             refusal.advice(jump: jump, host: host, port: port)
+        case .becomeRefused(let program, let user, let refusal): refusal.advice(program, user: user)
         case .refused: ["is sshd running there, and is the port right?"]
         case .notAnSSHServer: ["is the port right, and is the server not overloaded (MaxStartups)?"]
         case .deadline(.answer), .connectionLost(.answer, _):

@@ -27,6 +27,8 @@ public enum SSHFailure: Error, Sendable, Equatable {
     case connectionLost(stage: SSHStage, reason: String)
     case channelRefused(reason: String)
     case commandRefused(reason: String)
+    /// The command did not become root's, and has not run.
+    case becomeRefused(program: BecomeProgram, user: String, BecomeRefusal)
     case inputUnreadable(path: String, reason: String)
     case cancelled(stage: SSHStage)
     case protocolError(stage: SSHStage, reason: String)
@@ -43,7 +45,7 @@ public enum SSHFailure: Error, Sendable, Equatable {
         case .deadline(let stage), .connectionLost(let stage, _): stage.precedesCommand
         case .noCommonAlgorithm, .hostKeyUnknown, .hostKeyChanged, .hostKeyTypeChanged,
             .hostKeyRevoked, .hostKeyNotPinned, .pinUnreadable, .knownHostsUnreadable, .knownHostsNotWritten,
-            .loginRefused, .agentSilent, .commandRefused, .inputUnreadable, .cancelled, .protocolError:
+            .loginRefused, .agentSilent, .commandRefused, .becomeRefused, .inputUnreadable, .cancelled, .protocolError:
             false
         case .jump(_, let failure): failure.mayRetry
         case .forwardingRefused(_, _, _, let refusal): refusal == .connectFailed || refusal == .resourceShortage

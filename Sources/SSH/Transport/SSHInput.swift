@@ -12,6 +12,20 @@ public enum SSHInput: Sendable, Equatable {
     case bytes([UInt8])
     /// A local file from `offset` (bytes) to its end. Read in small pieces on the reactor's thread: a local disk.
     case file(path: String, offset: Int64, progress: InputProgress? = nil)
+
+    /// How much it is now.
+    func sizeBytes() throws(SSHFailure) -> Int64 {
+        switch self {
+        case .none: return 0
+        case .bytes(let bytes): return Int64(bytes.count)
+        case .file(let path, let offset, _):
+            var status = stat()
+            guard stat(LocalFile.expandHome(path), &status) == 0 else {
+                throw .inputUnreadable(path: path, reason: systemMessage(errno))
+            }
+            return max(0, Int64(status.st_size) - offset)
+        }
+    }
 }
 
 /// How far a command's input has got; may be looked at from anywhere.

@@ -24,9 +24,21 @@ extension SSHSession {
     /// Standard output goes to `onOutput` in order, on the reactor's thread: it must be quick. After a deadline, a
     /// cancellation or a stop the channel is closed and the session stays usable, unless its connection is stuck.
     /// Closing does not end the command on the node: it sees the end of its input and a broken pipe.
+    ///
+    /// - Parameter silence: how long nothing may move in either direction before the connection counts as lost, which
+    ///   a broken one alone may never show.
     public func execute(
-        _ command: String, input: SSHInput = .none, deadline: ContinuousClock.Instant,
+        _ command: String, input: SSHInput = .none, deadline: ContinuousClock.Instant, silence: Duration? = nil,
         onOutput: @Sendable (ArraySlice<UInt8>) -> OutputDecision
+    ) async throws(SSHFailure) -> ExecResult {
+        try await execute(
+            command, attendance: nil, input: input, deadline: deadline, silence: silence, onOutput: onOutput)
+    }
+
+    /// The same, where an attendance speaks with the node before the command gets its input.
+    func execute(
+        _ command: String, attendance: Attendance?, input: SSHInput, deadline: ContinuousClock.Instant,
+        silence: Duration?, onOutput: @Sendable (ArraySlice<UInt8>) -> OutputDecision
     ) async throws(SSHFailure) -> ExecResult {
         try await takeTurn(until: deadline)
         defer { endTurn() }
@@ -38,9 +50,20 @@ extension SSHSession {
         await freeLingering(link)
         let channel = try await openChannel(link, until: deadline)
         do {
+            if let attendance, attendance.terminal != nil {
+                try await requestTerminal(channel, attendance, link, until: deadline)
+            }
             try await start(command, channel, link, until: deadline)
             var stderr = BoundedOutput(limitBytes: Self.stderrLimitBytes)
-            let ended = try await pump(channel, link, reader, &stderr, until: deadline, onOutput)
+            var terminal = attendance?.terminal
+            if let attendance { try await attend(attendance, channel, link, until: deadline) }
+            let ended = try await pump(channel, link, reader, &stderr, until: deadline, silence: silence) { bytes in
+                onOutput(terminal?.take(bytes) ?? bytes)
+            }
+            if var terminal {
+                if ended { _ = onOutput(terminal.end()) }
+                stderr = terminal.errors
+            }
             if !ended { await abandon(channel, link) }
             return try await conclude(channel, link, stderr.bytes, ended: ended, until: deadline)
         } catch {
@@ -94,9 +117,11 @@ extension SSHSession {
     /// Moves bytes both ways until the command's output ends; false when `onOutput` said stop.
     private func pump(
         _ channel: OpaquePointer, _ link: SSHLink, _ reader: SSHInputReader, _ stderr: inout BoundedOutput,
-        until deadline: ContinuousClock.Instant, _ onOutput: @Sendable (ArraySlice<UInt8>) -> OutputDecision
+        until deadline: ContinuousClock.Instant, silence: Duration?,
+        _ onOutput: (ArraySlice<UInt8>) -> OutputDecision
     ) async throws(SSHFailure) -> Bool {
         var feeding = true
+        var lastSign = ContinuousClock.now
         var rounds = 0
         while true {
             var decision = OutputDecision.goOn
@@ -109,10 +134,11 @@ extension SSHSession {
             var fed = false
             if feeding { (fed, feeding) = try await feed(reader, channel, link, until: deadline) }
             if !output && !errors && !fed {
-                try await waitForLink(link, .answer, until: deadline)
+                try await waitForSign(link, since: lastSign, silence: silence, until: deadline)
                 rounds = 0
                 continue
             }
+            if silence != nil { lastSign = .now }
             rounds += 1
             if rounds == 16 {
                 // Others have their turn, and an endless stream meets its deadline.
@@ -124,8 +150,24 @@ extension SSHSession {
         }
     }
 
+    /// Waits for what libssh2 is blocked on, but not beyond the silence that is allowed.
+    private func waitForSign(
+        _ link: SSHLink, since lastSign: ContinuousClock.Instant, silence: Duration?,
+        until deadline: ContinuousClock.Instant
+    ) async throws(SSHFailure) {
+        guard let silence, lastSign + silence < deadline else {
+            return try await waitForLink(link, .answer, until: deadline)
+        }
+        do throws(SSHFailure) {
+            try await waitForLink(link, .answer, until: lastSign + silence)
+        } catch {
+            guard error == .deadline(stage: .answer) else { throw error }
+            throw .connectionLost(stage: .answer, reason: "no sign of life for \(silence.components.seconds) s")
+        }
+    }
+
     /// Reads once from a stream of the channel; whether anything came.
-    private func receive(
+    func receive(
         _ stream: Int32, _ channel: OpaquePointer, _ link: SSHLink, until deadline: ContinuousClock.Instant,
         _ take: (ArraySlice<UInt8>) -> Void
     ) async throws(SSHFailure) -> Bool {
@@ -144,7 +186,7 @@ extension SSHSession {
     }
 
     /// Sends once from the input; whether anything went, and whether there may be more.
-    private func feed(
+    func feed(
         _ reader: SSHInputReader, _ channel: OpaquePointer, _ link: SSHLink, until deadline: ContinuousClock.Instant
     ) async throws(SSHFailure) -> (sent: Bool, more: Bool) {
         guard try reader.fill() else {
@@ -169,7 +211,7 @@ extension SSHSession {
         return (true, true)
     }
 
-    private func failure(ofStatus status: Int, _ link: SSHLink) -> SSHFailure {
+    func failure(ofStatus status: Int, _ link: SSHLink) -> SSHFailure {
         meansConnectionLost(Int32(status))
             ? .connectionLost(stage: .answer, reason: link.lastMessage)
             : .protocolError(stage: .answer, reason: link.lastMessage)

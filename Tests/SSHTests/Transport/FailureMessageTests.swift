@@ -18,7 +18,7 @@ struct FailureMessageTests {
     private static let shown = OfferedKey(type: "ssh-ed25519", origin: "agent: me", fingerprint: "SHA256:key")
     private static let library = LibSSH2.version
 
-    @Test(arguments: network + jumps + commands + hostKeys + logins)
+    @Test(arguments: network + jumps + commands + becoming + hostKeys + logins)
     func says(_ row: Row) {
         #expect(row.failure.description == row.text)
         #expect(row.failure.mayRetry == row.mayRetry)
@@ -117,6 +117,80 @@ struct FailureMessageTests {
         Row(
             id: "protocol-error", failure: .protocolError(stage: .keyExchange, reason: "R"), mayRetry: false,
             text: "SSH went wrong during the key exchange: R"),
+    ]
+
+    private static func becoming(_ id: String, _ refusal: BecomeRefusal, _ text: String) -> Row {
+        Row(
+            id: id, failure: .becomeRefused(program: .sudo, user: "walter", refusal), mayRetry: false, text: text)
+    }
+
+    private static let becoming: [Row] = [
+        becoming(
+            "password-needed", .passwordNeeded,
+            """
+            sudo asks for the password of 'walter', and none is configured
+            name it with 'becomePassword' under 'ssh', or use --ask-become-pass
+            or let 'walter' do without (NOPASSWD in sudoers), or log in as root
+            """),
+        Row(
+            id: "password-needed-doas", failure: .becomeRefused(program: .doas, user: "walter", .passwordNeeded),
+            mayRetry: false,
+            text: """
+                doas asks for the password of 'walter', and none is configured
+                name it with 'becomePassword' under 'ssh', or use --ask-become-pass
+                or let 'walter' do without (nopass in doas.conf), or log in as root
+                """),
+        becoming(
+            "password-unavailable", .passwordUnavailable(reason: "R"),
+            "sudo asks for the password of 'walter', which cannot be had: R"),
+        becoming(
+            "password-wrong", .passwordWrong,
+            """
+            sudo refuses the password of 'walter'
+            it was tried once and not again, so that nothing is locked
+            """),
+        becoming(
+            "password-wrong-elsewhere", .passwordWrongElsewhere(host: "n2"),
+            """
+            sudo asks for the password of 'walter', and the same password was refused on n2: it was not tried here
+            nodes with another password need a 'becomePassword' of their own
+            """),
+        becoming(
+            "not-in-sudoers", .notAllowed(said: "walter is not in the sudoers file."),
+            """
+            sudo does not let 'walter' become root: walter is not in the sudoers file.
+            clusterctl runs `sh` as root: 'walter' needs a rule for all commands in /etc/sudoers.d
+            """),
+        Row(
+            id: "not-in-doas", failure: .becomeRefused(program: .doas, user: "walter", .notAllowed(said: "R")),
+            mayRetry: false,
+            text: """
+                doas does not let 'walter' become root: R
+                clusterctl runs `sh` as root: 'walter' needs a rule for all commands in /etc/doas.conf
+                """),
+        becoming(
+            "account-locked", .accountUnusable(said: "R"),
+            "sudo cannot use the account of 'walter': R\nunlock or renew it on the node"),
+        becoming(
+            "sudo-missing", .notInstalled,
+            """
+            sudo is not installed, or not in the PATH of 'walter'
+            install it, or name the other one with 'become' under 'ssh', or log in as root
+            """),
+        becoming(
+            "no-terminal", .terminalNeeded,
+            """
+            sudo wants a terminal, and the server gives 'walter' none
+            take 'requiretty' out of sudoers, or 'no-pty' and 'PermitTTY no' out of the server's settings
+            """),
+        becoming(
+            "other-question", .silent(for: .seconds(30), said: "Code: "),
+            """
+            sudo neither asked for a password nor began within 30 s, it said 'Code: '
+            questions other than for a password (one-time codes, fingers) cannot be answered
+            """),
+        becoming(
+            "sudo-other", .other(said: ""), "sudo did not start the command: it said nothing"),
     ]
 
     private static let hostKeys: [Row] = [

@@ -19,8 +19,9 @@ final class ServerFixture: Sendable {
     let port: Int
     private let server: Mutex<ChildProcess?>
 
-    /// `options` are lines of sshd_config.
-    init(hostKeyTypes: [String] = ["ed25519"], options: [String] = []) throws {
+    /// `options` are lines of sshd_config. With `setUp`, a shell text, the server runs in a mount namespace of its own
+    /// that the text has changed before; its `$1` is the server's directory.
+    init(hostKeyTypes: [String] = ["ed25519"], options: [String] = [], setUp: String? = nil) throws {
         let directory = try Self.makeDirectory()
         let port = try Self.freePort()
         self.directory = directory
@@ -37,8 +38,17 @@ final class ServerFixture: Sendable {
             ] + (options.contains { $0.hasPrefix("MaxStartups") } ? [] : ["MaxStartups 500"])
         try lines.joined(separator: "\n").appending("\n")
             .write(toFile: "\(directory)/config", atomically: true, encoding: .utf8)
-        server = Mutex(
-            try ChildProcess("/usr/sbin/sshd", ["-D", "-f", "\(directory)/config", "-E", "\(directory)/log"]))
+        let arguments = ["-D", "-f", "\(directory)/config", "-E", "\(directory)/log"]
+        let child =
+            if let setUp {
+                try ChildProcess(
+                    "/usr/bin/unshare",
+                    ["-m", "--propagation", "private", "sh", "-c"]
+                        + ["set -e\n\(setUp)\nshift\nexec /usr/sbin/sshd \"$@\"", "sh", directory] + arguments)
+            } else {
+                try ChildProcess("/usr/sbin/sshd", arguments)
+            }
+        server = Mutex(child)
         try waitUntilItListens()
     }
 
