@@ -69,6 +69,8 @@ class Network:
 
     def __init__(self):
         self.directory = tempfile.mkdtemp(prefix="clusterctl-sshnet-")
+        # sshd reads what lies below as the user who logs in.
+        os.chmod(self.directory, 0o711)
         self.machines = []
         self.switch = Machine(self, "switch")
         self.lans = 0
@@ -174,7 +176,7 @@ class Machine:
         network.machines.append(self)
         self.init = until(self._first_process, f"{name} to start")
         spaces = ["--net", "--mount"] + (["--pid"] if own_processes else [])
-        self.prefix = ["nsenter", "-t", str(self.init), *spaces, "--"]
+        self.prefix = [shutil.which("nsenter"), "-t", str(self.init), *spaces, "--"]
         self.processes = []
         self.run("ip", "link", "set", "lo", "up")
         self._own_files()
@@ -198,6 +200,11 @@ class Machine:
             if os.path.exists(original):
                 shutil.copy2(original, own)
                 self.run("mount", "--bind", own, original)
+        if self.prefix.count("--pid"):
+            # What clusterctl keeps on a node must not land on this machine.
+            for folder in ["/run", "/var/lib"]:
+                self.run("mount", "-t", "tmpfs", "node", folder)
+            self.run("mkdir", "-m", "0755", "/run/sshd")
         # ssh and sshd take a user's home from here and not from HOME.
         self.edit("passwd", lambda text: "".join(
             f"root:x:0:0:root:{self.home}:/bin/sh\n" if line.startswith("root:") else line + "\n"
@@ -308,7 +315,6 @@ class Server:
         return path
 
     def start(self):
-        os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
         config = os.path.join(self.directory, "config")
         with open(config, "w", encoding="utf-8") as file:
             file.write("\n".join([*self.lines, *(f"HostKey {path}" for path in self.host_keys.values())]) + "\n")

@@ -1,5 +1,6 @@
 """Host keys, as known_hosts files have them in the wild, against real servers."""
 
+import json
 import os
 
 from EndToEnd.sshcase import NOT_WELL, UNREACHABLE, SSHCase
@@ -138,6 +139,30 @@ class HostKeyTests(SSHCase):
         self.assertEqual(ended.reachable, ["n1", "n2"], ended)
         self.assertIn(wrong.fingerprint(), self.error_of("n3", ended))
         self.assertEqual(wrong.count("Accepted publickey"), 0)
+
+    def test_a_scan_shows_what_the_nodes_have_and_pins_it(self):
+        new, known, changed, gone = self.node(host_keys=["ed25519", "ecdsa"]), self.node(), self.node(), self.node()
+        gone.stop()
+        known_hosts = self.net.file(
+            ".ssh/known_hosts", f"{known.address} {known.public_key()}\n{changed.address} {self.other_key()}\n")
+        document = self.inventory({"new": new, "known": known, "changed": changed, "gone": gone})
+        ended = self.net.clusterctl("host-keys", "scan", document, "-o", "json", "--pin")
+        self.assertEqual(ended.status, UNREACHABLE, ended)
+        nodes = {node["name"]: node for node in json.loads(ended.output)["nodes"]}
+        shown = {
+            name: {(key["type"], key["fingerprint"], key["standing"]) for key in node.get("keys", [])}
+            for name, node in nodes.items()}
+        self.assertEqual(shown["new"], {
+            ("ssh-ed25519", new.fingerprint(), "unknown"), ("ecdsa-sha2-nistp256", new.fingerprint("ecdsa"), "unknown")})
+        self.assertEqual(shown["known"], {("ssh-ed25519", known.fingerprint(), "known")})
+        self.assertEqual(shown["changed"], {("ssh-ed25519", changed.fingerprint(), "changed")})
+        self.assertIn("refuses connections", nodes["gone"]["error"])
+        for server in [new, known, changed]:
+            self.assertEqual(server.count("Accepted"), 0, "a scan logs in nowhere")
+
+        self.assert_reached(["new"], self.status({"new": new}))
+        self.assertIn(new.public_key("ecdsa"), check("ssh-keygen", "-F", new.address, "-f", known_hosts))
+        self.assertNotIn(changed.public_key(), check("ssh-keygen", "-F", changed.address, "-f", known_hosts))
 
     def test_an_alias_stands_for_the_host(self):
         server = self.node(port=2222)

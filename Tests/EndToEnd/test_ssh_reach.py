@@ -67,6 +67,26 @@ class ReachTests(SSHCase):
             self.assertEqual(server.count("Connection from"), 1)
             self.assertEqual(server.count("Starting session"), 1)
 
+    def test_everything_but_the_configuration_works_without_an_ssh_program(self):
+        server = self.node()
+        self.know(server)
+        self.net.file(".ssh/config", f"Host {server.address}\n  Port 2222\n")
+        self.addCleanup(self.net.file, ".ssh/config", "")
+        ended = self.status({"n1": server}, environment={"PATH": self.net.home})
+        self.assert_reached(["n1"], ended)
+        self.assertEqual(ended.errors.count("no 'ssh' program"), 1, ended)
+        # With the program, it counts.
+        self.status({"n1": server}, expect=UNREACHABLE)
+
+    def test_a_mistake_in_the_configuration_is_told_in_opensshs_words(self):
+        server = self.node()
+        self.know(server)
+        path = self.net.file(".ssh/config", "Host *\n  User root\n  NoSuchOption yes\n")
+        self.addCleanup(self.net.file, ".ssh/config", "")
+        ended = self.status({"n1": server}, expect=3)
+        self.assert_said(ended, path, "line 3", "nosuchoption")
+        self.assertEqual(server.count("Connection from"), 0)
+
     def test_interrupting_ends_at_once_and_well(self):
         server = self.node(self.machine("silent"))
         self.know(server)
