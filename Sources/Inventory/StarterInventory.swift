@@ -8,7 +8,7 @@ public enum StarterInventory {
         # A DNS label; it names the kubeconfig context too.
         name: my-cluster
 
-        # How nodes are reached. Host keys are checked against known_hosts.
+        # How nodes are reached. Your ~/.ssh/config counts, and host keys are checked against known_hosts.
         ssh:
           user: ubuntu
           # identityFile: ~/.ssh/id_ed25519    # otherwise the keys of your SSH agent

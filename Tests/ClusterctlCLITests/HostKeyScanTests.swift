@@ -1,4 +1,3 @@
-import Engine
 import Foundation
 import SSH
 import Testing
@@ -7,7 +6,8 @@ import Testing
 
 struct HostKeyScanTests {
     private func row(_ name: String, _ result: Result<[ScannedHostKey], SSHFailure>) -> HostKeyScan.Row {
-        HostKeyScan.Row(name: NodeName(name), target: SSHTarget(host: "10.0.0.1", user: "me"), result: result)
+        HostKeyScan.Row(
+            item: HostKeyScan.Item(name: name, target: SSHTarget(host: "10.0.0.1", user: "me")), result: result)
     }
 
     private func key(_ standing: ScannedHostKey.Standing) -> ScannedHostKey {
@@ -58,5 +58,19 @@ struct HostKeyScanTests {
         let scan = HostKeyScan(rows: [row("a", .success([]))])
         #expect(!scan.isWell)
         #expect(scan.problems == ["a: error: the server has no host key that this libssh2 can check"])
+    }
+
+    @Test func putsJumpHostsBeforeWhatLiesBehindThem() {
+        func target(_ host: String, _ jump: SSHTarget? = nil) -> SSHTarget {
+            SSHTarget(host: host, user: "me", route: jump.map { .jump($0) } ?? .direct)
+        }
+        let outer = target("outer")
+        let nodes = [
+            target("a", target("inner", outer)), target("b", outer), target("c", target("inner", outer)), target("d"),
+        ]
+        .map { HostKeyScan.Item(name: $0.host, target: $0) }
+        let batches = HostKeyScan.jumpHosts(before: nodes)
+        #expect(batches.map { $0.map(\.label) } == [["outer (jump host)"], ["inner (jump host)"]])
+        #expect(HostKeyScan.jumpHosts(before: [nodes[3]]).isEmpty)
     }
 }

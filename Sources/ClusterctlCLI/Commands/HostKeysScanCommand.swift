@@ -30,64 +30,92 @@ struct HostKeysScanCommand: AsyncParsableCommand {
     func run() async throws {
         let inventory = try argument.read()
         let chosen = try inventory.nodes(limit: limit)
-        var options = connection
-        // New keys are written down, so the file's form counts.
-        options.acceptNewHostKeys = connection.acceptNewHostKeys || pin
-        let (targets, connector) = try await Connections.open(inventory, options: options)
-        let nodes = inventory.nodes.compactMap { node -> (name: NodeName, target: SSHTarget)? in
-            let name = NodeName(node.name)
-            guard chosen?.contains(name) ?? true, let target = targets[name] else { return nil }
-            return (name, target)
+        let (targets, secrets) = try await Connections.open(inventory, options: connection, writesHostKeys: pin)
+        let connector = SSHConnector(secrets: secrets)
+        let nodes = inventory.nodes.filter { chosen?.contains(NodeName($0.name)) ?? true }.compactMap { node in
+            targets[NodeName(node.name)].map { HostKeyScan.Item(name: node.name, target: $0) }
         }
-        let scan = await HostKeyScan.run(nodes, by: connector)
+        var scan = HostKeyScan(rows: [])
         var pinned: [String] = []
-        if pin {
-            for row in scan.rows {
-                guard case .success(let keys) = row.result else { continue }
-                if let (file, count) = try await connector.remember(keys, of: row.target) {
-                    pinned.append("\(row.name): \(count) key\(count == 1 ? "" : "s") added to \(file)")
-                }
-            }
+        // What lies on the way comes first: where that is pinned, the next can be reached.
+        for batch in HostKeyScan.jumpHosts(before: nodes) + [nodes] {
+            let rows = await HostKeyScan.scan(batch, by: connector)
+            if pin { pinned += try await remember(rows, connector) }
+            scan.rows += rows
         }
         await connector.close()
         Standard.output(output == .json ? scan.json(cluster: inventory.name) : scan.table())
         for line in scan.problems + pinned { Standard.error(line) }
         if !scan.isWell { throw ExitStatus.unreachable }
     }
+
+    private func remember(_ rows: [HostKeyScan.Row], _ connector: SSHConnector) async throws -> [String] {
+        var lines: [String] = []
+        for row in rows {
+            guard case .success(let keys) = row.result,
+                let (file, count) = try await connector.remember(keys, of: row.item.target)
+            else { continue }
+            lines.append("\(row.item.label): \(count) key\(count == 1 ? "" : "s") added to \(file)")
+        }
+        return lines
+    }
 }
 
-/// What a scan found: rows in the order of the inventory.
+/// What a scan found: the jump hosts, then the nodes in the order of the inventory.
 struct HostKeyScan {
+    struct Item: Sendable {
+        var name: String
+        var target: SSHTarget
+        var isJumpHost = false
+
+        var label: String { isJumpHost ? "\(name) (jump host)" : name }
+    }
+
     struct Row: Sendable {
-        let name: NodeName
-        let target: SSHTarget
-        let result: Result<[ScannedHostKey], SSHFailure>
+        var item: Item
+        var result: Result<[ScannedHostKey], SSHFailure>
     }
 
     var rows: [Row]
 
-    /// Scans the nodes, so many at once.
-    static func run(
-        _ nodes: [(name: NodeName, target: SSHTarget)], by connector: SSHConnector, atOnce: Int = 64
-    ) async -> HostKeyScan {
-        var found: [NodeName: Row] = [:]
-        await withTaskGroup(of: Row.self) { group in
-            for (index, node) in nodes.enumerated() {
-                if index >= atOnce, let row = await group.next() { found[row.name] = row }
+    /// The jump hosts on the ways to these nodes, each once: first those that are reached directly, then those behind
+    /// them, and so on.
+    static func jumpHosts(before nodes: [Item]) -> [[Item]] {
+        var batches: [[Item]] = []
+        var seen: Set<SSHTarget> = []
+        func add(_ target: SSHTarget) -> Int {
+            guard case .jump(let jump) = target.route else { return 0 }
+            let depth = add(jump)
+            if seen.insert(jump).inserted {
+                if batches.count == depth { batches.append([]) }
+                batches[depth].append(Item(name: jump.host, target: jump, isJumpHost: true))
+            }
+            return depth + 1
+        }
+        for node in nodes { _ = add(node.target) }
+        return batches
+    }
+
+    /// Scans so many at once; the rows are in the order of the items.
+    static func scan(_ items: [Item], by connector: SSHConnector, atOnce: Int = 64) async -> [Row] {
+        var found: [Int: Row] = [:]
+        await withTaskGroup(of: (Int, Row).self) { group in
+            for (index, item) in items.enumerated() {
+                if index >= atOnce, let (index, row) = await group.next() { found[index] = row }
                 group.addTask {
                     do throws(SSHFailure) {
                         // A connection for each of five kinds of keys.
-                        let deadline = ContinuousClock.now + node.target.connectTimeout * 15
-                        let keys = try await connector.scan(node.target, deadline: deadline)
-                        return Row(name: node.name, target: node.target, result: .success(keys))
+                        let deadline = ContinuousClock.now + item.target.connectTimeout * 15
+                        let keys = try await connector.scan(item.target, deadline: deadline)
+                        return (index, Row(item: item, result: .success(keys)))
                     } catch {
-                        return Row(name: node.name, target: node.target, result: .failure(error))
+                        return (index, Row(item: item, result: .failure(error)))
                     }
                 }
             }
-            for await row in group { found[row.name] = row }
+            for await (index, row) in group { found[index] = row }
         }
-        return HostKeyScan(rows: nodes.compactMap { found[$0.name] })
+        return items.indices.compactMap { found[$0] }
     }
 
     /// Whether every node was reached and shows no key that is not the known one.
@@ -102,12 +130,12 @@ struct HostKeyScan {
     var problems: [String] {
         rows.compactMap { row in
             switch row.result {
-            case .failure(let failure): return "\(row.name): error: \(failure)"
+            case .failure(let failure): return "\(row.item.label): error: \(failure)"
             case .success(let keys) where keys.contains { [.changed, .revoked].contains($0.standing) }:
-                return "\(row.name): error: the host key is not the known one\n"
-                    + "if \(row.target.host) was installed anew, remove the old key; otherwise somebody is in between"
+                return "\(row.item.label): error: the host key is not the known one\n"
+                    + "if \(row.item.target.host) was installed anew, remove the old key; otherwise somebody is in between"
             case .success(let keys) where keys.isEmpty:
-                return "\(row.name): error: the server has no host key that this libssh2 can check"
+                return "\(row.item.label): error: the server has no host key that this libssh2 can check"
             case .success: return nil
             }
         }
@@ -116,8 +144,8 @@ struct HostKeyScan {
     func table() -> String {
         let head = ["NODE", "TYPE", "FINGERPRINT", "STANDING"]
         let lines = rows.flatMap { row -> [[String]] in
-            guard case .success(let keys) = row.result else { return [[row.name.rawValue, "-", "-", "not reached"]] }
-            return keys.map { [row.name.rawValue, $0.type, $0.fingerprint, $0.standing.words] }
+            guard case .success(let keys) = row.result else { return [[row.item.label, "-", "-", "not reached"]] }
+            return keys.map { [row.item.label, $0.type, $0.fingerprint, $0.standing.words] }
         }
         let widths = head.indices.map { column in ([head] + lines).map { $0[column].count }.max() ?? 0 }
         return ([head] + lines).map { cells in
@@ -141,9 +169,10 @@ struct HostKeyScan {
 
     private static func write(_ row: Row, to json: inout JSONWriter) {
         json.object { json in
-            json.field("name", row.name.rawValue)
-            json.field("host", row.target.host)
-            json.field("port", row.target.port)
+            json.field("name", row.item.name)
+            json.field("isJumpHost", row.item.isJumpHost)
+            json.field("host", row.item.target.host)
+            json.field("port", row.item.target.port)
             switch row.result {
             case .failure(let failure): json.field("error", failure.description)
             case .success(let keys):

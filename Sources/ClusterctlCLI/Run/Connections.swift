@@ -5,8 +5,7 @@ import SSH
 /// How the inventory's nodes are reached: SSH targets with all that they need, and the pool of sessions to them.
 enum Connections {
     static func pool(_ inventory: Inventory, options: ConnectionOptions) async throws -> SessionPool {
-        let targets = try await targets(inventory, options: options)
-        let secrets = RunSecrets(inventory, targets: targets, options: options)
+        let (targets, secrets) = try await open(inventory, options: options)
         var passwords = BecomePasswords(asks: options.askBecomePass) { user, origin in
             await secrets.becomePassword(of: user, from: origin)
         }
@@ -20,19 +19,24 @@ enum Connections {
         return SessionPool(access: access, connector: SSHConnector(secrets: secrets))
     }
 
-    /// Where SSH goes for each node, and what opens sessions there with the secrets that they need.
+    /// Where SSH goes for each node, and what has the secrets that are needed on the way.
+    ///
+    /// - Parameter writesHostKeys: whether known_hosts files are written to, even if no new key is trusted.
     static func open(
-        _ inventory: Inventory, options: ConnectionOptions
-    ) async throws -> (targets: [NodeName: SSHTarget], connector: SSHConnector) {
-        let targets = try await targets(inventory, options: options)
-        return (targets, SSHConnector(secrets: RunSecrets(inventory, targets: targets, options: options)))
+        _ inventory: Inventory, options: ConnectionOptions, writesHostKeys: Bool = false
+    ) async throws -> (targets: [NodeName: SSHTarget], secrets: RunSecrets) {
+        let asWriter = writesHostKeys || options.acceptNewHostKeys
+        let targets = try await targets(inventory, options: options, asWriter: asWriter)
+        return (targets, RunSecrets(inventory, targets: targets, options: options))
     }
 
     /// Where SSH goes for each node; what the user should know about the SSH configuration is said here.
-    static func targets(_ inventory: Inventory, options: ConnectionOptions) async throws -> [NodeName: SSHTarget] {
+    private static func targets(
+        _ inventory: Inventory, options: ConnectionOptions, asWriter: Bool
+    ) async throws -> [NodeName: SSHTarget] {
         let nodes = Dictionary(grouping: inventory.nodes) { $0.ssh.configuration ?? .standard }
         let configurations = nodes.keys.reduce(into: [:]) { all, source in
-            all[source] = UserConfiguration(source, asWriter: options.acceptNewHostKeys)
+            all[source] = UserConfiguration(source, asWriter: asWriter)
         }
         let resolver = TargetResolver(
             local: .current, acceptsNewHostKeys: options.acceptNewHostKeys, asksPassword: options.askPass

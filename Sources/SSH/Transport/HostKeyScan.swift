@@ -38,10 +38,18 @@ extension SSHConnector {
         policy.acceptNew = false
         let check = try HostKeyCheck(host: target.host, port: target.port, policy: policy)
         var keys: [ScannedHostKey] = []
+        var broken: SSHFailure?
         for family in Algorithms.hostKeyFamilies {
-            guard let key = try await hostKey(of: target, algorithms: family, deadline: deadline) else { continue }
-            keys.append(check.scanned(key))
+            do throws(SSHFailure) {
+                guard let key = try await hostKey(of: target, algorithms: family, deadline: deadline) else { continue }
+                keys.append(check.scanned(key))
+            } catch {
+                // A server that has no such key may hang up before libssh2 has read that.
+                guard case .connectionLost(.keyExchange, _) = error else { throw error }
+                broken = error
+            }
         }
+        if keys.isEmpty, let broken { throw broken }
         return keys
     }
 
