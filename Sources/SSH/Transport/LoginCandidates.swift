@@ -71,8 +71,8 @@ struct LoginCandidates {
     /// One thing differs. A file that was named and needs no passphrase goes before the agent's other keys: servers
     /// listen to a few keys only (MaxAuthTries), and whoever names a file means that one.
     mutating func arrange(_ login: SSHLogin, _ identities: [AgentClient.Identity]) {
-        let defaults = Set(Self.defaultFiles.map(LocalFile.expandHome))
-        let paths = login.identityFiles.isEmpty ? Self.defaultFiles : login.identityFiles
+        let isDefault = login.identityFiles.isEmpty
+        let paths = isDefault ? Self.defaultFiles : login.identityFiles
         let files = paths.map(LocalFile.expandHome).map(IdentityFile.read)
 
         let listed = certificates(login.certificateFiles, files, identities)
@@ -92,7 +92,6 @@ struct LoginCandidates {
         var named: [Key] = []
         var last: [Key] = []
         for file in files where !identities.contains(where: { $0.key == file.publicKey }) {
-            let isDefault = defaults.contains(file.path)
             guard let keys = own(file, isDefault: isDefault, besideCertificate: login.certificateFiles.isEmpty) else {
                 continue
             }

@@ -7,7 +7,7 @@ final class PasswordDialogue {
     private let link: SSHLink
     /// Whether the password has been given away.
     private(set) var wasAnswered = false
-    /// What the server asked that a password is no answer to: printable, at most 80 characters.
+    /// What the server asked that a password is no answer to: printable, at most 200 characters.
     private(set) var strangePrompt: String?
 
     init(_ password: Secret, on link: SSHLink) {
@@ -34,8 +34,9 @@ final class PasswordDialogue {
         guard count > 0, let prompts, let responses else { return }
         let first = clusterctl_prompt(prompts)
         guard count == 1, first.echo == 0, !wasAnswered else {
-            let bytes = UnsafeRawBufferPointer(start: first.text, count: min(first.length, 400))
-            strangePrompt = SSHLink.printable(String(decoding: bytes, as: UTF8.self))
+            let bytes = UnsafeRawBufferPointer(start: first.text, count: min(first.length, 1000))
+            let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+            strangePrompt = SSHLink.printable(lines.joined(separator: " "), atMost: 200)
             // libssh2 would send an empty answer, which counts as a wrong one.
             link.breakOff()
             return

@@ -82,8 +82,11 @@ final class SSHLink {
         return Self.printable(String(cString: text))
     }
 
-    /// What a server said, fit to be shown: ASCII without control characters, at most 80 of them.
-    static func printable(_ text: String) -> String { String(text.filter { $0 >= " " && $0 < "\u{7f}" }.prefix(80)) }
+    /// What a server said, fit to be shown: ASCII without control characters, cut, without white space at its end.
+    static func printable(_ text: String, atMost count: Int = 80) -> String {
+        let visible = text.filter { $0 >= " " && $0 < "\u{7f}" }.prefix(count)
+        return visible.lastIndex { $0 != " " }.map { String(visible[...$0]) } ?? ""
+    }
 
     var hasGreeting: Bool { libssh2_session_banner_get(session) != nil }
 }

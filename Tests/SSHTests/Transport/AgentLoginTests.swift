@@ -160,10 +160,16 @@ final class AgentFixture: Sendable {
     init(directory: String) throws {
         socket = directory + "/agent"
         process = try ChildProcess("/usr/bin/ssh-agent", ["-D", "-a", socket])
-        for _ in 0..<200 where !FileManager.default.fileExists(atPath: socket) { usleep(10_000) }
+        for _ in 0..<400 where !isListening { usleep(10_000) }
     }
 
     deinit { process.end() }
+
+    private var isListening: Bool {
+        let probe = clusterctl_stream_socket(AF_UNIX)
+        defer { close(probe) }
+        return clusterctl_connect_local(probe, socket) == 0
+    }
 
     func add(_ path: String) throws {
         try ServerFixture.run("/usr/bin/ssh-add", ["-q", path], environment: ["SSH_AUTH_SOCK": socket])

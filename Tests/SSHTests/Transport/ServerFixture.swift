@@ -52,6 +52,8 @@ final class ServerFixture: Sendable {
         try waitUntilItListens()
     }
 
+    var log: String { get throws { try String(contentsOfFile: "\(directory)/log", encoding: .utf8) } }
+
     deinit {
         stop()
         try? FileManager.default.removeItem(atPath: directory)
