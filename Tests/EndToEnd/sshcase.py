@@ -36,10 +36,7 @@ class SSHCase(unittest.TestCase):
         number = next(cls.numbers)
         machine = machine or cls.machines
         address = f"10.88.0.{number}"
-        if machine is cls.machines:
-            machine.run("ip", "addr", "add", f"{address}/24", "dev", cls.lan)
-        else:
-            machine.join(cls.lan, f"{address}/24")
+        machine.join(cls.lan, f"{address}/24")
         options = {"authorized": [cls.key], **options}
         server = machine.sshd(address=address, name=f"sshd-{number}", **options)
         cls.addClassCleanup(server.stop)

@@ -5,12 +5,15 @@ however that ends, and the kernel takes the rest back. Nothing has a name outsid
 """
 
 import ctypes
+import fcntl
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
 import tempfile
+import termios
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -129,10 +132,12 @@ class Network:
         if "LD_LIBRARY_PATH" in os.environ:
             variables["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
         variables = {name: value for name, value in variables.items() if value is not None}
-        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        options = {
+            "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
+            "preexec_fn": end_with_parent, **options}
         return subprocess.Popen(
             self.controller.entering(os.path.join(BIN, program), *arguments), cwd=self.home, env=variables, text=True,
-            preexec_fn=end_with_parent, **options)
+            **options)
 
     def clusterctl(self, *arguments, timeout=90, **options):
         """Runs clusterctl to its end: returns its status, standard output and standard error."""
@@ -144,6 +149,42 @@ class Network:
             output, errors = process.communicate()
             raise AssertionError(f"clusterctl {' '.join(arguments)} took more than {timeout} s\n{errors}") from None
         return Ended(process.returncode, output, errors)
+
+
+    def at_terminal(self, *arguments, answers, timeout=90):
+        """Runs clusterctl at a terminal of its own, and answers its prompts: pairs of words to wait for and a line.
+
+        Returns what came of it, and all that the terminal showed."""
+        shown = []
+        ours, theirs = pty.openpty()
+
+        def own_terminal():
+            end_with_parent()
+            os.setsid()
+            fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+
+        process = self.start(*arguments, stdin=theirs, preexec_fn=own_terminal)
+        os.close(theirs)
+        os.set_blocking(ours, False)
+
+        def take():
+            try:
+                shown.append(os.read(ours, 4096).decode())
+            except (BlockingIOError, OSError):
+                pass
+            return "".join(shown)
+
+        try:
+            for words, line in answers:
+                before = len(take())
+                until(lambda: words in take()[before:] or process.poll() is not None, f"to be asked: {words}", timeout)
+                os.write(ours, f"{line}\n".encode())
+            output, errors = process.communicate(timeout=timeout)
+            return Ended(process.returncode, output, errors), take()
+        finally:
+            process.kill()
+            process.wait()
+            os.close(ours)
 
 
 class Ended:
@@ -178,6 +219,7 @@ class Machine:
         spaces = ["--net", "--mount"] + (["--pid"] if own_processes else [])
         self.prefix = [shutil.which("nsenter"), "-t", str(self.init), *spaces, "--"]
         self.processes = []
+        self.lans = set()
         self.run("ip", "link", "set", "lo", "up")
         self._own_files()
 
@@ -194,12 +236,8 @@ class Machine:
 
     def _own_files(self):
         etc = os.path.join(self.directory, "etc")
-        os.mkdir(etc)
-        for name in ["passwd", "shadow", "group", "sudoers", "doas.conf", "hosts"]:
-            original, own = f"/etc/{name}", os.path.join(etc, name)
-            if os.path.exists(original):
-                shutil.copy2(original, own)
-                self.run("mount", "--bind", own, original)
+        check("cp", "-a", "/etc", etc)
+        self.run("mount", "--bind", etc, "/etc")
         if self.prefix.count("--pid"):
             # What clusterctl keeps on a node must not land on this machine.
             for folder in ["/run", "/var/lib"]:
@@ -215,12 +253,10 @@ class Machine:
         for process in [self.holder, *self.processes]:
             process.wait()
 
-    def etc(self, name):
-        return os.path.join(self.directory, "etc", name)
-
     def edit(self, name, change):
-        """Rewrites this machine's /etc/`name` in place: it is a bind mount."""
-        with open(self.etc(name), "r+", encoding="utf-8") as file:
+        """Rewrites this machine's /etc/`name`, with the mode that it has, or 0600."""
+        path = os.path.join(self.directory, "etc", name)
+        with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8") as file:
             text = change(file.read())
             file.seek(0)
             file.truncate()
@@ -239,7 +275,15 @@ class Machine:
         return process
 
     def join(self, lan, *addresses):
-        """Puts an interface, named like the LAN, on it, with these addresses (`10.88.0.1/24`, `fd88::1/64`)."""
+        """Gives it these addresses (`10.88.0.1/24`, `fd88::1/64`) on an interface that is named like the LAN."""
+        if lan not in self.lans:
+            self.lans.add(lan)
+            self._plug_in(lan)
+        if addresses:
+            self.run("ip", "-batch", "-", input="".join(
+                f"addr add {address} dev {lan}{' nodad' if ':' in address else ''}\n" for address in addresses))
+
+    def _plug_in(self, lan):
         port = f"{lan}-{len(self.network.machines)}-{self.init % 10000}"[:15]
         # Entered without its process namespace, where the other machine's process has no number.
         check(
@@ -249,9 +293,6 @@ class Machine:
         # Without waiting for duplicates of addresses that nobody else can have.
         self.run("sysctl", "-qw", f"net.ipv6.conf.{lan}.accept_dad=0")
         self.run("ip", "link", "set", lan, "up")
-        if addresses:
-            self.run("ip", "-batch", "-", input="".join(
-                f"addr add {address} dev {lan}{' nodad' if ':' in address else ''}\n" for address in addresses))
 
     def link_local(self, lan):
         """This machine's IPv6 link-local address, without a scope."""
@@ -260,8 +301,11 @@ class Machine:
             return [a["local"] for link in links for a in link.get("addr_info", []) if "local" in a and "tentative" not in a]
         return until(ask, "a link-local address")[0]
 
-    def user(self, name, password=None, number=1000):
+    def user(self, name, password=None):
         """A user with a home of its own and, where given, a password."""
+        with open(os.path.join(self.directory, "etc", "passwd"), encoding="utf-8") as file:
+            taken = {int(line.split(":")[2]) for line in file}
+        number = next(number for number in range(20000, 60000) if number not in taken)
         home = os.path.join(self.directory, f"home-{name}")
         os.mkdir(home, 0o755)
         os.chown(home, number, number)
