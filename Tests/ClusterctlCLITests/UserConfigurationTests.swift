@@ -67,6 +67,18 @@ struct UserConfigurationTests {
         #expect(ops.port == 2222 && nobody.port == nil)
     }
 
+    /// What the inventory says about one host is no answer for another.
+    @Test func doesNotMixWhatTheInventorySaysAboutHosts() async throws {
+        let box = try Box("ConnectTimeout 7\n")
+        let configuration = box.configuration()
+        let told = HostQuestion(name: "a", user: "ops", port: 2222)
+        try await configuration.prepare([told, HostQuestion(name: "b"), HostQuestion(name: "c")])
+        let plain = try await configuration.answer(to: HostQuestion(name: "b"))
+        #expect(plain.user == nil && plain.port == nil && plain.connectTimeout == .seconds(7))
+        #expect(try await configuration.answer(to: told).user == "ops")
+        #expect(box.started.count == 3)
+    }
+
     @Test func startsNothingWhereNothingCounts() async throws {
         let box = try Box("Port 2222")
         #expect(try await ask(box.configuration(.off), ["a"]) == [SSHConfiguration()])

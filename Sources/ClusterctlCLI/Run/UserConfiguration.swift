@@ -15,6 +15,14 @@ struct HostQuestion: Hashable, Sendable {
 /// A process costs more than a login, so hosts that no line of the files tells apart share one, and where the files
 /// hold nothing that matters here none is started.
 actor UserConfiguration {
+    /// Hosts that one answer holds for.
+    private struct Group: Hashable {
+        var patterns: [Bool]
+        // Asked with the question, and part of the answer.
+        var user: String?
+        var port: Int?
+    }
+
     private let file: String?
     private let files: SSHConfigurationFiles?
     private let program: String?
@@ -58,9 +66,10 @@ actor UserConfiguration {
         let open = Set(questions).subtracting(answers.keys).sorted { $0.name < $1.name }
         guard !open.isEmpty else { return }
         var single: [HostQuestion] = []
-        var groups: [[Bool]: [HostQuestion]] = [:]
+        var groups: [Group: [HostQuestion]] = [:]
         for question in open {
-            if let group = files.group(of: question.name) {
+            if let patterns = files.group(of: question.name) {
+                let group = Group(patterns: patterns, user: question.user, port: question.port)
                 groups[group, default: []].append(question)
             } else {
                 single.append(question)

@@ -3,12 +3,12 @@
 public struct SSHConfigurationFiles: Sendable {
     /// In lower case.
     private var keywords: Set<String> = []
-    /// The patterns of all `Host` lines, without `!`.
+    /// The patterns of all `Host` and `Match host` lines, without `!`.
     private var patterns: [String] = []
     /// Arguments of `HostName`, in lower case.
     private var hostNames: Set<String> = []
-    /// Whether nothing but `Host` lines decides what holds for a host.
-    private var hostLinesDecide = true
+    /// Whether the patterns, the user and the port decide what holds for a host.
+    private var patternsDecide = true
 
     private static let depthAtMost = 16
 
@@ -38,9 +38,10 @@ public struct SSHConfigurationFiles: Sendable {
         keywords.contains { SSHConfiguration.keywords.contains($0) && (asWriter || $0 != "hashknownhosts") }
     }
 
-    /// Names with the same answer have the same configuration, but for what they are called; nil: only OpenSSH can say.
+    /// Names with the same answer have the same configuration for one user and port, but for what they are called; nil:
+    /// only OpenSSH can say.
     public func group(of name: String) -> [Bool]? {
-        hostLinesDecide && !hostNames.contains(name.lowercased())
+        patternsDecide && !hostNames.contains(name.lowercased())
             ? patterns.map { Wildcard.matches($0.utf8, name.utf8) } : nil
     }
 
@@ -58,20 +59,39 @@ public struct SSHConfigurationFiles: Sendable {
             case "host": patterns += words.map { $0.hasPrefix("!") ? String($0.dropFirst()) : $0 }
             case "hostname": hostNames.formUnion(words.map { $0.lowercased() })
             case "match":
-                let isForAll = words.allSatisfy { ["all", "final", "canonical"].contains($0.lowercased()) }
-                // `final` and `canonical` read the files again, under the name that the first reading gave.
-                if !isForAll { hostLinesDecide = false }
+                addMatch(words)
             case "canonicalizehostname":
-                if words.first?.lowercased() != "no" { hostLinesDecide = false }
+                if words.first?.lowercased() != "no" { patternsDecide = false }
             case "include":
                 for word in words {
-                    if word.contains("%") || word.contains("$") { hostLinesDecide = false }
+                    if word.contains("%") || word.contains("$") { patternsDecide = false }
                     let path = user.expandHome(word)
                     for file in expand(path.hasPrefix("/") ? path : "\(folder)/\(path)") {
                         add(file, folder: folder, user, depth: depth + 1, text, expand)
                     }
                 }
             default: break
+            }
+        }
+    }
+
+    /// `final` and `canonical` read the files again, under the name that the first reading gave; where that is another
+    /// one, it comes from a `HostName` or a canonical name, and hosts are asked for one by one.
+    private mutating func addMatch(_ words: [String]) {
+        var words = words[...]
+        while let word = words.popFirst() {
+            let criterion = word.lowercased()
+            switch criterion.hasPrefix("!") ? String(criterion.dropFirst()) : criterion {
+            case "all", "final", "canonical": break
+            // The same for all hosts of a run and a user.
+            case "user", "localuser": words = words.dropFirst()
+            case "host", "originalhost":
+                for pattern in words.popFirst()?.split(separator: ",") ?? [] {
+                    patterns.append(String(pattern.hasPrefix("!") ? pattern.dropFirst() : pattern))
+                }
+            default:
+                patternsDecide = false
+                return
             }
         }
     }
