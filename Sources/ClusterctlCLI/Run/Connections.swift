@@ -65,8 +65,11 @@ enum Connections {
         if let source = site.providedSecret, let reference = site.inventory.k3s.token {
             secrets[source] = try await Secrets.read(reference, key: "k3s.token")
         }
+        let nodes = site.inventory.nodes.map { (NodeName($0.name), $0.address.description) }
+        let relay = site.inventory.k3s.relaysArtifacts ? Relay(addresses: Dictionary(uniqueKeysWithValues: nodes)) : nil
         return SSHFleet(
-            pool: try await pool(site.inventory, options: options), artifacts: Artifacts(), secrets: secrets,
+            pool: try await pool(site.inventory, options: options), artifacts: Artifacts(), relay: relay,
+            secrets: secrets,
             canWrite: canWrite)
     }
 }

@@ -9,6 +9,8 @@ actor SSHFleet: Fleet {
     let pool: SessionPool
     let artifacts: Artifacts
     let uploads = UploadTurns()
+    /// Where nodes hand artifacts on to each other.
+    let relay: Relay?
     private let secrets: [SecretSource: Secret]
     /// A fleet that can only read refuses to apply: what a live plan is handed.
     private let canWrite: Bool
@@ -19,9 +21,12 @@ actor SSHFleet: Fleet {
     private static let applySeconds = 900
     private static let guardSeconds = 420
 
-    init(pool: SessionPool, artifacts: Artifacts, secrets: [SecretSource: Secret], canWrite: Bool) {
+    init(
+        pool: SessionPool, artifacts: Artifacts, relay: Relay? = nil, secrets: [SecretSource: Secret], canWrite: Bool
+    ) {
         self.pool = pool
         self.artifacts = artifacts
+        self.relay = relay
         self.secrets = secrets
         self.canWrite = canWrite
     }
@@ -116,7 +121,10 @@ actor SSHFleet: Fleet {
         return output.split(whereSeparator: \.isNewline).dropFirst().suffix(15).map(String.init)
     }
 
-    func close() async { await pool.closeAll() }
+    func close() async {
+        await endRelay()
+        await pool.closeAll()
+    }
 
     // MARK: Running programs
 

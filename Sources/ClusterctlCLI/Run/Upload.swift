@@ -48,7 +48,10 @@ extension SSHFleet {
                 return failure(index, error.message)
             }
             let parcel = Parcel(name: source.name, content: ready, target: path, node: node)
-            if let why = try await bring(parcel, from: offset) { return failure(index, why) }
+            let direct = { () async throws(LinkFailure) -> String? in try await self.bring(parcel, from: offset) }
+            let why =
+                if let relay { try await bring(parcel, through: relay, direct: direct) } else { try await direct() }
+            if let why { return failure(index, why) }
         }
         return nil
     }
@@ -109,16 +112,16 @@ extension SSHFleet {
         }
     }
 
-    /// One attempt. Without an offset nothing is sent, and the node says how much it has.
-    private func send(
-        _ parcel: Parcel, from offset: Int64?
+    /// One attempt. Without an offset nothing is sent: the node says how much it has, or fetches from a peer.
+    func send(
+        _ parcel: Parcel, from offset: Int64?, peer: String? = nil
     ) async throws(LinkFailure) -> (result: DeliveryResult, said: String) {
         let delivery = ArtifactDelivery(
             artifact: parcel.name, checksum: parcel.content.sha256, sizeBytes: parcel.content.sizeBytes,
-            offset: offset, target: parcel.target, run: uploads.run)
+            offset: offset, target: parcel.target, run: uploads.run, peer: peer)
         let session = try await pool.session(parcel.node, fresh: false)
-        await uploads.take()
-        defer { uploads.give() }
+        if offset != nil { await uploads.take() }
+        defer { if offset != nil { uploads.give() } }
         let reader = DeliveryReader(delivery)
         let progress = InputProgress()
         let input = offset.map { SSHInput.file(path: parcel.content.path, offset: $0, progress: progress) } ?? .none
@@ -145,7 +148,7 @@ extension SSHFleet {
 }
 
 /// An artifact on its way to a node.
-private struct Parcel {
+struct Parcel {
     let name: String
     let content: Artifacts.Ready
     let target: String

@@ -59,17 +59,23 @@ public struct ArtifactDelivery: Sendable {
     public let offset: Int64?
     /// Where the artifact will be put: its file system, too, needs room.
     public let target: String
+    /// An HTTP address at which another node serves the artifact, to be fetched there instead of from the input.
+    public let peer: String?
     /// Letters and digits; the same for all attempts of one run.
     public let run: String
     let nonce = ShellProgram.makeNonce()
 
-    public init(artifact: String, checksum: String, sizeBytes: Int64, offset: Int64?, target: String, run: String) {
+    public init(
+        artifact: String, checksum: String, sizeBytes: Int64, offset: Int64?, target: String, run: String,
+        peer: String? = nil
+    ) {
         self.artifact = artifact
         self.checksum = checksum
         self.sizeBytes = sizeBytes
         self.offset = offset
         self.target = target
         self.run = run
+        self.peer = peer
     }
 
     /// The command line, to be run as root.
@@ -77,6 +83,7 @@ public struct ArtifactDelivery: Sendable {
         let program = [Prelude.parts, Prelude.delivery, "deliver \"$@\""].joined(separator: "\n")
         let words = [
             nonce, run, ShellCompiler.fileName(artifact), checksum, String(sizeBytes), String(offset ?? -1), target,
+            peer ?? "",
         ]
         return "sh -c \(quoted(program)) sh \(quoted(words))"
     }
