@@ -17,7 +17,7 @@ extension Prelude {
                 port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 10000))
                 systemd-run --quiet --collect --unit="clusterctl-relay-$4" -p RuntimeMaxSec="$5" -p TasksMax=64 \
                     -p ProtectSystem=strict -p ProtectHome=yes -p PrivateTmp=yes -p PrivateDevices=yes \
-                    -p NoNewPrivileges=yes -p CapabilityBoundingSet= -p Restart=no \
+                    -p NoNewPrivileges=yes -p CapabilityBoundingSet= -p LogLevelMax=notice \
                     -p ExecStopPost="/bin/sh -c 'rm -f \"\$0\" \"\$0.sh\"' $relay/$4" -p ReadWritePaths="$relay" \
                     "$activate" --listen="$host:$port" --accept --inetd /bin/sh "$relay/$4.sh" "$relay/$4" "$4" || return
                 sleep 1

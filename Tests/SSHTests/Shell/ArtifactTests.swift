@@ -224,6 +224,49 @@ import Testing
         #expect(box.text("bin/k3s") == "hello")
     }
 
+    @Test(arguments: TestShell.all) func fetchesFromAPeerOrSaysHowFarItCame(shell: TestShell) throws {
+        let box = try box(shell)
+        func fetch() throws -> DeliveryResult? {
+            let delivery = ArtifactDelivery(
+                artifact: "k3s", checksum: Self.digest, sizeBytes: 5, offset: nil, target: box.path("bin/k3s"),
+                run: "run1", peer: "http://10.0.0.1:20000/ticket")
+            let result = try box.run("", in: box.shell.command + ["-c", delivery.command])
+            return read([UInt8](result.output), of: delivery)
+        }
+        let curl = "for last; do :; done; while [ \"$1\" != -o ]; do shift; done\n"
+        let expected = "[ \"$last\" = http://10.0.0.1:20000/ticket ] || exit 1\n"
+        try box.stub("curl", curl + expected + "printf hel >>\"$2\"; exit 28")
+        #expect(try fetch() == .moved(toOffset: 3))
+        try box.stub("curl", curl + "printf lo >>\"$2\"")
+        #expect(try fetch() == .whole)
+    }
+
+    @Test(arguments: TestShell.all) func servesOneFileToThoseWhoKnowItsTicket(shell: TestShell) throws {
+        let box = try box(shell)
+        try "hello".write(toFile: box.path("file"), atomically: true, encoding: .utf8)
+        func ask(_ request: String) throws -> (head: String, body: String) {
+            let words = ["-c", Prelude.relayed, "sh", box.path("file"), "ticket77"]
+            let said = String(decoding: try box.run(request, in: box.shell.command + words).output, as: UTF8.self)
+            let parts = said.replacing("\r\n", with: "\n").split(
+                separator: "\n\n", maxSplits: 1, omittingEmptySubsequences: false)
+            return (parts.first.map(String.init) ?? "", parts.count > 1 ? String(parts[1]) : "")
+        }
+        let whole = try ask("GET /ticket77 HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(whole.head.hasPrefix("HTTP/1.0 200 OK\n") && whole.head.contains("\nContent-Length: 5\n"))
+        #expect(whole.body == "hello")
+        let rest = try ask("GET /ticket77 HTTP/1.1\r\nRange: bytes=3-\r\n\r\n")
+        #expect(rest.head.contains("206") && rest.head.contains("\nContent-Range: bytes 3-4/5\n"))
+        #expect(rest.body == "lo")
+        #expect(try ask("GET /ticket77 HTTP/1.1\r\nRange: bytes=5-\r\n\r\n").head.contains("416"))
+        #expect(try ask("GET /ticket77 HTTP/1.1\r\nRange: bytes=$(id)-\r\n\r\n").head.contains("400"))
+        for request in ["GET /other HTTP/1.1", "POST /ticket77 HTTP/1.1", "GET /../etc/passwd HTTP/1.1"] {
+            let answer = try ask("\(request)\r\n\r\n")
+            #expect(answer.head.hasPrefix("HTTP/1.0 404 ") && answer.body.isEmpty, "\(request)")
+        }
+        let endless = String(repeating: "X: y\r\n", count: 100)
+        #expect(try ask("GET /ticket77 HTTP/1.1\r\n\(endless)\r\n").head.contains("431"))
+    }
+
     @Test func takesNoOtherLineForAResult() {
         let delivery = ArtifactDelivery(
             artifact: "k3s", checksum: Self.digest, sizeBytes: 5, offset: 0, target: "/k3s", run: "run1")
