@@ -32,6 +32,7 @@ class Upload(LabCase):
 
     def test_relay_sends_each_file_once(self):
         self.relayed_inventory()
+        self.switch_nixos()
         before = sent_bytes()
         self.bootstrap()
         sent = sent_bytes() - before
@@ -47,6 +48,7 @@ class Upload(LabCase):
             self.assertNotIn(".whole", left)
 
     def test_upload_outlasts_a_node_that_drops_packets(self):
+        self.switch_nixos()
         slow = "add table inet slow; add chain inet slow in { type filter hook input priority 0; };"
         enter("dpu-01", "nft", f"{slow} add rule inet slow in tcp dport 22 limit rate over 4 mbytes/second burst 1 mbytes drop")
         run = self.start("bootstrap", self.inventory, "--yes")
