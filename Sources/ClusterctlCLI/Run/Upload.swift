@@ -123,8 +123,7 @@ extension SSHFleet {
         if offset != nil { await uploads.take() }
         defer { if offset != nil { uploads.give() } }
         let reader = DeliveryReader(delivery)
-        let progress = InputProgress()
-        let input = offset.map { SSHInput.file(path: parcel.content.path, offset: $0, progress: progress) } ?? .none
+        let input = offset.map { SSHInput.file(path: parcel.content.path, offset: $0) } ?? .none
         let result: ExecResult
         do {
             result = try await pool.execute(

@@ -108,7 +108,6 @@ public final class DeliveryReader: Sendable {
     private struct State {
         var line: [UInt8] = []
         var result: DeliveryResult?
-        var lastSign = ContinuousClock.now
     }
 
     private static let lineLimitBytes = 8192
@@ -119,13 +118,10 @@ public final class DeliveryReader: Sendable {
 
     /// nil when the command did not come to its end.
     public var result: DeliveryResult? { state.withLock(\.result) }
-    /// When the node last said something.
-    public var lastSign: ContinuousClock.Instant { state.withLock(\.lastSign) }
 
     /// For `SSHSession.execute`; stops a command that prints what no delivery does.
     public func take(_ bytes: ArraySlice<UInt8>) -> OutputDecision {
         state.withLock { state in
-            state.lastSign = .now
             for byte in bytes {
                 if byte == UInt8(ascii: "\n") {
                     state.result = parse(String(decoding: state.line, as: UTF8.self)) ?? state.result

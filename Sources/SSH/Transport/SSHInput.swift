@@ -1,5 +1,3 @@
-import Synchronization
-
 #if canImport(Darwin)
     import Darwin
 #else
@@ -11,14 +9,14 @@ public enum SSHInput: Sendable, Equatable {
     case none
     case bytes([UInt8])
     /// A local file from `offset` (bytes) to its end. Read in small pieces on the reactor's thread: a local disk.
-    case file(path: String, offset: Int64, progress: InputProgress? = nil)
+    case file(path: String, offset: Int64)
 
     /// How much it is now.
     func sizeBytes() throws(SSHFailure) -> Int64 {
         switch self {
         case .none: return 0
         case .bytes(let bytes): return Int64(bytes.count)
-        case .file(let path, let offset, _):
+        case .file(let path, let offset):
             var status = stat()
             guard stat(LocalFile.expandHome(path), &status) == 0 else {
                 throw .inputUnreadable(path: path, reason: systemMessage(errno))
@@ -26,24 +24,6 @@ public enum SSHInput: Sendable, Equatable {
             return max(0, Int64(status.st_size) - offset)
         }
     }
-}
-
-/// How far a command's input has got; may be looked at from anywhere.
-public final class InputProgress: Sendable, Equatable {
-    private let state = Mutex((bytes: Int64(0), last: ContinuousClock.now))
-
-    public init() {}
-
-    /// What the node's window and this machine's buffers have taken.
-    public var sentBytes: Int64 { state.withLock(\.bytes) }
-    /// When the last of it was taken.
-    public var lastSign: ContinuousClock.Instant { state.withLock(\.last) }
-
-    func advance(_ count: Int) {
-        state.withLock { $0 = ($0.bytes + Int64(count), .now) }
-    }
-
-    public static func == (left: InputProgress, right: InputProgress) -> Bool { left === right }
 }
 
 /// Hands out an input piece by piece; a piece stays where it is in memory until all of it was sent.
@@ -58,14 +38,12 @@ final class SSHInputReader {
     private var piece: [UInt8] = []
     private var sent = 0
     private var rest: Rest = .nothing
-    private var progress: InputProgress?
 
     init(_ input: SSHInput) throws(SSHFailure) {
         switch input {
         case .none: break
         case .bytes(let bytes): piece = bytes
-        case .file(let path, let offset, let progress):
-            self.progress = progress
+        case .file(let path, let offset):
             let descriptor = open(LocalFile.expandHome(path), O_RDONLY | O_CLOEXEC)
             guard descriptor >= 0 else { throw .inputUnreadable(path: path, reason: systemMessage(errno)) }
             rest = .file(descriptor: descriptor, path: path, offset: offset)
@@ -95,8 +73,5 @@ final class SSHInputReader {
         piece.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[sent...])) }
     }
 
-    func advance(_ count: Int) {
-        sent += count
-        progress?.advance(count)
-    }
+    func advance(_ count: Int) { sent += count }
 }

@@ -45,10 +45,9 @@ import Testing
         func send(from offset: Int64?, over session: SSHSession) async throws -> DeliveryResult? {
             let delivery = delivery(from: offset)
             let reader = DeliveryReader(delivery)
-            let progress = InputProgress()
             _ = try await session.execute(
                 "CLUSTERCTL_STATE='\(state)' \(delivery.command)",
-                input: offset.map { .file(path: file, offset: $0, progress: progress) } ?? .none,
+                input: offset.map { .file(path: file, offset: $0) } ?? .none,
                 deadline: .now + .seconds(60), onOutput: reader.take)
             return reader.result
         }
