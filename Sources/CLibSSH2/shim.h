@@ -10,12 +10,16 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 #ifdef __linux__
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #else
 #include <pthread.h>
@@ -68,6 +72,55 @@ static inline ssize_t clusterctl_send(int descriptor, const void *bytes, size_t 
 #endif
 }
 
+/// Whether a socket takes a fair amount of bytes at once.
+static inline int clusterctl_is_writable(int descriptor) {
+    struct pollfd look = {.fd = descriptor, .events = POLLOUT, .revents = 0};
+    return poll(&look, 1, 0) == 1 && (look.revents & POLLOUT) != 0;
+}
+
+/// Whether a connection that was begun stands or has failed.
+static inline int clusterctl_is_settled(int descriptor) {
+    struct pollfd look = {.fd = descriptor, .events = POLLOUT, .revents = 0};
+    return poll(&look, 1, 0) == 1;
+}
+
+#ifdef __linux__
+/// As epoll_create1(2).
+static inline int clusterctl_epoll(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+/// Tells `id` once when the descriptor has the events, given as poll's (which are epoll's); 0 on success.
+static inline int clusterctl_epoll_once(int set, int descriptor, short events, uint64_t id) {
+    struct epoll_event event = {.events = (uint32_t)events | EPOLLONESHOT, .data = {.u64 = id}};
+    if (epoll_ctl(set, EPOLL_CTL_MOD, descriptor, &event) == 0) return 0;
+    return errno == ENOENT ? epoll_ctl(set, EPOLL_CTL_ADD, descriptor, &event) : -1;
+}
+
+/// Writes the ids that have become ready; as epoll_wait(2), of at most 64 at once.
+static inline int clusterctl_epoll_wait(int set, uint64_t *ids, int count, int milliseconds) {
+    struct epoll_event events[64];
+    int found = epoll_wait(set, events, count < 64 ? count : 64, milliseconds);
+    for (int index = 0; index < found; index++) ids[index] = events[index].data.u64;
+    return found;
+}
+#endif
+
+/// Lets the kernel notice a dead peer: probes on a silent connection, and a bound on what is not acknowledged.
+static inline void clusterctl_keep_alive(int descriptor, int intervalSeconds, int probes) {
+    int one = 1;
+    setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+#ifdef TCP_KEEPIDLE
+    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, &intervalSeconds, sizeof intervalSeconds);
+#elif defined(TCP_KEEPALIVE)
+    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPALIVE, &intervalSeconds, sizeof intervalSeconds);
+#endif
+    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, &intervalSeconds, sizeof intervalSeconds);
+    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+#ifdef TCP_USER_TIMEOUT
+    unsigned int milliseconds = (unsigned int)intervalSeconds * 1000u * (unsigned int)probes;
+    setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);
+#endif
+}
+
 /// Acknowledges at once what was received: a peer with Nagle's algorithm on otherwise waits for up to 40 ms.
 static inline void clusterctl_acknowledge_now(int descriptor) {
 #ifdef TCP_QUICKACK
@@ -97,6 +150,44 @@ static inline int clusterctl_socket_error(int descriptor) {
     socklen_t length = sizeof error;
     if (getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return errno;
     return error;
+}
+
+/// Starts `sh -c command` in a process group of its own, with `io` as its standard input and output and no other
+/// descriptors but standard error; 0 on success, else an errno.
+static inline int clusterctl_spawn_shell(const char *command, int io, int standard_error, pid_t *id) {
+    extern char **environ;
+    // Programs do not expect their own ends not to block.
+    fcntl(io, F_SETFL, fcntl(io, F_GETFL) & ~O_NONBLOCK);
+    fcntl(standard_error, F_SETFL, fcntl(standard_error, F_GETFL) & ~O_NONBLOCK);
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    posix_spawn_file_actions_adddup2(&actions, io, 0);
+    posix_spawn_file_actions_adddup2(&actions, io, 1);
+    posix_spawn_file_actions_adddup2(&actions, standard_error, 2);
+    short flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+#ifdef POSIX_SPAWN_CLOEXEC_DEFAULT
+    flags |= POSIX_SPAWN_CLOEXEC_DEFAULT;
+#elif defined(__GLIBC_PREREQ) && defined(__USE_GNU)
+#if __GLIBC_PREREQ(2, 34)
+    posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+#endif
+#endif
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    sigdelset(&all, SIGKILL);
+    sigdelset(&all, SIGSTOP);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setflags(&attributes, flags);
+    char *const words[] = {(char *)"sh", (char *)"-c", (char *)command, NULL};
+    int status = posix_spawn(id, "/bin/sh", &actions, &attributes, words, environ);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    return status;
 }
 
 /// Names the calling thread, for debuggers; Linux keeps 15 characters.

@@ -86,13 +86,13 @@ extension LinkFailure {
         let kind: Kind
         switch failure {
         case .jump(_, let cause): kind = LinkFailure(cause).kind
-        case .forwardingRefused: kind = failure.mayRetry ? .unreachable : .refused
+        case .forwardingRefused, .proxyCommandFailed: kind = failure.mayRetry ? .unreachable : .refused
         case .nameNotFound(_, _, let temporary): kind = temporary ? .unreachable : .refused
         case .refused, .unreachable, .deadline, .connectionLost, .channelRefused, .cancelled: kind = .unreachable
         case .protocolError: kind = .garbled
         case .notAnSSHServer, .noCommonAlgorithm, .hostKeyUnknown, .hostKeyChanged, .hostKeyTypeChanged,
             .hostKeyRevoked, .hostKeyNotPinned, .pinUnreadable, .knownHostsUnreadable, .knownHostsNotWritten,
-            .loginRefused, .agentSilent, .commandRefused, .becomeRefused, .inputUnreadable:
+            .loginRefused, .agentSilent, .commandRefused, .becomeRefused, .inputUnreadable, .sourceAddressUnusable:
             kind = .refused
         }
         self.init(kind: kind, message: failure.description)

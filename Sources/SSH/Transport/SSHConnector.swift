@@ -8,6 +8,10 @@ public actor SSHConnector {
     let reactor: SSHReactor
     private let secrets: any LoginSecrets
     private var jumps: [SSHTarget: JumpSessions] = [:]
+    /// Proxy commands that have not ended.
+    private var proxies = 0
+    /// The wait for them to end.
+    private var closing: UInt64?
     private var doors: [LoginDoor.Key: LoginDoor] = [:]
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { reactor.asUnownedSerialExecutor() }
@@ -66,13 +70,21 @@ public actor SSHConnector {
     ) async throws(SSHFailure) -> Connection {
         switch target.route {
         case .direct:
-            Connection(
-                descriptor: try await TCPConnection.open(
-                    host: target.host, port: target.port, timeout: target.connectTimeout, on: reactor,
-                    until: deadline))
+            Connection(descriptor: try await TCPConnection.open(to: target, on: reactor, until: deadline))
         case .jump(let jump): try await tunnel(by: jump, to: target, until: deadline)
-        case .command: throw .protocolError(stage: .connect, reason: "proxy commands cannot be run")
+        case .command(let command): try start(command, to: target)
         }
+    }
+
+    private func start(_ command: String, to target: SSHTarget) throws(SSHFailure) -> Connection {
+        let (connection, proxy) = try ProxyCommand.start(command, to: target.host, on: reactor)
+        proxies += 1
+        Task {
+            await proxy.serve()
+            proxies -= 1
+            if proxies == 0, let wait = closing { reactor.finish(wait, .ready) }
+        }
+        return connection
     }
 
     // MARK: Jump hosts
@@ -139,6 +151,10 @@ public actor SSHConnector {
             shared.opening?.cancel()
             await shared.opening?.value
             if case .success(let session) = shared.result { await session.close() }
+        }
+        if proxies > 0 {
+            _ = await reactor.wait(for: [], on: -1, until: .now + .seconds(3), cancellable: false) { closing = $0 }
+            closing = nil
         }
     }
 }

@@ -10,6 +10,9 @@ extension SSHFailure: CustomStringConvertible {
         case .nameNotFound(let host, let reason, _): "the name '\(host)' has no address: \(reason)"
         case .refused(let host, let port): "\(host) refuses connections to port \(port)"
         case .unreachable(let host, let port, let reason): "\(host) port \(port) cannot be reached: \(reason)"
+        case .sourceAddressUnusable(let address, let reason): "connections cannot come from '\(address)': \(reason)"
+        case .proxyCommandFailed(let host, let status, let said):
+            "the proxy command for \(host) ended \(status.words)" + (said.isEmpty ? "" : ": \(said)")
         case .deadline(let stage): "\(stage.activity) took longer than allowed"
         case .notAnSSHServer(let host, let port, let said):
             "\(host) port \(port) gave no SSH greeting, it said '\(said)'"
@@ -39,6 +42,8 @@ extension SSHFailure: CustomStringConvertible {
         case .nameNotFound, .unreachable, .channelRefused, .commandRefused, .inputUnreadable, .protocolError,
             .cancelled, .knownHostsUnreadable, .knownHostsNotWritten:
             []
+        case .sourceAddressUnusable: ["is it an address of this machine, and the bind address right?"]
+        case .proxyCommandFailed(_, let status, _): status.mayPass ? [] : ["the shell could not start it"]
         case .jump(_, let failure): failure.advice
         case .forwardingRefused(let jump, let host, let port, let refusal):
             refusal.advice(jump: jump, host: host, port: port)
@@ -138,6 +143,15 @@ extension SSHFailure: CustomStringConvertible {
 
 extension HostKeyShown {
     var words: String { "\(type) \(fingerprint)" + (source.map { " (\($0))" } ?? "") }
+}
+
+extension ProxyStatus {
+    var words: String {
+        switch self {
+        case .exited(let status): "with status \(status)"
+        case .signalled(let signal): "by signal \(signal)"
+        }
+    }
 }
 
 extension ForwardingRefusal {

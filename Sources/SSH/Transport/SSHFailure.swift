@@ -6,6 +6,10 @@ public enum SSHFailure: Error, Sendable, Equatable {
     case refused(host: String, port: Int)
     /// The network gave an error before or during the connection.
     case unreachable(host: String, port: Int, reason: String)
+    /// No connection can come from the address that the target names.
+    case sourceAddressUnusable(address: String, reason: String)
+    /// The command that is to carry the connection ended.
+    case proxyCommandFailed(host: String, status: ProxyStatus, said: String)
     /// The stage did not end before its deadline. In `.answer` the command may have run.
     case deadline(stage: SSHStage)
     /// A line came instead of a greeting. OpenSSH does so too while it has too many logins pending (MaxStartups).
@@ -45,12 +49,23 @@ public enum SSHFailure: Error, Sendable, Equatable {
         case .deadline(let stage), .connectionLost(let stage, _): stage.precedesCommand
         case .noCommonAlgorithm, .hostKeyUnknown, .hostKeyChanged, .hostKeyTypeChanged,
             .hostKeyRevoked, .hostKeyNotPinned, .pinUnreadable, .knownHostsUnreadable, .knownHostsNotWritten,
-            .loginRefused, .agentSilent, .commandRefused, .becomeRefused, .inputUnreadable, .cancelled, .protocolError:
+            .loginRefused, .agentSilent, .commandRefused, .becomeRefused, .inputUnreadable, .cancelled, .protocolError,
+            .sourceAddressUnusable:
             false
+        case .proxyCommandFailed(_, let status, _): status.mayPass
         case .jump(_, let failure): failure.mayRetry
         case .forwardingRefused(_, _, _, let refusal): refusal == .connectFailed || refusal == .resourceShortage
         }
     }
+}
+
+/// How a proxy command ended.
+public enum ProxyStatus: Sendable, Hashable {
+    case exited(Int32)
+    case signalled(Int32)
+
+    /// Not for a command that the shell could not start.
+    var mayPass: Bool { self != .exited(126) && self != .exited(127) }
 }
 
 /// Why a jump host opens no connection (RFC 4254, section 5.1).

@@ -76,6 +76,15 @@ final class SSHLink {
         return count == 0 || (count < 0 && errno != EAGAIN)
     }
 
+    /// Sends a request that every server answers, if only with a refusal. A socket that is full is not asked: the packet
+    /// would be cut, and what is in it already has to be acknowledged anyway.
+    func askForLife(intervalSeconds: Int64) {
+        guard clusterctl_is_writable(descriptor) != 0 else { return }
+        libssh2_keepalive_config(session, 1, UInt32(clamping: max(1, intervalSeconds)))
+        var next: Int32 = 0
+        libssh2_keepalive_send(session, &next)
+    }
+
     /// The server's last line before or in its greeting: at most 80 characters, without control characters.
     var greeting: String {
         guard let text = libssh2_session_banner_get(session) else { return "" }

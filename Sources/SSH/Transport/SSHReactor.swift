@@ -24,8 +24,6 @@ public final class SSHReactor: SerialExecutor {
     }
 
     private struct Wait {
-        var descriptor: Int32
-        var interest: Interest
         var deadline: ContinuousClock.Instant?
         var continuation: CheckedContinuation<Outcome, Never>
     }
@@ -33,14 +31,19 @@ public final class SSHReactor: SerialExecutor {
     private struct State {
         var jobs: [UnownedJob] = []
         var waits: [UInt64: Wait] = [:]
-        var lastWait: UInt64 = 0
+        var lastWait: UInt64 = SSHReactor.wakeUpID
+        /// No wait has an earlier deadline; there may be none at this one any more.
+        var earliestDeadline: ContinuousClock.Instant?
         var started = false
         var thread: pthread_t?
         /// Whether the thread is, or is about to be, in poll without work: it must be woken.
         var asleep = false
     }
 
+    private static let wakeUpID: UInt64 = 0
+
     private let state = Mutex(State())
+    private let readiness: ReadinessSet
     private let wakeReader: Int32
     private let wakeWriter: Int32
 
@@ -50,6 +53,8 @@ public final class SSHReactor: SerialExecutor {
         precondition(made == 0, "no pipe for the SSH reactor: \(systemMessage(errno))")
         wakeReader = ends[0]
         wakeWriter = ends[1]
+        readiness = ReadinessSet()
+        watchForWakeUps()
     }
 
     // MARK: Executor
@@ -76,11 +81,34 @@ public final class SSHReactor: SerialExecutor {
     /// Returns when the descriptor is ready, the deadline has passed, or the task is cancelled.
     ///
     /// `descriptor` -1 waits for `finish` alone. `begun` gets the wait's id before the caller is suspended.
+    /// At most one wait a descriptor at a time.
     ///
     /// The closures below run where the caller runs only because they capture `isolation`; the assertion holds that.
     func wait(
         for interest: Interest, on descriptor: Int32, until deadline: ContinuousClock.Instant?,
         cancellable: Bool = true, isolation: isolated (any Actor)? = #isolation, begun: (UInt64) -> Void = { _ in }
+    ) async -> Outcome {
+        await wait(until: deadline, cancellable: cancellable, isolation: isolation) { id in
+            begun(id)
+            if descriptor >= 0 && !readiness.watchForOnce(descriptor, interest, id: id) { finish(id, .ready) }
+        }
+    }
+
+    /// The same for several descriptors: returns when any of them is ready.
+    func wait(
+        for interest: Interest, onAny descriptors: [Int32], until deadline: ContinuousClock.Instant?,
+        isolation: isolated (any Actor)? = #isolation
+    ) async -> Outcome {
+        await wait(until: deadline, cancellable: true, isolation: isolation) { id in
+            for descriptor in descriptors where !readiness.watchForOnce(descriptor, interest, id: id) {
+                finish(id, .ready)
+            }
+        }
+    }
+
+    private func wait(
+        until deadline: ContinuousClock.Instant?, cancellable: Bool, isolation: isolated (any Actor)?,
+        begun: (UInt64) -> Void
     ) async -> Outcome {
         let id = state.withLock { state in
             state.lastWait += 1
@@ -89,12 +117,13 @@ public final class SSHReactor: SerialExecutor {
         return await withTaskCancellationHandler {
             await withCheckedContinuation(isolation: isolation) { continuation in
                 isolation?.assertIsolated()
-                let wake = state.withLock { state in
-                    state.waits[id] = Wait(
-                        descriptor: descriptor, interest: interest, deadline: deadline, continuation: continuation)
+                let mustWake = state.withLock { state in
+                    state.waits[id] = Wait(deadline: deadline, continuation: continuation)
+                    guard let deadline, state.earliestDeadline.map({ deadline < $0 }) ?? true else { return false }
+                    state.earliestDeadline = deadline
                     return Self.takeSleep(&state)
                 }
-                if wake { wakeUp() }
+                if mustWake { wakeUp() }
                 begun(id)
                 if cancellable && Task.isCancelled { finish(id, .cancelled) }
             }
@@ -121,41 +150,25 @@ public final class SSHReactor: SerialExecutor {
     // MARK: The thread
 
     private func run() {
-        var descriptors: [pollfd] = []
-        var ids: [UInt64] = []
+        var jobs: [UnownedJob] = []
+        var ready: [UInt64] = []
         let thread = pthread_self()
         state.withLock { $0.thread = thread }
         while true {
-            let jobs = state.withLock { state in
-                let jobs = state.jobs
-                state.jobs = []
-                return jobs
-            }
+            state.withLock { swap(&$0.jobs, &jobs) }
             for job in jobs { job.runSynchronously(on: asUnownedSerialExecutor()) }
-            let timeout = prepare(&descriptors, &ids)
-            let count = poll(&descriptors, nfds_t(descriptors.count), timeout)
-            if count > 0 && descriptors[0].revents != 0 { drainWakeUps() }
-            collect(descriptors, ids)
+            jobs.removeAll(keepingCapacity: true)
+            readiness.wait(milliseconds: prepareToSleep(), into: &ready)
+            collect(ready)
         }
     }
 
-    /// Fills the arrays from the waits; returns poll's timeout in milliseconds.
-    private func prepare(_ descriptors: inout [pollfd], _ ids: inout [UInt64]) -> Int32 {
-        descriptors.removeAll(keepingCapacity: true)
-        ids.removeAll(keepingCapacity: true)
-        descriptors.append(pollfd(fd: wakeReader, events: Int16(POLLIN), revents: 0))
-        ids.append(0)
-        return state.withLock { state in
-            var earliest: ContinuousClock.Instant?
-            for (id, wait) in state.waits {
-                descriptors.append(pollfd(fd: wait.descriptor, events: wait.interest.rawValue, revents: 0))
-                ids.append(id)
-                guard let deadline = wait.deadline else { continue }
-                earliest = earliest.map { min($0, deadline) } ?? deadline
-            }
+    /// How long to wait for readiness, in milliseconds; -1 without end.
+    private func prepareToSleep() -> Int32 {
+        state.withLock { state in
             if !state.jobs.isEmpty { return 0 }
             state.asleep = true
-            return earliest.map(Self.milliseconds(until:)) ?? -1
+            return state.earliestDeadline.map(Self.milliseconds(until:)) ?? -1
         }
     }
 
@@ -167,25 +180,38 @@ public final class SSHReactor: SerialExecutor {
     }
 
     /// Resumes whatever is ready or late.
-    private func collect(_ descriptors: [pollfd], _ ids: [UInt64]) {
+    private func collect(_ ready: [UInt64]) {
+        if ready.contains(Self.wakeUpID) {
+            drainWakeUps()
+            watchForWakeUps()
+        }
         let now = ContinuousClock.now
         let ended = state.withLock { state in
             state.asleep = false
             var ended: [(CheckedContinuation<Outcome, Never>, Outcome)] = []
-            for (index, descriptor) in descriptors.enumerated().dropFirst() {
-                guard let wait = state.waits[ids[index]] else { continue }
-                if descriptor.revents != 0 {
-                    ended.append((wait.continuation, .ready))
-                } else if let deadline = wait.deadline, deadline <= now {
+            for id in ready {
+                guard let wait = state.waits.removeValue(forKey: id) else { continue }
+                ended.append((wait.continuation, .ready))
+            }
+            guard let earliest = state.earliestDeadline, earliest <= now else { return ended }
+            state.earliestDeadline = nil
+            for (id, wait) in state.waits {
+                guard let deadline = wait.deadline else { continue }
+                if deadline <= now {
                     ended.append((wait.continuation, .deadline))
+                    state.waits.removeValue(forKey: id)
                 } else {
-                    continue
+                    state.earliestDeadline = state.earliestDeadline.map { min($0, deadline) } ?? deadline
                 }
-                state.waits.removeValue(forKey: ids[index])
             }
             return ended
         }
         for (continuation, outcome) in ended { continuation.resume(returning: outcome) }
+    }
+
+    private func watchForWakeUps() {
+        let isWatched = readiness.watchForOnce(wakeReader, .readable, id: Self.wakeUpID)
+        precondition(isWatched, "the SSH reactor cannot wait: \(systemMessage(errno))")
     }
 
     private func drainWakeUps() {

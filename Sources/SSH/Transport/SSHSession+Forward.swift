@@ -19,6 +19,8 @@ struct Forwarding {
     var isPumping = false
     /// The pump's wait, while it has nothing to do.
     var wait: UInt64?
+    /// The server's, while the pump runs.
+    var pulse = Pulse(.none, now: .now)
     /// There is new work since the pump last looked.
     var isKicked = false
 
@@ -61,8 +63,9 @@ extension SSHSession {
         return await reactor.wait(for: [], on: -1, until: deadline) { request.wait = $0 }
     }
 
-    /// Whether the connection still stands, as far as the operating system knows.
-    var isWhole: Bool { link.map { !$0.isBroken && (forwarding.isPumping || !$0.isAtEnd) } ?? false }
+    /// Whether the connection still stands, as far as the operating system knows: to be asked of a session that was
+    /// idle, before it is used again.
+    public var isWhole: Bool { link.map { !$0.isBroken && (forwarding.isPumping || !$0.isAtEnd) } ?? false }
 
     // MARK: The pump
 
@@ -70,6 +73,7 @@ extension SSHSession {
         kickPump()
         guard !forwarding.isPumping else { return }
         forwarding.isPumping = true
+        forwarding.pulse = Pulse(target.keepAlive, now: .now)
         Task { await pump(link) }
     }
 
@@ -85,6 +89,7 @@ extension SSHSession {
             while forwarding.isBusy {
                 forwarding.isKicked = false
                 if try await carry(link) {
+                    forwarding.pulse.beat(at: .now)
                     passes += 1
                     if passes % 16 == 0 { await Task.yield() }
                 } else if !forwarding.isKicked {
@@ -126,14 +131,18 @@ extension SSHSession {
         let takesIn =
             unsent || !forwarding.requests.isEmpty
             || forwarding.tunnels.contains { $0.isClosing || $0.incoming.isEmpty }
+        try feel(&forwarding.pulse, of: link, .channel, sending: false)
+        var until = forwarding.pulse.nextLook
         // During an exchange of new keys libssh2 may take a packet only after it was asked once more.
-        let until: ContinuousClock.Instant? =
-            forwarding.tunnels.contains { !$0.outgoing.isEmpty && !$0.isShut } ? .now + .milliseconds(50) : nil
+        if forwarding.tunnels.contains(where: { !$0.outgoing.isEmpty && !$0.isShut }) {
+            until = .now + .milliseconds(50)
+        }
         if takesIn && link.carrier == nil { clusterctl_acknowledge_now(link.descriptor) }
-        _ = await reactor.wait(
+        let outcome = await reactor.wait(
             for: .readable, on: takesIn ? link.descriptor : -1, until: until, cancellable: false
         ) { forwarding.wait = $0 }
         forwarding.wait = nil
+        if outcome == .ready && !forwarding.isKicked || !takesIn { forwarding.pulse.beat(at: .now) }
     }
 
     // MARK: Turns
@@ -156,7 +165,7 @@ extension SSHSession {
         if count <= 0 || !isTaken {
             close(tunnel)
         } else if !tunnel.incoming.isEmpty {
-            Task { await deliverRest(of: tunnel) }
+            wake(tunnel)
         }
         return true
     }
@@ -180,7 +189,7 @@ extension SSHSession {
             close(tunnel)
         } else {
             tunnel.outgoing = tunnel.outgoing.dropFirst(count)
-            if tunnel.outgoing.isEmpty { wakeFeeder(tunnel) }
+            if tunnel.outgoing.isEmpty { wake(tunnel) }
         }
         return true
     }
@@ -225,7 +234,7 @@ extension SSHSession {
             close(tunnel)
         } else {
             conclude(request, .opened(end))
-            Task { await feed(tunnel) }
+            Task { await serve(tunnel) }
         }
         return true
     }
@@ -243,43 +252,30 @@ extension SSHSession {
 
     private func close(_ tunnel: Tunnel) {
         tunnel.beginClosing()
-        wakeFeeder(tunnel)
+        wake(tunnel)
     }
 
     // MARK: The local side
 
-    /// Takes what the descriptor gives, one piece at a time.
-    private func feed(_ tunnel: Tunnel) async {
+    /// Takes what the descriptor gives, one piece at a time, and hands it what it did not take at once.
+    private func serve(_ tunnel: Tunnel) async {
         while !tunnel.isClosing {
-            _ = await reactor.wait(for: .readable, on: tunnel.descriptor, until: nil, cancellable: false)
+            var interest: SSHReactor.Interest = []
+            if tunnel.outgoing.isEmpty && !tunnel.isInputEnded { interest.insert(.readable) }
+            if !tunnel.incoming.isEmpty { interest.insert(.writable) }
+            _ = await reactor.wait(
+                for: interest, on: interest.isEmpty ? -1 : tunnel.descriptor, until: nil, cancellable: false
+            ) { tunnel.wait = $0 }
+            tunnel.wait = nil
             guard !tunnel.isClosing else { return }
-            let piece = withUnsafeTemporaryAllocation(byteCount: Tunnel.pieceSizeBytes, alignment: 1) { buffer in
-                let count = recv(tunnel.descriptor, buffer.baseAddress, buffer.count, 0)
-                if count == 0 || (count < 0 && errno != EAGAIN) { tunnel.isInputEnded = true }
-                return ArraySlice(buffer.prefix(max(0, count)))
-            }
-            tunnel.outgoing = piece
+            if interest.contains(.readable) && tunnel.outgoing.isEmpty { tunnel.takeIn() }
+            if !tunnel.incoming.isEmpty && !tunnel.deliver(tunnel.incoming) { tunnel.isInputEnded = true }
             kickPump()
-            if tunnel.isInputEnded { return }
-            if piece.isEmpty { continue }
-            _ = await reactor.wait(for: [], on: -1, until: nil, cancellable: false) { tunnel.feederWait = $0 }
         }
     }
 
-    private func wakeFeeder(_ tunnel: Tunnel) {
-        guard let wait = tunnel.feederWait else { return }
-        tunnel.feederWait = nil
-        reactor.finish(wait, .ready)
-    }
-
-    /// Hands the descriptor what it did not take at once; the channel is not read meanwhile.
-    private func deliverRest(of tunnel: Tunnel) async {
-        while !tunnel.isClosing && !tunnel.incoming.isEmpty {
-            _ = await reactor.wait(for: .writable, on: tunnel.descriptor, until: nil, cancellable: false)
-            guard !tunnel.isClosing else { return }
-            if !tunnel.deliver(tunnel.incoming) { tunnel.isInputEnded = true }
-        }
-        kickPump()
+    private func wake(_ tunnel: Tunnel) {
+        if let wait = tunnel.wait { reactor.finish(wait, .ready) }
     }
 }
 

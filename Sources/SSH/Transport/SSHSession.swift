@@ -208,12 +208,20 @@ public actor SSHSession {
         link.hasUnfinishedSend = sending
         if link.isBroken { throw .connectionLost(stage: stage, reason: "the session was closed") }
         if !sending && link.carrier == nil { clusterctl_acknowledge_now(link.descriptor) }
-        let outcome = await reactor.wait(
-            for: sending ? .writable : .readable, on: link.descriptor, until: deadline, cancellable: cancellable)
-        switch outcome {
-        case .ready: link.hasUnfinishedSend = false
-        case .deadline: throw .deadline(stage: stage)
-        case .cancelled: throw .cancelled(stage: stage)
+        // Until the login is done, the stages' own limits are short.
+        var pulse = Pulse(stage.isAfterLogin ? target.keepAlive : .none, now: .now)
+        while true {
+            let outcome = await reactor.wait(
+                for: sending ? .writable : .readable, on: link.descriptor,
+                until: pulse.nextLook.map { min($0, deadline) } ?? deadline, cancellable: cancellable)
+            switch outcome {
+            case .ready:
+                link.hasUnfinishedSend = false
+                return
+            case .deadline where deadline > .now: try feel(&pulse, of: link, stage, sending: sending)
+            case .deadline: throw .deadline(stage: stage)
+            case .cancelled: throw .cancelled(stage: stage)
+            }
         }
     }
 }

@@ -37,6 +37,8 @@ public struct SSHTarget: Sendable, Hashable {
         public var interval: Duration = .seconds(15)
         public var tolerated = 3
 
+        public static let none = KeepAlive(interval: .zero)
+
         public init(interval: Duration = .seconds(15), tolerated: Int = 3) {
             self.interval = interval
             self.tolerated = tolerated
@@ -128,6 +130,9 @@ public struct HostKeyPolicy: Sendable, Hashable {
 /// Where on the way to an answer something happened.
 public enum SSHStage: String, Sendable, Hashable, CaseIterable {
     case resolve, connect, greeting, keyExchange, hostKey, login, channel, answer
+
+    /// The session can be used: the server has taken the login.
+    var isAfterLogin: Bool { self == .channel || self == .answer }
 
     /// Whether nothing can have been run on the node yet, so that starting again is safe.
     public var precedesCommand: Bool { self != .answer }

@@ -24,8 +24,8 @@ final class Tunnel {
     var incoming: ArraySlice<UInt8> = []
     /// Received from the descriptor, not yet sent to the channel.
     var outgoing: ArraySlice<UInt8> = []
-    /// The wait of the task that reads the descriptor, until `outgoing` was sent.
-    var feederWait: UInt64?
+    /// The wait of the task that serves the descriptor.
+    var wait: UInt64?
     /// The descriptor's other end was closed.
     var isInputEnded = false
     /// The last attempt to send found the channel's window shut.
@@ -67,6 +67,15 @@ final class Tunnel {
         guard count >= 0 || errno == EAGAIN else { return false }
         incoming = bytes.dropFirst(max(0, count))
         return true
+    }
+
+    /// Receives one piece from the descriptor, if there is one.
+    func takeIn() {
+        outgoing = withUnsafeTemporaryAllocation(byteCount: Self.pieceSizeBytes, alignment: 1) { buffer in
+            let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
+            if count == 0 || (count < 0 && errno != EAGAIN) { isInputEnded = true }
+            return ArraySlice(buffer.prefix(max(0, count)))
+        }
     }
 }
 

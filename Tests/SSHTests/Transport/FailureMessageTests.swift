@@ -42,6 +42,20 @@ struct FailureMessageTests {
             id: "unreachable", failure: .unreachable(host: "n1", port: 22, reason: "No route to host"), mayRetry: true,
             text: "n1 port 22 cannot be reached: No route to host"),
         Row(
+            id: "source-address", failure: .sourceAddressUnusable(address: "192.0.2.1", reason: "R"), mayRetry: false,
+            text: "connections cannot come from '192.0.2.1': R\n"
+                + "is it an address of this machine, and the bind address right?"),
+        Row(
+            id: "proxy-ended", failure: .proxyCommandFailed(host: "n1", status: .exited(1), said: "nc: R"),
+            mayRetry: true, text: "the proxy command for n1 ended with status 1: nc: R"),
+        Row(
+            id: "proxy-killed", failure: .proxyCommandFailed(host: "n1", status: .signalled(9), said: ""),
+            mayRetry: true, text: "the proxy command for n1 ended by signal 9"),
+        Row(
+            id: "proxy-not-started",
+            failure: .proxyCommandFailed(host: "n1", status: .exited(127), said: "sh: nc: not found"), mayRetry: false,
+            text: "the proxy command for n1 ended with status 127: sh: nc: not found\nthe shell could not start it"),
+        Row(
             id: "no-greeting", failure: .notAnSSHServer(host: "n1", port: 80, said: "HTTP/1.0"), mayRetry: true,
             text: "n1 port 80 gave no SSH greeting, it said 'HTTP/1.0'\n"
                 + "is the port right, and is the server not overloaded (MaxStartups)?"),

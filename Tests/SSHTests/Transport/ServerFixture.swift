@@ -90,6 +90,11 @@ final class ServerFixture: Sendable {
         for process in connectionProcesses { kill(process, SIGKILL) }
     }
 
+    /// Lets the connections that are open stand, but nobody serve them.
+    func pauseConnections() {
+        for process in connectionProcesses { kill(process, SIGSTOP) }
+    }
+
     func publicHostKey(_ type: String = "ed25519") throws -> String {
         let text = try String(contentsOfFile: "\(directory)/host_\(type).pub", encoding: .utf8)
         return text.split(separator: " ").prefix(2).joined(separator: " ")

@@ -42,3 +42,18 @@ final class SlowRelay: Sendable {
         shutdown(sink, Int32(SHUT_WR))
     }
 }
+
+/// A port whose queue of connections is full, so that further ones get no answer at all.
+final class DeafListener: Sendable {
+    private let listener: Listener
+    private let fillers: [Int32]
+    var port: Int { listener.port }
+
+    init() throws {
+        listener = try Listener(backlog: 0)
+        let port = listener.port
+        fillers = (0..<8).compactMap { _ in try? Listener.connect(to: port, waiting: false) }
+    }
+
+    deinit { for filler in fillers { close(filler) } }
+}
