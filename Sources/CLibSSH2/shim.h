@@ -51,16 +51,18 @@ static inline int clusterctl_pipe(int ends[2]) {
 
 /// Two connected, non-blocking local stream sockets that no child inherits and that raise no SIGPIPE; as socketpair(2).
 static inline int clusterctl_stream_pair(int ends[2]) {
+#ifdef __linux__
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends);
+#else
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return -1;
     for (int index = 0; index < 2; index++) {
+        int one = 1;
         fcntl(ends[index], F_SETFD, FD_CLOEXEC);
         fcntl(ends[index], F_SETFL, fcntl(ends[index], F_GETFL) | O_NONBLOCK);
-#ifdef SO_NOSIGPIPE
-        int one = 1;
         setsockopt(ends[index], SOL_SOCKET, SO_NOSIGPIPE, &one, sizeof one);
-#endif
     }
     return 0;
+#endif
 }
 
 /// Sends without SIGPIPE.
@@ -169,8 +171,10 @@ static inline int clusterctl_spawn_shell(const char *command, int io, int standa
     short flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
 #ifdef POSIX_SPAWN_CLOEXEC_DEFAULT
     flags |= POSIX_SPAWN_CLOEXEC_DEFAULT;
-#elif defined(__GLIBC_PREREQ) && defined(__USE_GNU)
+#elif defined(__GLIBC_PREREQ)
 #if __GLIBC_PREREQ(2, 34)
+    // The header declares it under _GNU_SOURCE alone.
+    extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *, int);
     posix_spawn_file_actions_addclosefrom_np(&actions, 3);
 #endif
 #endif

@@ -22,11 +22,12 @@ public actor SSHSession {
         self.reactor = reactor
     }
 
-    /// Says goodbye and ends the connection; a command that is running ends with `.connectionLost`.
+    /// Says goodbye and ends the connection; a command that is running, and connections that go on from here, end with
+    /// `.connectionLost`.
     public func close() async {
         guard let link else { return }
         self.link = nil
-        if isBusy {
+        if isBusy || forwarding.isPumping {
             link.breakOff()
         } else if !link.isBroken {
             let until = ContinuousClock.now + .seconds(1)
