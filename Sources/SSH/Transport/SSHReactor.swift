@@ -63,10 +63,9 @@ public final class SSHReactor: SerialExecutor {
         let unowned = UnownedJob(job)
         let (start, wake) = state.withLock { state in
             state.jobs.append(unowned)
-            defer { state.started = true }
-            return (!state.started, Self.takeSleep(&state))
+            return (Self.takeStart(&state), Self.takeSleep(&state))
         }
-        if start { DetachedThread.start(named: "ssh-reactor") { self.run() } }
+        if start { startThread() }
         if wake { wakeUp() }
     }
 
@@ -110,10 +109,11 @@ public final class SSHReactor: SerialExecutor {
         until deadline: ContinuousClock.Instant?, cancellable: Bool, isolation: isolated (any Actor)?,
         begun: (UInt64) -> Void
     ) async -> Outcome {
-        let id = state.withLock { state in
+        let (id, start) = state.withLock { state in
             state.lastWait += 1
-            return state.lastWait
+            return (state.lastWait, Self.takeStart(&state))
         }
+        if start { startThread() }
         return await withTaskCancellationHandler {
             await withCheckedContinuation(isolation: isolation) { continuation in
                 isolation?.assertIsolated()
@@ -136,6 +136,13 @@ public final class SSHReactor: SerialExecutor {
     func finish(_ id: UInt64, _ outcome: Outcome) {
         state.withLock { state in state.waits.removeValue(forKey: id) }?.continuation.resume(returning: outcome)
     }
+
+    private static func takeStart(_ state: inout State) -> Bool {
+        defer { state.started = true }
+        return !state.started
+    }
+
+    private func startThread() { DetachedThread.start(named: "ssh-reactor") { self.run() } }
 
     private static func takeSleep(_ state: inout State) -> Bool {
         defer { state.asleep = false }
