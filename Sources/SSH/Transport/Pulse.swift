@@ -9,21 +9,24 @@ struct Pulse {
         case gone(silence: Duration)
     }
 
-    let keepAlive: SSHTarget.KeepAlive
+    private let interval: Duration
+    private let tolerated: Int
     private var lastSign: ContinuousClock.Instant
     private var lastLook: ContinuousClock.Instant
     /// Questions since the last sign.
     private var asked = 0
 
     init(_ keepAlive: SSHTarget.KeepAlive, now: ContinuousClock.Instant) {
-        self.keepAlive = keepAlive
+        // libssh2 sends at most one question in two seconds.
+        interval = keepAlive.interval > .zero ? max(keepAlive.interval, .seconds(2)) : .zero
+        tolerated = keepAlive.tolerated
         lastSign = now
         lastLook = now
     }
 
     /// When to look again; nil: never.
     var nextLook: ContinuousClock.Instant? {
-        keepAlive.interval > .zero ? lastLook + keepAlive.interval : nil
+        interval > .zero ? lastLook + interval : nil
     }
 
     mutating func beat(at now: ContinuousClock.Instant) {
@@ -35,7 +38,7 @@ struct Pulse {
     mutating func look(at now: ContinuousClock.Instant) -> Verdict {
         guard let nextLook, nextLook <= now else { return .alive }
         lastLook = now
-        if asked > 0 && asked + 1 >= keepAlive.tolerated { return .gone(silence: lastSign.duration(to: now)) }
+        if asked > 0 && asked + 1 >= tolerated { return .gone(silence: lastSign.duration(to: now)) }
         asked += 1
         return .ask
     }
@@ -50,7 +53,7 @@ extension SSHSession {
     ) throws(SSHFailure) {
         switch pulse.look(at: .now) {
         case .alive: break
-        case .ask: if !sending { link.askForLife(intervalSeconds: pulse.keepAlive.interval.components.seconds) }
+        case .ask: if !sending { link.askForLife() }
         case .gone(let silence):
             link.breakOff()
             throw .connectionLost(stage: stage, reason: "no sign of life for \(silence.components.seconds) s")

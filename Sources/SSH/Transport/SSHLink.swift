@@ -78,9 +78,10 @@ final class SSHLink {
 
     /// Sends a request that every server answers, if only with a refusal. A socket that is full is not asked: the packet
     /// would be cut, and what is in it already has to be acknowledged anyway.
-    func askForLife(intervalSeconds: Int64) {
+    func askForLife() {
         guard clusterctl_is_writable(descriptor) != 0 else { return }
-        libssh2_keepalive_config(session, 1, UInt32(clamping: max(1, intervalSeconds)))
+        // Its own interval is as short as it can be: ours counts.
+        libssh2_keepalive_config(session, 1, 2)
         var next: Int32 = 0
         libssh2_keepalive_send(session, &next)
     }

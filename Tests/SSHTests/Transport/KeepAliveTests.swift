@@ -6,7 +6,7 @@ import Testing
 /// Servers that fall silent while their machine, as the network sees it, still stands.
 @Suite(.enabled(if: ServerFixture.missing == nil, "needs root, sshd, ssh-keygen and ssh-agent"))
 struct KeepAliveTests {
-    private let brisk = SSHTarget.KeepAlive(interval: .seconds(1), tolerated: 2)
+    private let brisk = SSHTarget.KeepAlive(interval: .seconds(2), tolerated: 2)
 
     private func failureOfACommand(
         _ target: SSHTarget, whenBegun: @escaping @Sendable () -> Void
@@ -58,7 +58,7 @@ struct KeepAliveTests {
         var target = try server.target()
         target.keepAlive = brisk
         let session = try await server.connect(target)
-        let (result, output) = try await session.run("sleep 5; echo done")
+        let (result, output) = try await session.run("sleep 9; echo done")
         #expect(output == "done\n" && result.exitStatus == 0)
         await session.close()
     }
