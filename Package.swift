@@ -54,6 +54,10 @@ let package = Package(
         .executableTarget(
             name: "clusterctl-misordered", dependencies: ["ClusterctlCLI", "Engine", "Inventory", "Phases"],
             path: "Tests/Misordered", swiftSettings: settings),
+        // clusterctl with work that tells how often it was done, for the end-to-end tests.
+        .executableTarget(
+            name: "clusterctl-links", dependencies: ["ClusterctlCLI", "Engine", "Inventory"], path: "Tests/Links",
+            swiftSettings: settings),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"], swiftSettings: settings),
         .testTarget(
             name: "InventoryTests", dependencies: ["Inventory", "YAML"], exclude: ["Cases"], swiftSettings: settings),

@@ -63,6 +63,14 @@ def children(process):
         return []
 
 
+def command_name(process):
+    try:
+        with open(f"/proc/{process}/comm", encoding="utf-8") as file:
+            return file.read().strip()
+    except FileNotFoundError:
+        return ""
+
+
 def descendants(process):
     return [pid for child in children(process) for pid in [child, *descendants(child)]]
 
@@ -136,7 +144,7 @@ class Network:
             "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
             "preexec_fn": end_with_parent, **options}
         return subprocess.Popen(
-            self.controller.entering(os.path.join(BIN, program), *arguments), cwd=self.home, env=variables, text=True,
+            self.controller.entering(os.path.join(BIN, program), *arguments, folder=self.home), env=variables, text=True,
             **options)
 
     def clusterctl(self, *arguments, timeout=90, **options):
@@ -217,7 +225,7 @@ class Machine:
         network.machines.append(self)
         self.init = until(self._first_process, f"{name} to start")
         spaces = ["--net", "--mount"] + (["--pid"] if own_processes else [])
-        self.prefix = [shutil.which("nsenter"), "-t", str(self.init), *spaces, "--"]
+        self.prefix = [shutil.which("nsenter"), "-t", str(self.init), *spaces]
         self.processes = []
         self.lans = set()
         self.run("ip", "link", "set", "lo", "up")
@@ -225,14 +233,7 @@ class Machine:
 
     def _first_process(self):
         candidates = [self.holder.pid, *children(self.holder.pid)]
-        for process in candidates:
-            try:
-                with open(f"/proc/{process}/comm", encoding="utf-8") as file:
-                    if file.read().strip() == "sleep":
-                        return process
-            except FileNotFoundError:
-                continue
-        return None
+        return next((process for process in candidates if command_name(process) == "sleep"), None)
 
     def _own_files(self):
         etc = os.path.join(self.directory, "etc")
@@ -262,8 +263,8 @@ class Machine:
             file.truncate()
             file.write(text)
 
-    def entering(self, *command):
-        return [*self.prefix, *command]
+    def entering(self, *command, folder="/"):
+        return [*self.prefix, f"--wd={folder}", "--", *command]
 
     def run(self, *command, **options):
         return check(*self.entering(*command), **options)
@@ -371,11 +372,12 @@ class Server:
             return self.log().count("Server listening on") > listening
         until(is_up, f"sshd on {self.machine.name}")
 
-    def stop(self):
-        """Ends the server and every session that it serves, at once."""
+    def stop(self, programs=False):
+        """Ends the server and every session that it serves, at once; with `programs`, also what runs in those."""
         for process in descendants(self.process.pid):
             try:
-                os.kill(process, signal.SIGKILL)
+                if programs or command_name(process).startswith("sshd"):
+                    os.kill(process, signal.SIGKILL)
             except ProcessLookupError:
                 pass
         self.process.wait()
