@@ -82,6 +82,14 @@ Host 10.88.2.*
         self.assertEqual(ended.reachable, [], ended)
         self.status(few, {"config": False, "connectTimeout": "2s"}, expect=UNREACHABLE)
 
+    def test_a_command_carries_the_connection(self):
+        few = {name: self.nodes[name] for name in ["n0", "n1", "n2"]}
+        command = f"ssh -o BatchMode=yes -J root@{FRONT} -W %h:%p root@{BACK}"
+        self.assert_reached(few, self.status(few, {"proxyCommand": command}))
+        ended = self.status(few, {"proxyCommand": "echo no way through >&2; exit 3"}, expect=UNREACHABLE)
+        for name in few:
+            self.assertIn("no way through", self.error_of(name, ended))
+
     def test_a_jump_host_that_forwards_nothing_is_named(self):
         self.back.stop()
         self.back = self.jump_host("back", ["AllowTcpForwarding no"])
