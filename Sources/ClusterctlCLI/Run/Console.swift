@@ -27,7 +27,8 @@ final class Console {
         case .confirmed(let task): line(.plain, task, "confirmed over a new connection, guard disarmed")
         case .linkLost(_, nil, _): break  // the end of the run names it
         case .linkLost(let node, let task, let failure):
-            line(.bad, task, failure.message.replacing("\n", with: "; "), node: node)
+            let waiting = failure.kind == .unreachable ? "; \(node) is being waited for" : ""
+            line(.bad, task, failure.message.replacing("\n", with: "; ") + waiting, node: node)
         case .failed(let task, let why): line(.bad, task, "failed: \(why)")
         case .takingBack(let task): line(.plain, task, "taking the phase back")
         case .takenBack(let task, let party, let rollback):

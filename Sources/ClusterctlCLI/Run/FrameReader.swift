@@ -13,8 +13,11 @@ final class FrameReader: Sendable {
     private let state: Mutex<State>
     private let each: (@Sendable (Frame) -> Void)?
 
-    init(nonce: String, each: (@Sendable (Frame) -> Void)?) {
-        state = Mutex(State(parser: FrameParser(nonce: nonce)))
+    /// - Parameter maximumFrames: how many frames can be an answer to what was asked, signs of life included.
+    init(nonce: String, maximumFrames: Int, each: (@Sendable (Frame) -> Void)?) {
+        let maximumBytes = each == nil ? FrameParser.answerLimit : .max
+        state = Mutex(
+            State(parser: FrameParser(nonce: nonce, maximumFrames: maximumFrames, maximumBytes: maximumBytes)))
         self.each = each
     }
 

@@ -6,6 +6,13 @@ import Synchronization
 actor SSHFleet: Fleet {
     /// The guard of each task answers to the nonce of the program that armed it.
     private var guardNonces: [TaskID: String] = [:]
+    /// Steps that were sent, or are being sent, and whose results have not come.
+    private var applications: [TaskID: Application] = [:]
+    private var rollbacks: [TaskID: Application.Run] = [:]
+    /// Runs on each node whose answers have come, and which it may forget.
+    private var collected: [NodeName: [String]] = [:]
+    /// Whose runs these are: a node lets those of an earlier controller change nothing more.
+    private let owner = ShellProgram.makeNonce()
     let pool: SessionPool
     let artifacts: Artifacts
     let uploads = UploadTurns()
@@ -15,10 +22,10 @@ actor SSHFleet: Fleet {
     /// A fleet that can only read refuses to apply: what a live plan is handed.
     private let canWrite: Bool
 
-    /// Seconds that a program may be silent before its connection counts as broken; nodes show life every two.
-    private static let silenceSeconds = 10
+    /// How long a program may be silent before its connection counts as broken; nodes show life every two seconds.
+    static let silence = Duration.seconds(15)
     static let surveySeconds = 600
-    private static let applySeconds = 900
+    static let applySeconds = 900
     private static let guardSeconds = 420
 
     init(
@@ -40,7 +47,8 @@ actor SSHFleet: Fleet {
                 probes: probes, steps: steps, checksums: try known.get(), secrets: secrets,
                 nonce: ShellProgram.makeNonce())
         }
-        let frames = try await run(program, on: node, seconds: Self.surveySeconds)
+        let frames = try await run(
+            program, on: node, seconds: Self.surveySeconds, frames: probes.count + steps.count)
         var answers: [Probe: Answer] = [:]
         var states: [Step: StepState] = [:]
         for frame in frames {
@@ -55,24 +63,62 @@ actor SSHFleet: Fleet {
 
     func apply(_ task: TaskID, steps: [Step]) async throws(LinkFailure) -> [StepResult] {
         guard canWrite else { throw LinkFailure(kind: .refused, message: "this run may only read") }
-        if let failure = try await upload(steps, to: task.node) { return failure }
+        var application = applications[task] ?? Application(steps)
+        while true {
+            if application.run == nil {
+                if let failure = try await upload(steps, to: task.node) { return failure }
+            }
+            if let results = try await advance(&application, of: task) {
+                applications[task] = nil
+                return results
+            }
+        }
+    }
+
+    /// Asks for the program under way, or sends the next one; nil when the steps have to be sent (again).
+    private func advance(_ application: inout Application, of task: TaskID) async throws(LinkFailure) -> [StepResult]? {
+        defer { applications[task] = application }
+        guard let run = application.run else { return try await send(&application, of: task) }
+        switch try await collect(run, on: task.node) {
+        case .ended(let frames):
+            collected[task.node, default: []].append(run.nonce)
+            return application.results(frames, of: run.positions)
+        case .neverBegan:
+            application.run = nil
+            return nil
+        case .died(let frames, let hasRestarted):
+            collected[task.node, default: []].append(run.nonce)
+            return application.died(frames, hasRestarted: hasRestarted)
+        }
+    }
+
+    private func send(_ application: inout Application, of task: TaskID) async throws(LinkFailure) -> [StepResult] {
+        let positions = application.positionsToSend
+        let steps = positions.map { application.steps[$0] }
         let sums: [ArtifactSource: String]
         switch await checksums(steps, mustBeKnown: true) {
         case .success(let known): sums = known
         case .failure(let failure): throw LinkFailure(kind: .refused, message: failure.description)
         }
         let all = try await secrets(for: steps)
+        let forgotten = collected.removeValue(forKey: task.node) ?? []
         let program = try compile { () throws(ShellError) in
-            try ShellCompiler.apply(steps: steps, checksums: sums, secrets: all, nonce: ShellProgram.makeNonce())
+            try ShellCompiler.apply(
+                steps: steps, checksums: sums, secrets: all, nonce: ShellProgram.makeNonce(), owner: owner,
+                collected: forgotten)
         }
         guardNonces[task] = program.nonce
-        return try await run(program, on: task.node, seconds: Self.applySeconds).compactMap { frame in
-            switch frame.kind {
-            case .unchanged: .unchanged
-            case .changed: .changed
-            case .failed: .failed(frame.answer)
-            case .answer, .same, .differs, .beat: nil
-            }
+        application.run = Application.Run(nonce: program.nonce, sentAt: .now, positions: positions)
+        // The actor answers signs of life of the same task meanwhile: what was sent is known before it is sent.
+        applications[task] = application
+        do throws(ProgramFailure) {
+            let frames = try await perform(program, on: task.node, seconds: Self.applySeconds, frames: steps.count)
+            collected[task.node, default: []].append(program.nonce)
+            return application.results(frames, of: positions)
+        } catch {
+            application.run?.received = error.frames
+            if !error.mayHaveBegun { application.run = nil }
+            throw error.link
         }
     }
 
@@ -83,26 +129,29 @@ actor SSHFleet: Fleet {
             try ShellCompiler.watch(
                 probes: probes, intervalSeconds: 1, deadlineSeconds: deadlineSeconds, nonce: ShellProgram.makeNonce())
         }
-        _ = try await run(program, on: node, seconds: deadlineSeconds + Self.silenceSeconds) { frame in
-            if frame.kind == .answer, probes.indices.contains(frame.index) {
-                observe(probes[frame.index], frame.answer)
+        do throws(ProgramFailure) {
+            _ = try await perform(
+                program, on: node, seconds: deadlineSeconds + 10, frames: probes.count * (deadlineSeconds + 10)
+            ) { frame in
+                if frame.kind == .answer, probes.indices.contains(frame.index) {
+                    observe(probes[frame.index], frame.answer)
+                }
             }
+        } catch {
+            throw error.link
         }
     }
 
     func guardian(_ task: TaskID, _ verb: Engine.GuardVerb) async throws(LinkFailure) -> GuardState {
         // Without steps sent by this run there is nothing of it to take back.
         guard let nonce = guardNonces[task] else { return .none }
-        let words: SSH.GuardVerb =
-            switch verb {
-            case .extend(let window): .extend(task.phase, windowSeconds: window, nonce: nonce)
-            case .confirm: .confirm(task.phase, nonce: nonce)
-            case .rollback: .rollback(task.phase)
-            }
-        let program = try compile { () throws(ShellError) in
-            try ShellCompiler.guardVerb(words, nonce: ShellProgram.makeNonce())
+        let frames: [Frame]
+        switch verb {
+        case .extend(let window):
+            frames = try await ask(.extend(task.phase, windowSeconds: window, nonce: nonce), on: task.node)
+        case .confirm: frames = try await ask(.confirm(task.phase, nonce: nonce), on: task.node)
+        case .rollback: frames = try await rollBack(task)
         }
-        let frames = try await run(program, on: task.node, seconds: Self.guardSeconds, fresh: true)
         guard let answer = frames.first(where: { $0.kind == .answer })?.answer else {
             throw LinkFailure(kind: .garbled, message: "the guard gave no answer")
         }
@@ -112,65 +161,51 @@ actor SSHFleet: Fleet {
         return .rolledBack(rollback)
     }
 
+    /// Over a connection made for this alone, and not again: the machine decides when.
+    private func ask(_ verb: SSH.GuardVerb, on node: NodeName) async throws(LinkFailure) -> [Frame] {
+        let program = try compile { () throws(ShellError) in
+            try ShellCompiler.guardVerb(verb, nonce: ShellProgram.makeNonce())
+        }
+        do throws(ProgramFailure) {
+            return try await perform(program, on: node, seconds: Self.guardSeconds, frames: 1, fresh: true)
+        } catch {
+            throw error.link
+        }
+    }
+
+    /// A rollback that was begun is followed to its end, over as many connections as it takes.
+    private func rollBack(_ task: TaskID) async throws(LinkFailure) -> [Frame] {
+        if let run = rollbacks[task], case .ended(let frames) = try await collect(run, on: task.node) {
+            rollbacks[task] = nil
+            return frames
+        }
+        let program = try compile { () throws(ShellError) in
+            try ShellCompiler.guardVerb(.rollback(task.phase), nonce: ShellProgram.makeNonce(), owner: owner)
+        }
+        rollbacks[task] = Application.Run(nonce: program.nonce, sentAt: .now, positions: [0])
+        do throws(ProgramFailure) {
+            let frames = try await perform(
+                program, on: task.node, seconds: Self.guardSeconds, frames: 1, fresh: true)
+            rollbacks[task] = nil
+            return frames
+        } catch {
+            if !error.mayHaveBegun { rollbacks[task] = nil }
+            throw error.link
+        }
+    }
+
     /// What the guard wrote down last: the story of a rollback.
     private func guardLog(_ node: NodeName) async throws(LinkFailure) -> [String] {
         let program = try compile { () throws(ShellError) in
             try ShellCompiler.guardVerb(.report, nonce: ShellProgram.makeNonce())
         }
-        let output = try await run(program, on: node, seconds: Self.surveySeconds).first?.output ?? ""
+        let output = try await run(program, on: node, seconds: Self.surveySeconds, frames: 1).first?.output ?? ""
         return output.split(whereSeparator: \.isNewline).dropFirst().suffix(15).map(String.init)
     }
 
     func close() async {
         await endRelay()
         await pool.closeAll()
-    }
-
-    // MARK: Running programs
-
-    /// Runs a program to its end; frames but beats come back in order, and to `each` as they arrive.
-    func run(
-        _ program: ShellProgram, on node: NodeName, seconds: Int, fresh: Bool = false,
-        each: (@Sendable (Frame) -> Void)? = nil
-    ) async throws(LinkFailure) -> [Frame] {
-        let session = try await pool.session(node, fresh: fresh)
-        let reader = FrameReader(nonce: program.nonce, each: each)
-        let result: ExecResult
-        do {
-            result = try await pool.execute(
-                "sh -s", on: session, of: node, input: .bytes(Array(program.text.utf8)),
-                deadline: .now + .seconds(seconds), silence: .seconds(Self.silenceSeconds), onOutput: reader.take)
-        } catch {
-            await pool.retire(session)
-            throw LinkFailure(error)
-        }
-        let (frames, hasEnded, error) = reader.outcome
-        if let error {
-            throw LinkFailure(kind: .garbled, message: "the node answered what no program of ours prints: \(error)")
-        }
-        guard hasEnded else {
-            await pool.retire(session)
-            throw SSHFleet.cut(result)
-        }
-        if fresh {
-            await pool.retire(session)
-        } else {
-            await pool.putBack(session, of: node)
-        }
-        return frames
-    }
-
-    /// A program that did not say its end: killed, or cut.
-    private static func cut(_ result: ExecResult) -> LinkFailure {
-        let words =
-            String(decoding: result.stderr, as: UTF8.self)
-            .split(whereSeparator: \.isNewline).last.map(String.init) ?? ""
-        return LinkFailure(
-            kind: .unreachable, message: "the answer was cut" + (words.isEmpty ? "" : ": \(words)"))
-    }
-
-    func compile(_ body: () throws(ShellError) -> ShellProgram) throws(LinkFailure) -> ShellProgram {
-        do { return try body() } catch { throw LinkFailure(kind: .refused, message: "\(error)") }
     }
 
     // MARK: Secrets
@@ -180,7 +215,7 @@ actor SSHFleet: Fleet {
         let question = try compile { () throws(ShellError) in
             try ShellCompiler.readSecret(path: path, nonce: ShellProgram.makeNonce())
         }
-        let answer = try await run(question, on: node, seconds: Self.surveySeconds).first?.answer
+        let answer = try await run(question, on: node, seconds: Self.surveySeconds, frames: 1).first?.answer
         guard let answer, answer.succeeded else {
             throw LinkFailure(
                 kind: .refused, message: "\(path) cannot be read on \(node): \(answer?.lastLine ?? "no answer")")

@@ -13,6 +13,8 @@ actor SessionPool {
     private let access: [NodeName: Access]
     private var idle: [NodeName: [SSHSession]] = [:]
     private var closing: [Task<Void, Never>] = []
+    /// Nodes that have let us in with a key during this run: when they do not later, they are starting or stopping.
+    private var known: Set<NodeName> = []
     /// Logins under way at once in all; more only queue on the machine's own cores.
     private var loginsFree: Int
     private var loginQueue: [CheckedContinuation<Void, Never>] = []
@@ -39,18 +41,27 @@ actor SessionPool {
 
     /// A session that nobody else uses; made when none is idle, and always made when `fresh`.
     func session(_ node: NodeName, fresh: Bool) async throws(LinkFailure) -> SSHSession {
-        if !fresh, let session = idle[node]?.popLast() { return session }
+        if !fresh, let session = takeIdle(node) { return session }
         guard let target = access[node]?.target else {
             throw LinkFailure(kind: .refused, message: "\(node) has no SSH address")
         }
         await takeLogin()
         defer { giveLogin() }
         do {
-            return try await connector.connect(to: target, deadline: .now + target.connectTimeout * 3)
+            let session = try await connector.connect(to: target, deadline: .now + target.connectTimeout * 3)
+            if !target.login.usesPassword { known.insert(node) }
+            return session
         } catch {
-            throw LinkFailure(error)
+            switch error {
+            case .loginRefused where known.contains(node), .notAnSSHServer where known.contains(node):
+                throw LinkFailure(kind: .unreachable, message: error.description)
+            default: throw LinkFailure(error)
+            }
         }
     }
+
+    /// A session that is open and that nobody uses; nil when there is none.
+    func takeIdle(_ node: NodeName) -> SSHSession? { idle[node]?.popLast() }
 
     func putBack(_ session: SSHSession, of node: NodeName) { idle[node, default: []].append(session) }
 
@@ -89,7 +100,7 @@ extension LinkFailure {
         case .forwardingRefused, .proxyCommandFailed: kind = failure.mayRetry ? .unreachable : .refused
         case .nameNotFound(_, _, let temporary): kind = temporary ? .unreachable : .refused
         case .refused, .unreachable, .deadline, .connectionLost, .channelRefused, .cancelled: kind = .unreachable
-        case .protocolError: kind = .garbled
+        case .protocolError(let stage, _): kind = stage.precedesCommand ? .unreachable : .garbled
         case .notAnSSHServer, .noCommonAlgorithm, .hostKeyUnknown, .hostKeyChanged, .hostKeyTypeChanged,
             .hostKeyRevoked, .hostKeyNotPinned, .pinUnreadable, .knownHostsUnreadable, .knownHostsNotWritten,
             .loginRefused, .agentSilent, .commandRefused, .becomeRefused, .inputUnreadable, .sourceAddressUnusable:

@@ -63,7 +63,8 @@ extension SSHFleet {
         let question = try compile { () throws(ShellError) in
             try ShellCompiler.artifacts(steps, checksums: checksums, nonce: ShellProgram.makeNonce())
         }
-        let frames = try await run(question, on: node, seconds: Self.surveySeconds)
+        let frames = try await run(
+            question, on: node, seconds: Self.surveySeconds, frames: 2 * steps.count)
         let inPlace = Set(frames.filter { $0.stepState == .same }.map(\.index))
         var states: [Int: PartState] = [:]
         for frame in frames where frame.kind == .answer && !inPlace.contains(frame.index) {

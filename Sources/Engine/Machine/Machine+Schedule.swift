@@ -1,8 +1,10 @@
 /// Starting tasks as soon as what they come after has passed, and applying their steps.
 extension Machine {
-    /// How long a lost node is tried again while its steps are being applied, and the pause between two tries.
-    static let reconnectSeconds = 120.0
+    /// How long a lost node is tried again while its steps are being applied: some machines take that long to start.
+    static let reconnectSeconds = 600.0
+    /// The first pause between two tries, and the longest.
     static let reconnectPause = 2
+    static let longestReconnectPause = 15
 
     mutating func approve() {
         guard stage == .reviewing else { return }
@@ -103,7 +105,9 @@ extension Machine {
 
     mutating func apply(_ position: Int) {
         let task = tasks[position]
-        tell(.applying(task.id, steps: task.work.steps.count, guardWindowSeconds: task.windowSeconds))
+        if task.lostSince == nil {
+            tell(.applying(task.id, steps: task.work.steps.count, guardWindowSeconds: task.windowSeconds))
+        }
         out.append(.apply(open(.apply(position)), task.id, steps: task.work.steps))
         if task.windowSeconds != nil { startLifeTimer(position) }
     }
@@ -124,6 +128,7 @@ extension Machine {
             return applyLost(position, LinkFailure(kind: .garbled, message: "the answer ended early"))
         }
         tasks[position].lostSince = nil
+        tasks[position].lastLoss = nil
         if !changed.isEmpty {
             tasks[position].hasChanged = true
             tasks[position].isDirty = true
@@ -133,15 +138,19 @@ extension Machine {
         beginGate(position)
     }
 
-    /// The connection broke while steps were applied: whether they were is not known, and all of them may be applied again.
+    /// The connection broke while steps were applied: they are asked for again, and the node tells what became of them.
     mutating func applyLost(_ position: Int, _ failure: LinkFailure) {
-        tell(.linkLost(tasks[position].id.node, during: tasks[position].id, failure))
+        if tasks[position].lastLoss != failure {
+            tell(.linkLost(tasks[position].id.node, during: tasks[position].id, failure))
+        }
+        tasks[position].lastLoss = failure
         let since = tasks[position].lostSince ?? now
         tasks[position].lostSince = since
         guard failure.kind == .unreachable, now - since < Self.reconnectSeconds, stage != .stopping else {
             return fail(position, .link(failure))
         }
-        wake(.retry(position), afterSeconds: Self.reconnectPause)
+        let pause = max(Self.reconnectPause, min(Self.longestReconnectPause, Int(now - since) / 4))
+        wake(.retry(position), afterSeconds: pause)
     }
 
     mutating func pass(_ position: Int) {

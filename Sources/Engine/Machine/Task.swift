@@ -22,6 +22,8 @@ struct Task: Sendable {
     var lifeTimerRuns = false
     /// When applying first lost its connection.
     var lostSince: Double?
+    /// What was told about it last.
+    var lastLoss: LinkFailure?
     /// Counts how often the gate was begun, so that an old deadline is told from the present one.
     var gateRound = 0
     var lastReason = "nothing was seen yet"

@@ -8,7 +8,7 @@ extension ShellCompiler {
         _ steps: [Step], checksums: [ArtifactSource: String], nonce: String
     ) throws(ShellError) -> ShellProgram {
         let words = StepWords(purpose: .survey, checksums: checksums, secrets: [:])
-        var lines = ["beats"]
+        var lines = ["look", "beats"]
         for (index, step) in steps.enumerated() {
             guard case .artifact(_, let source, _) = step.operation, !source.isFetchedByNode else { continue }
             guard let checksum = checksums[source] else { throw .missingChecksum(artifact: source.name) }

@@ -9,6 +9,8 @@ public struct Frame: Sendable, Equatable {
         case same, differs
         /// What became of a step.
         case unchanged, changed, failed
+        /// What became of a run that is collected and has no end: it never began, or it died.
+        case absent, broken
         /// A sign of life without content.
         case beat
     }
@@ -28,7 +30,7 @@ public struct Frame: Sendable, Equatable {
         switch kind {
         case .same: .same
         case .differs: .differs(current: Frame.described(output))
-        case .answer, .unchanged, .changed, .failed, .beat: nil
+        case .answer, .unchanged, .changed, .failed, .absent, .broken, .beat: nil
         }
     }
 
@@ -47,8 +49,26 @@ public enum FrameError: Error, Sendable, Equatable {
     case foreign
     /// More bytes than a frame may have.
     case tooLong(bytes: Int)
+    /// More frames, or more in all, than any answer to what was asked.
+    case tooMuch
     /// Bytes after the end.
     case afterEnd
+}
+
+extension FrameError: CustomStringConvertible {
+    /// What came, and after a line break what can be done about it.
+    public var description: String {
+        switch self {
+        case .garbage(let text):
+            "the node said '\(text)' where an answer was to come\n"
+                + "whatever the login's start files (.bashrc, .profile, ForceCommand) print must go: "
+                + "`ssh NODE true` has to print nothing"
+        case .foreign: "the node gave the answer to another question"
+        case .tooLong(let bytes): "the node's answer has a part of \(bytes) bytes, which is never asked for"
+        case .tooMuch: "the node's answer does not end: it is longer than anything that was asked for"
+        case .afterEnd: "the node went on after the end of its answer"
+        }
+    }
 }
 
 /// Cuts a program's standard output into frames, with bounded memory; the lengths in the headers alone decide where a
@@ -57,16 +77,25 @@ public struct FrameParser: Sendable {
     /// Output and errors of one frame together; the prelude cuts well below that.
     static let frameLimit = 1_200_000
     static let headerLimit = 200
+    /// All frames of one answer together, in bytes, where an answer is kept until its end.
+    public static let answerLimit = 64 << 20
 
     private let nonce: String
     private var buffer: [UInt8] = []
     private var used = 0
     private var header: Header?
+    private var framesLeft: Int
+    private var bytesLeft: Int
 
     /// Whether the program's last line has come; an answer without it was cut.
     public private(set) var ended = false
 
-    public init(nonce: String) { self.nonce = nonce }
+    /// - Parameter maximumFrames: how many frames can be an answer to what was asked, signs of life included.
+    public init(nonce: String, maximumFrames: Int = 100_000, maximumBytes: Int = answerLimit) {
+        self.nonce = nonce
+        framesLeft = maximumFrames
+        bytesLeft = maximumBytes
+    }
 
     /// Takes the next bytes, however they were cut on the way, and gives the frames that are complete now.
     public mutating func feed(_ bytes: ArraySlice<UInt8>) throws(FrameError) -> [Frame] {
@@ -76,6 +105,9 @@ public struct FrameParser: Sendable {
         while !ended {
             if header == nil { header = try nextHeader() }
             guard let next = header, buffer.count - used >= next.length else { break }
+            framesLeft -= 1
+            bytesLeft -= next.length
+            guard framesLeft >= 0, bytesLeft >= 0 else { throw .tooMuch }
             frames.append(frame(next))
             header = nil
         }

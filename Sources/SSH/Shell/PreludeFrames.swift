@@ -2,15 +2,16 @@
 ///
 /// The texts are plain shell, readable as such; a program is the prelude and then one line a question or step.
 enum Prelude {
-    static let text = [frames, files, parts, artifacts, system, objects, probes].joined(separator: "\n")
+    static let text = [frames, runs, files, parts, artifacts, system, objects, probes].joined(separator: "\n")
 
     /// How answers travel: each as one frame, a header line with lengths and then the raw bytes.
     static let frames = #"""
         # A frame is "NONCE KIND INDEX STATUS OUTBYTES ERRBYTES", a newline, then that many bytes of each.
         # Only this program's own standard output carries frames; whatever it runs writes to files in $scratch.
 
-        begin() { # begin NONCE
+        begin() { # begin NONCE, then `look` for a program that only looks or `claim` for one that acts
             nonce=$1 pulse='' beside='' watching='' surveying='' api_down='' needless='' guarded=''
+            run='' scratch='' forgotten='' heard=yes out_limit=1048576
             unset LANG LANGUAGE
             LC_ALL=C
             PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -18,13 +19,6 @@ enum Prelude {
             export LC_ALL PATH
             state_root=${CLUSTERCTL_STATE:-/var/lib/clusterctl}
             umask 077
-            for base in /run "${TMPDIR:-/tmp}" /tmp; do
-                scratch=$(mktemp -d "$base/clusterctl.XXXXXX" 2>/dev/null) && break
-            done
-            if [ ! -d "${scratch:-}" ]; then
-                echo 'clusterctl: neither /run nor /tmp takes a scratch directory' >&2
-                exit 70
-            fi
             trap leave EXIT
             trap 'exit 129' HUP
             trap 'exit 130' INT
@@ -32,57 +26,97 @@ enum Prelude {
             trap 'exit 143' TERM
             timeout=''
             if timeout -k 1 1 true 2>/dev/null; then timeout=yes; fi
+        }
+
+        look() { # a scratch directory, gone with the program
+            for base in /run "${TMPDIR:-/tmp}" /tmp; do
+                scratch=$(mktemp -d "$base/clusterctl.XXXXXX" 2>/dev/null) && break
+            done
+            if [ ! -d "${scratch:-}" ]; then
+                echo 'clusterctl: neither /run nor /tmp takes a scratch directory' >&2
+                exit 70
+            fi
             : >"$scratch/out"
             : >"$scratch/err"
         }
 
-        leave() { # a milder signal can be lost on a process that has only just begun
-            [ -z "$pulse" ] || kill -9 "$pulse" 2>/dev/null
+        leave() {
+            stop_beats
             [ -z "$beside" ] || rm -f "$beside"
-            rm -rf "$scratch"
+            [ -z "$scratch" ] || rm -rf "$scratch" $forgotten
         }
 
         finish() { # the last line, without which the controller takes the answer for cut
-            take_turn
-            printf '%s end\n' "$nonce"
+            stop_beats
+            if [ -z "$run" ]; then
+                printf '%s end\n' "$nonce"
+            else
+                keep_end
+                [ -z "$heard" ] || (printf '%s end\n' "$nonce")
+            fi
             exit 0
         }
 
         emit() { # emit KIND INDEX STATUS: the frame of $scratch/out and $scratch/err
-            cut_to 1048576 "$scratch/out"
+            cut_to "$out_limit" "$scratch/out"
+            out_bytes=$whole
             cut_to 65536 "$scratch/err"
-            take_turn
-            printf '%s %s %s %s %s %s\n' "$nonce" "$1" "$2" "$3" "$(bytes "$scratch/out")" "$(bytes "$scratch/err")"
-            cat "$scratch/out" "$scratch/err"
-            rmdir "$scratch/turn"
+            err_bytes=$whole
+            header="$nonce $1 $2 $3 $out_bytes $err_bytes"
+            if [ -z "$run" ]; then
+                print_frame
+            else
+                keep_frame
+                # In a process of its own, which alone dies of a broken pipe.
+                [ -z "$heard" ] || (print_frame) || heard=''
+            fi
         }
 
-        take_turn() { # frames and beats come from two processes and must not mix
+        print_frame() { # beats come from another process and must not mix; one short line cannot be cut in two
+            if [ "$out_bytes$err_bytes" = 00 ]; then
+                printf '%s\n' "$header"
+                return
+            fi
             until mkdir "$scratch/turn" 2>/dev/null; do sleep 1; done
+            printf '%s\n' "$header" && cat "$scratch/out" "$scratch/err"
+            set -- $?
+            rmdir "$scratch/turn"
+            return "$1"
         }
 
         bytes() { echo $(($(wc -c <"$1"))); }
 
-        cut_to() { # cut_to BYTES FILE
+        cut_to() { # cut_to BYTES FILE: its size is in $whole then; what is too long loses its middle
+            whole=0
+            [ -s "$2" ] || return 0
             whole=$(bytes "$2")
-            if [ "$whole" -gt "$1" ]; then
-                head -c "$1" "$2" >"$2.cut"
-                printf '\n[cut here: %s bytes in all]\n' "$whole" >>"$2.cut"
-                mv -f "$2.cut" "$2"
-            fi
+            [ "$whole" -gt "$1" ] || return 0
+            {
+                head -c $(($1 / 2)) "$2"
+                printf '\n[... %s bytes cut ...]\n' $((whole - $1 / 2 * 2))
+                tail -c $(($1 / 2)) "$2"
+            } >"$2.cut"
+            mv -f "$2.cut" "$2"
+            whole=$(bytes "$2")
         }
 
         beats() { # starts the sign of life: a frame every two seconds while this program runs and somebody listens
             {
                 trap '' PIPE
-                heard=yes
-                while [ -n "$heard" ] && sleep 2 >/dev/null && kill -0 $$; do
+                listening=yes
+                while [ -n "$listening" ] && sleep 2 >/dev/null && kill -0 $$; do
                     mkdir "$scratch/turn" || continue
-                    printf '%s beat 0 0 0 0\n' "$nonce" || heard=''
+                    printf '%s beat 0 0 0 0\n' "$nonce" || listening=''
                     rmdir "$scratch/turn"
                 done
             } 2>/dev/null &
             pulse=$!
+        }
+
+        stop_beats() { # nothing may follow the end; a milder signal can be lost on a process that has only just begun
+            [ -n "$pulse" ] || return 0
+            { kill -9 "$pulse" && wait "$pulse"; } 2>/dev/null
+            pulse=''
         }
 
         bounded() { # bounded SECONDS COMMAND...: its status; ended after that time, then 124 or the signal's status
@@ -131,14 +165,19 @@ enum Prelude {
                 return
             fi
             needless=''
-            if still_guarded; then
-                "${operation}_apply" "$@" >"$scratch/out" 2>"$scratch/err"
-            else
+            if ! still_guarded; then
                 echo 'the guard is no longer armed for this program: nothing more is changed' >"$scratch/err"
                 false
+            elif ! still_ours; then
+                echo 'another run has begun on this node: nothing more is changed by this one' >"$scratch/err"
+                false
+            else
+                "${operation}_apply" "$@" >"$scratch/out" 2>"$scratch/err"
             fi
             status=$?
             if [ "$status" -eq 0 ]; then
+                : >"$scratch/out" # nobody reads what a success says
+                : >"$scratch/err"
                 emit changed "$index" 0
                 return
             fi

@@ -123,6 +123,10 @@ extension Prelude {
 
         # The guard saves the present state and, with a window, must say that it is armed, or no later step is done.
         checkpoint_apply() { # checkpoint_apply PHASE WINDOW WHAT
+            if ! still_ours; then
+                echo 'another run has begun on this node: the guard is left alone' >&2
+                return 1
+            fi
             printf %s "$3" >"$scratch/checkpoint"
             sh "$state_root/guard/guard.sh" arm "$1" "$2" "$nonce" <"$scratch/checkpoint" || return
             said=$(sh "$state_root/guard/guard.sh" state)

@@ -15,7 +15,7 @@ public enum ShellCompiler {
         secrets: [SecretSource: Secret] = [:], nonce: String
     ) throws(ShellError) -> ShellProgram {
         let words = StepWords(purpose: .survey, checksums: checksums, secrets: secrets)
-        var lines = ["beats"] + probes.enumerated().map { "ask \($0.offset) \(words.words(of: $0.element))" }
+        var lines = ["look", "beats"] + probes.enumerated().map { "ask \($0.offset) \(words.words(of: $0.element))" }
         lines.append("surveying=yes")
         for (index, step) in steps.enumerated() {
             lines += try words.lines(for: step.operation, verb: "state \(index)")
@@ -25,11 +25,18 @@ public enum ShellCompiler {
 
     /// Applies the steps in order and stops at the first that fails: a frame `unchanged`, `changed` or `failed` each,
     /// and the sign of life between them. The nonce is also the one that confirms a checkpoint of these steps.
+    ///
+    /// The program is a run: it goes on when its connection is lost, at most one program of this nonce acts on a node,
+    /// and what became of it is asked with `collect`. It waits until programs of other owners have stopped there.
+    /// - Parameters:
+    ///   - owner: who all runs of one controller belong to; 8 to 64 letters and digits.
+    ///   - collected: nonces of runs on the node whose answers have arrived, and which it may forget.
     public static func apply(
-        steps: [Step], checksums: [ArtifactSource: String] = [:], secrets: [SecretSource: Secret], nonce: String
+        steps: [Step], checksums: [ArtifactSource: String] = [:], secrets: [SecretSource: Secret], nonce: String,
+        owner: String = "nobody00", collected: [String] = []
     ) throws(ShellError) -> ShellProgram {
         let words = StepWords(purpose: .apply, checksums: checksums, secrets: secrets)
-        var lines = ["beats"]
+        var lines = [claim(owner, collected), "alone"]
         for (index, step) in steps.enumerated() {
             lines += try words.lines(for: step.operation, verb: "step \(index)")
         }
@@ -42,20 +49,43 @@ public enum ShellCompiler {
         probes: [Probe], intervalSeconds: Int, deadlineSeconds: Int, nonce: String
     ) throws(ShellError) -> ShellProgram {
         let words = StepWords(purpose: .survey, checksums: [:], secrets: [:])
-        var lines = ["round() {"]
+        var lines = ["look", "round() {"]
         lines += probes.enumerated().map { "    ask \($0.offset) \(words.words(of: $0.element))" }
         lines += ["    true", "}", "watch \(intervalSeconds) \(deadlineSeconds) round"]
         return try ShellProgram(lines: lines, nonce: nonce)
     }
 
-    /// One request to the guard; the `answer` frame has the guard's exit status and words.
-    public static func guardVerb(_ verb: GuardVerb, nonce: String) throws(ShellError) -> ShellProgram {
-        try ShellProgram(lines: ["beats", "ask 0 guard \(quoted(verb.arguments))"], nonce: nonce)
+    /// What became of the run with this nonce: its frames, those to come too while it is still at work, then its end;
+    /// or a frame `absent` (it has not begun, and now never will) or `broken` (it was ended from outside with status 1,
+    /// or by a new start of the node with status 2, after the frames that came before).
+    /// - Parameter ageSeconds: how long ago its program was sent, at least.
+    public static func collect(nonce: String, ageSeconds: Int) throws(ShellError) -> ShellProgram {
+        try ShellProgram(
+            lines: ["look", "beats", "collect \(ageSeconds)"], nonce: nonce,
+            prelude: [Prelude.frames, Prelude.runs].joined(separator: "\n"))
+    }
+
+    /// One request to the guard; the `answer` frame has the guard's exit status and words. A rollback is a run, as
+    /// the steps of `apply` are; the others may be asked as often as one likes.
+    public static func guardVerb(
+        _ verb: GuardVerb, nonce: String, owner: String = "nobody00"
+    ) throws(ShellError) -> ShellProgram {
+        let begin: [String]
+        switch verb {
+        case .rollback: begin = [claim(owner, [])]
+        case .extend, .confirm, .report: begin = ["look", "beats"]
+        }
+        return try ShellProgram(lines: begin + ["ask 0 guard \(quoted(verb.arguments))"], nonce: nonce)
+    }
+
+    private static func claim(_ owner: String, _ collected: [String]) -> String {
+        precondition(([owner] + collected).allSatisfy(ShellProgram.isNonce), "run ids are 8 to 64 letters and digits")
+        return "claim \(([owner] + collected).joined(separator: " "))"
     }
 
     /// Reads a secret file for `.copied`: the `answer` frame's output is its exact content.
     public static func readSecret(path: String, nonce: String) throws(ShellError) -> ShellProgram {
-        try ShellProgram(lines: ["ask 0 secret \(quoted(path))"], nonce: nonce)
+        try ShellProgram(lines: ["look", "ask 0 secret \(quoted(path))"], nonce: nonce)
     }
 }
 

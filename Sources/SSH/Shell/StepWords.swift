@@ -146,7 +146,7 @@ struct CheckpointText {
     /// A program of its own that tries each step and goes on after a failure; it prints words instead of frames.
     private static func undo(_ checkpoint: Checkpoint) throws(ShellError) -> String {
         let words = StepWords(purpose: .undo, checksums: [:], secrets: [:])
-        var lines = [Prelude.text, "begin undo", "undo_failed=''"]
+        var lines = [Prelude.text, "begin undo", "look", "undo_failed=''"]
         for step in checkpoint.undo {
             lines += try words.lines(for: step.operation, verb: "attempt \(quoted(step.because))")
         }

@@ -41,6 +41,21 @@ public enum SSHFailure: Error, Sendable, Equatable {
     /// The jump host opens no connection to the target.
     case forwardingRefused(jump: String, host: String, port: Int, ForwardingRefusal)
 
+    /// Whether the command may have been begun on the node, so that only the node can tell what came of it.
+    public var mayHaveRun: Bool {
+        switch self {
+        case .deadline(let stage), .connectionLost(let stage, _), .cancelled(let stage), .protocolError(let stage, _):
+            !stage.precedesCommand
+        case .jump(_, let failure): failure.mayHaveRun
+        case .nameNotFound, .refused, .unreachable, .notAnSSHServer, .noCommonAlgorithm, .hostKeyUnknown,
+            .hostKeyChanged, .hostKeyTypeChanged, .hostKeyRevoked, .hostKeyNotPinned, .pinUnreadable,
+            .knownHostsUnreadable, .knownHostsNotWritten, .loginRefused, .agentSilent, .channelRefused, .commandRefused,
+            .becomeRefused,
+            .inputUnreadable, .forwardingRefused:
+            false
+        }
+    }
+
     /// Whether the same attempt may succeed later, and repeating it cannot run a command twice.
     public var mayRetry: Bool {
         switch self {

@@ -64,6 +64,33 @@ struct FrameParserTests {
         for row in table { #expect(error(row.text) == row.error, "\(row.id)") }
     }
 
+    @Test func boundsWhatAnAnswerMayHold() throws {
+        let frame = "\(nonce) answer 0 0 0 0\n"
+        var few = FrameParser(nonce: nonce, maximumFrames: 3)
+        #expect(try few.feed(Array(String(repeating: frame, count: 3).utf8)[...]).count == 3)
+        #expect(throws: FrameError.tooMuch) { try few.feed(Array(frame.utf8)[...]) }
+        var large = FrameParser(nonce: nonce)
+        let megabyte = Array("\(nonce) answer 0 0 1048576 0\n".utf8) + [UInt8](repeating: 32, count: 1 << 20)
+        for _ in 0..<64 { #expect(try large.feed(megabyte[...]).count == 1) }
+        #expect(throws: FrameError.tooMuch) { try large.feed(megabyte[...]) }
+    }
+
+    @Test func tellsWhatItTookForNoFrame() {
+        let table: [(FrameError, String)] = [
+            (
+                .garbage("Welcome to Ubuntu"),
+                "the node said 'Welcome to Ubuntu' where an answer was to come\n"
+                    + "whatever the login's start files (.bashrc, .profile, ForceCommand) print must go: "
+                    + "`ssh NODE true` has to print nothing"
+            ),
+            (.foreign, "the node gave the answer to another question"),
+            (.tooLong(bytes: 7), "the node's answer has a part of 7 bytes, which is never asked for"),
+            (.tooMuch, "the node's answer does not end: it is longer than anything that was asked for"),
+            (.afterEnd, "the node went on after the end of its answer"),
+        ]
+        for (error, text) in table { #expect(error.description == text) }
+    }
+
     @Test func readsADescriptionAndATextApart() {
         func state(_ output: String) -> StepState? {
             Frame(kind: .differs, index: 0, status: 0, output: output, error: "").stepState

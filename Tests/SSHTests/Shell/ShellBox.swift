@@ -32,7 +32,7 @@ final class ShellBox {
         directory = "\(memory)/clusterctl-shell-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: "\(directory)/bin", withIntermediateDirectories: true)
         environment = [
-            "CLUSTERCTL_STATE": "\(directory)/state", "BOX": directory,
+            "CLUSTERCTL_STATE": "\(directory)/state", "CLUSTERCTL_RUN": "\(directory)/run", "BOX": directory,
             "PATH": "\(directory)/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
         ]
     }
@@ -56,22 +56,44 @@ final class ShellBox {
 
     /// Runs a text as `sh -s` with it on standard input, and gives the bytes of its output.
     func run(_ text: String, in command: [String]? = nil) throws -> (output: Data, error: String, status: Int32) {
+        try start(text, in: command).end()
+    }
+
+    /// A shell at work, and where what it says goes.
+    struct Started {
+        let process: pid_t
+        let files: String
+        let isHeard: Bool
+
+        /// Waits for the shell, not for what it has left behind.
+        func end() throws -> (output: Data, error: String, status: Int32) {
+            var status: Int32 = 0
+            while waitpid(process, &status, 0) < 0 && errno == EINTR {}
+            let output = isHeard ? try Data(contentsOf: URL(fileURLWithPath: "\(files).out")) : Data()
+            let error = try String(contentsOfFile: "\(files).err", encoding: .utf8)
+            return (output, error, status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f))
+        }
+    }
+
+    /// As `run`, without waiting; a shell that nobody hears writes into a pipe that is closed at the other end.
+    func start(_ text: String, in command: [String]? = nil, isHeard: Bool = true) throws -> Started {
         let name = "run-\(UUID().uuidString)"
         try text.write(toFile: path("\(name).in"), atomically: true, encoding: .utf8)
-        let status = try spawn(command ?? shell.command + ["-s"], files: path(name))
-        let output = try Data(contentsOf: URL(fileURLWithPath: path("\(name).out")))
-        return (output, self.text("\(name).err") ?? "", status)
+        return try spawn(command ?? shell.command + ["-s"], files: path(name), isHeard: isHeard)
     }
 
     /// Not Foundation's Process: that one waits until every descendant has let go of a descriptor of its own, and a
     /// program's sign of life leaves a `sleep` of two seconds behind.
-    private func spawn(_ command: [String], files: String) throws -> Int32 {
+    private func spawn(_ command: [String], files: String, isHeard: Bool) throws -> Started {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         let create = O_WRONLY | O_CREAT | O_TRUNC
         posix_spawn_file_actions_addopen(&actions, 0, "\(files).in", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, "\(files).out", create, 0o600)
+        if !isHeard { mkfifo("\(files).out", 0o600) }
+        let reader = isHeard ? -1 : open("\(files).out", O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        defer { if reader >= 0 { close(reader) } }
+        posix_spawn_file_actions_addopen(&actions, 1, "\(files).out", isHeard ? create : O_WRONLY, 0o600)
         posix_spawn_file_actions_addopen(&actions, 2, "\(files).err", create, 0o600)
         // Threads of the pool block signals; a shell that inherits that never hears of a child's end.
         var attributes = posix_spawnattr_t()
@@ -83,20 +105,23 @@ final class ShellBox {
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var arguments = command.map { strdup($0) } + [nil]
         var variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
-        defer { (arguments + variables).forEach { free($0) } }
+        defer { for word in arguments + variables { free(word) } }
         var child: pid_t = 0
         let failure = posix_spawn(&child, command[0], &actions, &attributes, &arguments, &variables)
         guard failure == 0 else { throw POSIXError(POSIXErrorCode(rawValue: failure) ?? .EINVAL) }
-        var status: Int32 = 0
-        while waitpid(child, &status, 0) < 0 && errno == EINTR {}
-        return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
+        return Started(process: child, files: files, isHeard: isHeard)
     }
 
     struct Cut: Error { let said: String }
 
     /// The frames of a program that must end properly.
     func frames(_ program: ShellProgram) throws -> [Frame] {
-        let result = try run(program.text)
+        // A test uses one nonce for many programs, of which a node would run the first alone.
+        try? FileManager.default.removeItem(atPath: path("run/clusterctl/runs/\(program.nonce)"))
+        return try frames(of: program, in: run(program.text))
+    }
+
+    func frames(of program: ShellProgram, in result: (output: Data, error: String, status: Int32)) throws -> [Frame] {
         var parser = FrameParser(nonce: program.nonce)
         let frames = try parser.feed([UInt8](result.output)[...])
         guard parser.ended else { throw Cut(said: result.error) }

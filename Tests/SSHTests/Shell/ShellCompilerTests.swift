@@ -60,15 +60,15 @@ struct ShellCompilerTests {
             steps: operations.map { ShellBox.step($0.0) }, checksums: [listed: "F00"],
             secrets: [.provided(what: "token"): Secret("hush")], nonce: nonce)
         let expected = operations.enumerated().map { "step \($0.offset) \($0.element.1)" }
-        let whole = (["beats"] + expected + ["finish", "}", "clusterctl_program </dev/null", ""]).joined(
-            separator: "\n")
+        let whole = (["claim nobody00", "alone"] + expected + ["finish", "}", "clusterctl_program </dev/null", ""])
+            .joined(separator: "\n")
         #expect(lines(program).joined(separator: "\n") == whole)
     }
 
     @Test func asksWhetherACommandIsNeededJustBeforeIt() throws {
         let command = Command(name: "x", arguments: ["do"], unless: ["test", "-e", "/x"], timeoutSeconds: 5)
         let program = try ShellCompiler.apply(steps: [ShellBox.step(.command(command))], secrets: [:], nonce: nonce)
-        #expect(lines(program).prefix(3) == ["beats", "unless 5 'test' '-e' '/x'", "step 0 command 5 'do'"])
+        #expect(lines(program).dropFirst(2).prefix(2) == ["unless 5 'test' '-e' '/x'", "step 0 command 5 'do'"])
     }
 
     @Test func writesALineAProbe() throws {
@@ -78,8 +78,8 @@ struct ShellCompilerTests {
         ]
         let program = try ShellCompiler.survey(probes: probes, steps: [], nonce: nonce)
         #expect(
-            lines(program).prefix(10) == [
-                "beats", "ask 0 host", "ask 1 path '/p'", "ask 2 unit 'u'", "ask 3 journal 'u' 9",
+            lines(program).prefix(11) == [
+                "look", "beats", "ask 0 host", "ask 1 path '/p'", "ask 2 unit 'u'", "ask 3 journal 'u' 9",
                 "ask 4 command 'a' '$b'",
                 "ask 5 http 'http://x'", "ask 6 listeners 1 2", "ask 7 sync_latency '/d'", "ask 8 guard_state",
             ])
@@ -88,7 +88,7 @@ struct ShellCompilerTests {
     @Test func keepsSecretsOutOfSurveysAndOutOfWords() throws {
         let file = ShellBox.step(.file(path: "/t", content: .secret(.provided(what: "x")), mode: 0o600))
         #expect(
-            try lines(ShellCompiler.survey(probes: [], steps: [file], nonce: nonce))[2] == "state 0 secret '/t' 0600")
+            try lines(ShellCompiler.survey(probes: [], steps: [file], nonce: nonce))[3] == "state 0 secret '/t' 0600")
         let program = try ShellCompiler.apply(
             steps: [file], secrets: [.provided(what: "x"): Secret("hush")], nonce: nonce)
         #expect(program.text.contains("'hush'"))
@@ -133,6 +133,21 @@ struct ShellCompilerTests {
                 "\nattempt 'it'\\''s ours' absent '/x'\n[ -z \"$undo_failed\" ] || exit 1\n}\n"
                     + "clusterctl_undo </dev/null\n"
             ))
+    }
+
+    @Test func claimsWhatActsAndOnlyThat() throws {
+        let other = "abcdefgh"
+        func first(_ program: ShellProgram) -> [String] { Array(lines(program).prefix(3)) }
+        let apply = try ShellCompiler.apply(
+            steps: [], secrets: [:], nonce: nonce, owner: "owner000", collected: [other])
+        #expect(first(apply) == ["claim owner000 \(other)", "alone", "finish"])
+        let rollback = try ShellCompiler.guardVerb(.rollback("p"), nonce: nonce, owner: "owner000")
+        #expect(first(rollback) == ["claim owner000", "ask 0 guard 'rollback' 'p'", "finish"])
+        let confirm = try ShellCompiler.guardVerb(.confirm("p", nonce: other), nonce: nonce)
+        #expect(first(confirm) == ["look", "beats", "ask 0 guard 'confirm' 'p' '\(other)'"])
+        let collect = try ShellCompiler.collect(nonce: nonce, ageSeconds: 7)
+        #expect(first(collect) == ["look", "beats", "collect 7"])
+        #expect(!collect.text.contains("file_apply"))
     }
 
     @Test func makesNoncesThatDiffer() {

@@ -1,0 +1,181 @@
+import Engine
+import Foundation
+import SSH
+import Synchronization
+import Testing
+
+@testable import ClusterctlCLI
+
+/// The fleet and a real sshd, with links that break: what was done is known, and done once.
+@Suite(.serialized, .enabled(if: ServerFixture.missing == nil, "needs root, sshd, ssh-keygen and ssh-agent"))
+struct FleetTests {
+    // MARK: Broken links
+
+    @Test(arguments: 0..<4) func runsEachStepOnceThoughItsSessionIsKilledInOne(killed: Int) async throws {
+        let node = try NodeFixture()
+        let steps = (0..<4).map { node.mark("\($0)", then: $0 == killed ? node.killOnce("sshd") : "") }
+        let (results, losses) = try await node.apply(steps)
+        #expect(results == [.changed, .changed, .changed, .changed])
+        #expect(node.marks == ["0", "1", "2", "3"])
+        #expect(losses == 1)
+    }
+
+    @Test(arguments: [CuttingRelay.Way.toServer, .toClient])
+    func runsEachStepOnceWhereverTheLinkIsCut(way: CuttingRelay.Way) async throws {
+        let whole = try NodeFixture(cutting: way, after: .max)
+        let (_, none) = try await whole.apply((0..<4).map { whole.mark("\($0)") })
+        #expect(none == 0)
+        await whole.close()
+        let total = whole.relay.carried
+        for cut in stride(from: total / 12, through: total, by: total / 12) {
+            let node = try NodeFixture(cutting: way, after: cut)
+            let steps = (0..<4).map { node.mark("\($0)") } + [node.fails()]
+            let (results, _) = try await node.apply(steps)
+            #expect(results.count == 5 && results.prefix(4).allSatisfy { $0 == .changed }, "\(cut) of \(total)")
+            #expect(results.last == .failed(Answer(status: 9, output: "", error: "why\n")), "\(cut) of \(total)")
+            #expect(node.marks == ["0", "1", "2", "3"], "\(cut) of \(total)")
+            await node.close()
+        }
+    }
+
+    @Test func goesOnFromWhereADeadProgramStopped() async throws {
+        let node = try NodeFixture()
+        let file = Step(.file(path: node.path("file"), content: .text("x"), mode: .publicFile), because: "a test")
+        let killing = Step(
+            .command(
+                Command(
+                    name: "killing", arguments: ["sh", "-c", node.killOnce("sh -s") + "; echo >\(node.path("done"))"],
+                    unless: ["test", "-e", node.path("done")])), because: "a test")
+        let (results, losses) = try await node.apply([node.mark("once"), file, killing])
+        #expect(results == [.changed, .changed, .changed])
+        #expect(node.marks == ["once"])
+        #expect(losses == 1)
+    }
+
+    @Test func doesNotRepeatACommandThatCannotBeAskedWhetherItTookEffect() async throws {
+        let node = try NodeFixture()
+        let (results, _) = try await node.apply([node.mark("1"), node.mark("2", then: node.killOnce("sh -s"))])
+        #expect(results.count == 2 && results.first == .changed)
+        guard case .failed(let answer)? = results.last else {
+            Issue.record("\(results)")
+            return
+        }
+        #expect(answer.error.contains("whether it took effect is not known"))
+        #expect(node.marks == ["1", "2"])
+    }
+
+    @Test func asksAgainWhatOnlyLooks() async throws {
+        let node = try NodeFixture()
+        let probe = Probe.command(["sh", "-c", node.killOnce("sshd") + "; echo here"])
+        let answers = try await node.fleet.survey("n", probes: [probe, .path("/etc")], steps: []).answers
+        #expect(answers[probe]?.output == "here\n" && answers.count == 2)
+    }
+
+    @Test func replacesAnIdleSessionThatDied() async throws {
+        let node = try NodeFixture()
+        let session = Probe.command(["sh", "-c", "p=$PPID; \(NodeFixture.climb("sshd")); echo $p"])
+        let first = try await node.fleet.survey("n", probes: [session], steps: []).answers[session]
+        let process = try #require(first.flatMap { pid_t($0.output.dropLast()) })
+        kill(process, SIGKILL)
+        let (results, losses) = try await node.apply([node.mark("1")])
+        #expect(results == [.changed] && losses == 0)
+        #expect(node.marks == ["1"])
+    }
+
+    // MARK: Answers that are none
+
+    @Test(arguments: [
+        ("a greeting", "echo Welcome; exec sh -s", "the node said 'Welcome' where"),
+        ("an endless line", "exec cat /dev/zero", "the node said '"),
+        ("an endless stream", "exec yes", "the node said 'y' where"),
+    ])
+    func tellsGarbageAtOnce(id: String, command: String, words: String) async throws {
+        let node = try NodeFixture(options: ["ForceCommand \(command)"])
+        do {
+            _ = try await node.fleet.survey("n", probes: [.host], steps: [])
+            Issue.record("\(id) was taken for an answer")
+        } catch {
+            #expect(error.kind == .garbled && error.message.hasPrefix(words), "\(id): \(error.message)")
+        }
+    }
+
+    @Test func tellsASilentNode() async throws {
+        let node = try NodeFixture(options: ["ForceCommand exec sleep 600"])
+        do {
+            _ = try await node.fleet.perform(
+                ShellCompiler.survey(probes: [.host], steps: [], nonce: "nonce000"), on: "n", seconds: 600, frames: 1,
+                silence: .seconds(1))
+            Issue.record("silence was taken for an answer")
+        } catch let failure as ProgramFailure {
+            #expect(failure.link.message.contains("no sign of life for 1 s") && failure.mayHaveBegun)
+        }
+    }
+}
+
+/// One node behind a relay, with its runs and its state below a directory of the test.
+private struct NodeFixture {
+    let server: ServerFixture
+    let relay: CuttingRelay
+    let fleet: SSHFleet
+
+    init(options: [String] = [], cutting way: CuttingRelay.Way = .toServer, after bytes: Int = .max) throws {
+        let directory = try ServerFixture.makeDirectory()
+        server = try ServerFixture(
+            options: options + ["SetEnv CLUSTERCTL_RUN=\(directory)/run CLUSTERCTL_STATE=\(directory)/state"])
+        relay = try CuttingRelay(to: server.port, cutting: way, after: bytes)
+        self.directory = directory
+        var target = try server.target()
+        target.port = relay.port
+        fleet = SSHFleet(
+            pool: SessionPool(access: ["n": .init(target: target, root: nil)], connector: SSHConnector()),
+            artifacts: Artifacts(cache: "\(directory)/cache"), secrets: [:], canWrite: true)
+    }
+
+    private let directory: String
+
+    func close() async {
+        await fleet.close()
+        relay.stop()
+        try? FileManager.default.removeItem(atPath: directory)
+    }
+
+    func path(_ name: String) -> String { "\(directory)/\(name)" }
+
+    /// A step that cannot be asked and so would leave two marks when it is done twice.
+    func mark(_ name: String, then: String = "") -> Step {
+        let text = "echo \(name) >>\(path("marks"))" + (then.isEmpty ? "" : "; \(then)")
+        return Step(.command(Command(name: name, arguments: ["sh", "-c", text])), because: "a test")
+    }
+
+    func fails() -> Step {
+        Step(.command(Command(name: "fails", arguments: ["sh", "-c", "echo why >&2; exit 9"])), because: "a test")
+    }
+
+    /// Sets `p` to the nearest ancestor with this command line.
+    static func climb(_ ancestor: String) -> String {
+        "until tr '\\0' ' ' </proc/$p/cmdline | grep -q '^\(ancestor)'; do read -r s </proc/$p/stat; "
+            + "s=${s##*) }; s=${s#* }; p=${s%% *}; done"
+    }
+
+    /// Kills the nearest ancestor with this command line, the first time.
+    func killOnce(_ ancestor: String) -> String {
+        "if mkdir \(path("killed")); then p=$PPID; \(Self.climb(ancestor)); kill -9 $p; fi 2>/dev/null"
+    }
+
+    /// As the run machine does: again while the node cannot be reached. Also how often the link was lost.
+    func apply(_ steps: [Step]) async throws -> (results: [StepResult], losses: Int) {
+        for losses in 0..<10 {
+            do {
+                return (try await fleet.apply(TaskID(phase: "p", node: "n"), steps: steps), losses)
+            } catch {
+                try #require(error.kind == .unreachable, "\(error.message)")
+            }
+        }
+        throw LinkFailure(kind: .unreachable, message: "never came through")
+    }
+
+    var marks: [String] {
+        let text = (try? String(contentsOfFile: path("marks"), encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").map(String.init)
+    }
+}
