@@ -58,6 +58,11 @@ let package = Package(
         .executableTarget(
             name: "clusterctl-links", dependencies: ["ClusterctlCLI", "Engine", "Inventory"], path: "Tests/Links",
             swiftSettings: settings),
+        // clusterctl with the work of a benchmark, for `make bench`.
+        .executableTarget(
+            name: "clusterctl-bench", dependencies: ["ClusterctlCLI", "Engine", "Inventory", "YAML"],
+            path: "bench/Sources",
+            swiftSettings: settings),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"], swiftSettings: settings),
         .testTarget(
             name: "InventoryTests", dependencies: ["Inventory", "YAML"], exclude: ["Cases"], swiftSettings: settings),
