@@ -9,10 +9,17 @@ extension Prelude {
         # found and done again by the next run.
         flush() { sync "$1" 2>/dev/null || sync; }
 
-        make_parents() ( # with mode 0755 whatever this program's umask is
-            umask 022
-            mkdir -p -- "$(dirname -- "$1")"
-        )
+        parent_of() { # sets $parent
+            case $1 in
+            */*) parent=${1%/*} parent=${parent:-/} ;;
+            *) parent=. ;;
+            esac
+        }
+
+        make_parents() { # with mode 0755 whatever this program's umask is
+            parent_of "$1"
+            [ -d "$parent" ] || (umask 022 && mkdir -p -- "$parent")
+        }
 
         nearest() { # the path itself or the nearest directory above it that is there
             near=$1
@@ -21,7 +28,9 @@ extension Prelude {
         }
 
         digest_of() { # SHA-256 in hexadecimal digits
-            if command -v sha256sum >/dev/null; then sha256sum <"$1" | cut -d ' ' -f 1
+            if command -v sha256sum >/dev/null; then
+                set -- "$(sha256sum <"$1")"
+                echo "${1%% *}"
             elif command -v sha256 >/dev/null; then sha256 -q "$1"
             else openssl dgst -sha256 <"$1" | sed 's/.*= *//'
             fi

@@ -5,37 +5,69 @@ extension Prelude {
     static let files = #"""
         # Each operation has OPERATION_state (0: it is so; else prints what is there) and OPERATION_apply.
 
+        # Each process on a node costs it a millisecond, so what the shell can do itself is done by it: functions leave
+        # what they find in a variable, and a survey looks at all its paths at once.
+
+        look_over() { listing=$(ls -ldn -- "$@" 2>/dev/null); } # look_over PATH...: for the mode_of each
+        sum_up() { # sum_up FILE...: for the has_digest of each
+            if command -v sha256sum >/dev/null; then digests=$(sha256sum -- "$@" 2>/dev/null); fi
+        }
+
+        line_about() { # line_about PATH LINES: sets $line to the one that ends with the path, if there is one
+            line=''
+            # Other names are not written as they are by every ls and sha256sum.
+            case $1 in *[!A-Za-z0-9/._@:+=-]*) return 1 ;; esac
+            set -f
+            IFS=$newline
+            for line in $2; do
+                case $line in *" $1") break ;; esac
+                line=''
+            done
+            IFS=$spaces
+            set +f
+            [ -n "$line" ]
+        }
+
         is_there() { [ -e "$1" ] || [ -L "$1" ]; }
 
-        kind_of() { # link, directory, file, other or absent
-            if [ -L "$1" ]; then echo link
-            elif [ -d "$1" ]; then echo directory
-            elif [ -f "$1" ]; then echo file
-            elif [ -e "$1" ]; then echo other
-            else echo absent
+        kind_of() { # sets $kind: link, directory, file, other or absent
+            if [ -L "$1" ]; then kind=link
+            elif [ -d "$1" ]; then kind=directory
+            elif [ -f "$1" ]; then kind=file
+            elif [ -e "$1" ]; then kind=other
+            else kind=absent
             fi
         }
 
-        mode_of() { # the mode in four octal digits, the owner's and the group's number
-            ls -ldn -- "$1" | awk 'NR == 1 {
-                for (i = 2; i <= 10; i++) bits = bits * 2 + (substr($1, i, 1) ~ /[rwxst]/)
-                special = 4 * (substr($1, 4, 1) ~ /[sS]/) + 2 * (substr($1, 7, 1) ~ /[sS]/)
-                special += substr($1, 10, 1) ~ /[tT]/
-                printf "%o%03o %s %s\n", special, bits, $3, $4
-            }'
+        mode_of() { # sets $mode, four octal digits, $owner, numbers of user and group, and $size
+            mode='' owner='' size=''
+            line_about "$1" "$listing" || line=$(ls -ldn -- "$1") || return
+            set -f
+            set -- $line
+            set +f
+            bits=${1#?} owner="$3 $4" size=$5 special=0
+            for weight in 4 2 1; do
+                digit=0
+                case $bits in r*) digit=4 ;; esac
+                case $bits in ?w*) digit=$((digit + 2)) ;; esac
+                case $bits in ??[xst]*) digit=$((digit + 1)) ;; esac
+                case $bits in ??[sStT]*) special=$((special + weight)) ;; esac
+                bits=${bits#???} mode=$mode$digit
+            done
+            mode=$special$mode
         }
 
         has_mode() { # has_mode PATH MODE, owned by root
-            found=$(mode_of "$1")
-            [ "$found" = "$2 0 0" ] && return
-            echo "(mode, user and group are $found and should be $2 0 0)"
+            mode_of "$1"
+            [ "$mode $owner" = "$2 0 0" ] && return
+            echo "(mode, user and group are $mode $owner and should be $2 0 0)"
             return 1
         }
 
         is_kind() { # is_kind PATH KIND
-            found=$(kind_of "$1")
-            [ "$found" = "$2" ] && return
-            if [ "$found" = absent ]; then echo '(absent)'; else echo "(a $found is in its place)"; fi
+            kind_of "$1"
+            [ "$kind" = "$2" ] && return
+            if [ "$kind" = absent ]; then echo '(absent)'; else echo "(a $kind is in its place)"; fi
             return 1
         }
 
@@ -55,11 +87,21 @@ extension Prelude {
                 return 1
             fi
             make_parents "$1" || return
-            beside=$(mktemp "$(dirname -- "$1")/.clusterctl.XXXXXX")
+            beside=$parent/.clusterctl.$nonce
+            # Nobody can have foreseen the nonce, and noclobber makes what it opens or fails.
+            set -C
+            true 2>/dev/null >"$beside" || beside=$(mktemp "$parent/.clusterctl.XXXXXX")
+            set -- $?
+            set +C
+            return "$1"
         }
 
+        # Where / is owned by this program's own user and group, what it owns is root's.
+        is_roots() { [ -O / ] && [ -G / ] && [ -O "$1" ] && [ -G "$1" ]; }
+        give_to_root() { is_roots "$1" || chown 0:0 -- "$1"; }
+
         place() { # place PATH MODE: the complete file $beside takes the path in one rename
-            chown 0:0 "$beside" && chmod "$2" "$beside" && flush "$beside" && rename "$beside" "$1" && beside=''
+            give_to_root "$beside" && chmod "$2" "$beside" && flush "$beside" && rename "$beside" "$1" && beside=''
         }
 
         rename() { # rename FROM TO, where TO may be a link to a directory and is then replaced itself
@@ -73,28 +115,32 @@ extension Prelude {
         directory_state() { is_kind "$1" directory && has_mode "$1" "$2"; }
         directory_apply() {
             make_parents "$1" || return
-            if [ ! -d "$1" ]; then mkdir -- "$1" || return; fi
-            chown 0:0 "$1" && chmod "$2" "$1"
+            if [ -d "$1" ]; then chmod "$2" "$1"; else mkdir -m "$2" -- "$1"; fi && give_to_root "$1"
         }
 
-        file_state() { # file_state PATH MODE CONTENT
+        has_digest() { # has_digest FILE SHA256
+            if line_about "$1" "$digests"; then digest=${line%% *}; else digest=$(digest_of "$1"); fi
+            [ "$digest" = "$2" ]
+        }
+
+        file_state() { # file_state PATH MODE SHA256
             is_kind "$1" file || return
-            if ! printf %s "$3" | cmp -s - "$1"; then
+            if ! has_digest "$1" "$3"; then
                 show "$1"
                 return 1
             fi
             has_mode "$1" "$2"
         }
-        file_apply() {
+        file_apply() { # file_apply PATH MODE SHA256 CONTENT
             new_beside "$1" || return
-            printf %s "$3" >"$beside" || return
+            printf %s "$4" >"$beside" || return
             place "$1" "$2"
         }
 
-        # A secret file prints nothing of what it holds. Without CONTENT only its being there can be told.
-        secret_state() { # secret_state PATH MODE [CONTENT]
+        # A secret file prints nothing of what it holds. Without SHA256 only its being there can be told.
+        secret_state() { # secret_state PATH MODE [SHA256]
             is_kind "$1" file || return
-            if [ $# -gt 2 ] && ! printf %s "$3" | cmp -s - "$1"; then
+            if [ $# -gt 2 ] && ! has_digest "$1" "$3"; then
                 echo '(differs; secret)'
                 return 1
             fi
@@ -137,7 +183,8 @@ extension Prelude {
 
         absent_state() {
             is_there "$1" || return 0
-            echo "(a $(kind_of "$1") is there)"
+            kind_of "$1"
+            echo "(a $kind is there)"
             return 1
         }
         absent_apply() {

@@ -10,8 +10,11 @@ enum Prelude {
         # Only this program's own standard output carries frames; whatever it runs writes to files in $scratch.
 
         begin() { # begin NONCE, then `look` for a program that only looks or `claim` for one that acts
-            nonce=$1 pulse='' beside='' watching='' surveying='' api_down='' needless='' guarded=''
+            nonce=$1 listing='' digests='' pulse='' beside='' watching='' surveying='' api_down='' needless='' guarded=''
             run='' scratch='' forgotten='' heard=yes out_limit=1048576
+            newline='
+        '
+            spaces=$IFS
             unset LANG LANGUAGE
             LC_ALL=C
             PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin

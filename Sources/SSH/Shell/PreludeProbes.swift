@@ -31,11 +31,8 @@ extension Prelude {
             fi
         }
         answer_path() { # "KIND MODE SIZE", or "absent"
-            found=$(kind_of "$1")
-            case $found in
-                absent) echo absent ;;
-                *) echo "$found $(mode_of "$1" | cut -d ' ' -f 1) $(ls -ldn -- "$1" | awk 'NR == 1 { print $5 }')" ;;
-            esac
+            kind_of "$1"
+            if [ "$kind" = absent ]; then echo absent; else mode_of "$1" && echo "$kind $mode $size"; fi
         }
 
         answer_unit() {

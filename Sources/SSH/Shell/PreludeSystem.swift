@@ -13,21 +13,41 @@ extension Prelude {
         module_apply() { modprobe -- "$1"; }
 
         # In a key, as for sysctl(8), dots and slashes change places below /proc/sys.
-        sysctl_path() { echo "/proc/sys/$(echo "$1" | tr ./ /.)"; }
+        sysctl_path() { # sets $setting
+            case $1 in
+            */*) setting=/proc/sys/$(echo "$1" | tr ./ /.) ;;
+            *)
+                set -f
+                IFS=.
+                set -- $1
+                IFS=/
+                setting="/proc/sys/$*"
+                IFS=$spaces
+                set +f
+                ;;
+            esac
+        }
         sysctl_state() { # sysctl_state KEY VALUE
-            setting=$(sysctl_path "$1")
+            sysctl_path "$1"
             if [ ! -e "$setting" ]; then
                 echo '(this kernel has no such setting)'
                 return 1
             fi
-            found=$(words <"$setting")
-            [ "$found" = "$(echo "$2" | words)" ] && return
+            words "$(cat "$setting")"
+            found=$words
+            words "$2"
+            [ "$found" = "$words" ] && return
             echo "($found)"
             return 1
         }
-        words() { tr -s '[:space:]' ' ' | sed 's/^ //; s/ $//'; }
+        words() { # sets $words: the text with one space for each run of white space
+            set -f
+            set -- $1
+            set +f
+            words="$*"
+        }
         sysctl_apply() {
-            setting=$(sysctl_path "$1")
+            sysctl_path "$1"
             if [ ! -e "$setting" ]; then
                 echo "this kernel has no setting $1" >&2
                 return 1

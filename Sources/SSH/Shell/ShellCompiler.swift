@@ -15,7 +15,8 @@ public enum ShellCompiler {
         secrets: [SecretSource: Secret] = [:], nonce: String
     ) throws(ShellError) -> ShellProgram {
         let words = StepWords(purpose: .survey, checksums: checksums, secrets: secrets)
-        var lines = ["look", "beats"] + probes.enumerated().map { "ask \($0.offset) \(words.words(of: $0.element))" }
+        var lines = ["look", "beats"] + StepWords.looks(probes: probes, steps: steps)
+        lines += probes.enumerated().map { "ask \($0.offset) \(words.words(of: $0.element))" }
         lines.append("surveying=yes")
         for (index, step) in steps.enumerated() {
             lines += try words.lines(for: step.operation, verb: "state \(index)")

@@ -21,7 +21,7 @@ struct StepWords {
         case .directory(let path, let mode):
             return ["\(verb) directory \(quoted(path)) \(mode)"]
         case .file(let path, .text(let text), let mode):
-            return ["\(verb) file \(quoted(path)) \(mode) \(quoted(text))"]
+            return ["\(verb) file \(quoted(path)) \(mode) \(content(text))"]
         case .file(let path, .secret(let source), let mode):
             return ["\(verb) \(try secret(source, path: path, mode: mode))"]
         case .link(let path, let target):
@@ -45,6 +45,23 @@ struct StepWords {
         }
     }
 
+    /// Lines that look at what these probes and steps are about in one go, for a program that only looks, and once.
+    static func looks(probes: [Probe], steps: [Step]) -> [String] {
+        var paths: [String] = []
+        var files: [String] = []
+        for case .path(let path) in probes { paths.append(path) }
+        for step in steps {
+            switch step.operation {
+            case .file(let path, _, _):
+                paths.append(path)
+                files.append(path)
+            case .directory(let path, _), .artifact(let path, _, _): paths.append(path)
+            case .link, .absent, .module, .sysctl, .unit, .object, .command, .checkpoint: break
+            }
+        }
+        return [("look_over", paths), ("sum_up", files)].filter { !$0.1.isEmpty }.map { "\($0) \(quoted($1))" }
+    }
+
     /// The question that the prelude's function `answer_...` answers.
     func words(of probe: Probe) -> String {
         switch probe {
@@ -60,13 +77,19 @@ struct StepWords {
         }
     }
 
+    /// The SHA-256 of a file's content, which a survey compares, and the content itself where it may have to be written.
+    private func content(_ text: String) -> String {
+        let digest = Digests.sha256Text(of: text)
+        return purpose == .survey ? digest : "\(digest) \(quoted(text))"
+    }
+
     private func secret(_ source: SecretSource, path: String, mode: FileMode) throws(ShellError) -> String {
         switch source {
         case .generated(let bytes):
             return "generated \(quoted(path)) \(mode) \(bytes)"
         case .provided, .copied:
             let place = "secret \(quoted(path)) \(mode)"
-            if let secret = secrets[source] { return "\(place) \(quoted(secret.reveal()))" }
+            if let secret = secrets[source] { return "\(place) \(content(secret.reveal()))" }
             guard purpose == .survey else { throw .missingSecret(source) }
             return place
         }

@@ -1,47 +1,60 @@
-/// SHA-256 (FIPS 180-4) for fingerprints as OpenSSH prints them. Keys in known_hosts are compared byte by byte.
+/// SHA-256 (FIPS 180-4), for fingerprints and for the content of small files.
 enum Digests {
     static func sha256(_ message: [UInt8]) -> [UInt8] {
         var h: [UInt32] = [
             0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
         ]
-        var w = [UInt32](repeating: 0, count: 64)
-        forEachBlock(of: message) { block in
-            for index in 0..<16 { w[index] = block(index) }
-            for index in 16..<64 {
-                let a = w[index - 15]
-                let b = w[index - 2]
-                let s0 = rotate(a, 25) ^ rotate(a, 14) ^ (a >> 3)
-                let s1 = rotate(b, 15) ^ rotate(b, 13) ^ (b >> 10)
-                w[index] = w[index - 16] &+ s0 &+ w[index - 7] &+ s1
+        padded(message).withUnsafeBytes { bytes in
+            withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { w in
+                for start in stride(from: 0, to: bytes.count, by: 64) {
+                    for index in 0..<16 {
+                        let word = bytes.loadUnaligned(fromByteOffset: start + 4 * index, as: UInt32.self)
+                        w[index] = UInt32(bigEndian: word)
+                    }
+                    absorb(w, into: &h)
+                }
             }
-            var (a, b, c, d) = (h[0], h[1], h[2], h[3])
-            var (e, f, g, i) = (h[4], h[5], h[6], h[7])
-            for index in 0..<64 {
-                let s1 = rotate(e, 26) ^ rotate(e, 21) ^ rotate(e, 7)
-                let t1 = i &+ s1 &+ ((e & f) ^ (~e & g)) &+ sha256Constants[index] &+ w[index]
-                let s0 = rotate(a, 30) ^ rotate(a, 19) ^ rotate(a, 10)
-                let t2 = s0 &+ ((a & b) ^ (a & c) ^ (b & c))
-                (a, b, c, d, e, f, g, i) = (t1 &+ t2, a, b, c, d &+ t1, e, f, g)
-            }
-            for (index, value) in [a, b, c, d, e, f, g, i].enumerated() { h[index] = h[index] &+ value }
         }
-        return bigEndian(h)
+        return h.flatMap { word in [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: word >> UInt32($0)) } }
+    }
+
+    /// The digest of the text's UTF-8 in hexadecimal digits.
+    static func sha256Text(of text: String) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        let bytes = sha256(Array(text.utf8)).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Takes in the block whose words are the first 16 of `w`.
+    private static func absorb(_ w: UnsafeMutableBufferPointer<UInt32>, into h: inout [UInt32]) {
+        for index in 16..<64 {
+            let x = w[index - 15]
+            let y = w[index - 2]
+            let s0 = rotate(x, 25) ^ rotate(x, 14) ^ (x >> 3)
+            let s1 = rotate(y, 15) ^ rotate(y, 13) ^ (y >> 10)
+            w[index] = w[index - 16] &+ s0 &+ w[index - 7] &+ s1
+        }
+        var (a, b, c, d) = (h[0], h[1], h[2], h[3])
+        var (e, f, g, i) = (h[4], h[5], h[6], h[7])
+        for index in 0..<64 {
+            let s1 = rotate(e, 26) ^ rotate(e, 21) ^ rotate(e, 7)
+            let t1 = i &+ s1 &+ ((e & f) ^ (~e & g)) &+ sha256Constants[index] &+ w[index]
+            let s0 = rotate(a, 30) ^ rotate(a, 19) ^ rotate(a, 10)
+            let t2 = s0 &+ ((a & b) ^ (a & c) ^ (b & c))
+            (a, b, c, d, e, f, g, i) = (t1 &+ t2, a, b, c, d &+ t1, e, f, g)
+        }
+        for (index, value) in [a, b, c, d, e, f, g, i].enumerated() { h[index] = h[index] &+ value }
     }
 
     private static func rotate(_ value: UInt32, _ left: UInt32) -> UInt32 { value << left | value >> (32 - left) }
 
-    private static func bigEndian(_ words: [UInt32]) -> [UInt8] {
-        words.flatMap { word in [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: word >> UInt32($0)) } }
-    }
-
-    /// Pads the message and hands out its 64-byte blocks, each as a reader of its 16 big-endian words.
-    private static func forEachBlock(of message: [UInt8], _ body: ((Int) -> UInt32) -> Void) {
+    /// The message, a bit that ends it, and its length, in whole blocks of 64 bytes.
+    private static func padded(_ message: [UInt8]) -> [UInt8] {
         var padded = message + [0x80]
         padded += [UInt8](repeating: 0, count: (120 - padded.count % 64) % 64)
-        padded += (0..<8).map { UInt8(truncatingIfNeeded: (message.count * 8) >> (56 - 8 * $0)) }
-        for start in stride(from: 0, to: padded.count, by: 64) {
-            body { word in padded[(start + 4 * word)..<(start + 4 * word + 4)].reduce(0) { $0 << 8 | UInt32($1) } }
-        }
+        let bits = UInt64(message.count) * 8
+        for shift in stride(from: 56, through: 0, by: -8) { padded.append(UInt8(truncatingIfNeeded: bits >> shift)) }
+        return padded
     }
 
     /// FIPS 180-4, section 4.2.2.
