@@ -62,8 +62,7 @@ public enum ShellCompiler {
     /// - Parameter ageSeconds: how long ago its program was sent, at least.
     public static func collect(nonce: String, ageSeconds: Int) throws(ShellError) -> ShellProgram {
         try ShellProgram(
-            lines: ["look", "beats", "collect \(ageSeconds)"], nonce: nonce,
-            prelude: [Prelude.frames, Prelude.runs].joined(separator: "\n"))
+            lines: ["look", "beats", "collect \(ageSeconds)"], nonce: nonce)
     }
 
     /// One request to the guard; the `answer` frame has the guard's exit status and words. A rollback is a run, as

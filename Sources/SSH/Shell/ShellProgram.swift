@@ -11,9 +11,9 @@ public struct ShellProgram: Sendable, CustomStringConvertible, CustomReflectable
     public var customMirror: Mirror { Mirror(self, children: ["nonce": nonce]) }
 
     /// Everything is one function that the last line calls, so that a text which was cut on its way does nothing.
-    init(lines: [String], nonce: String, prelude: String = Prelude.text) throws(ShellError) {
+    init(lines: [String], nonce: String) throws(ShellError) {
         precondition(ShellProgram.isNonce(nonce), "a nonce is 8 to 64 letters and digits")
-        let body = ([prelude, "begin \(quoted(nonce))"] + lines + ["finish"]).joined(separator: "\n")
+        let body = ([Prelude.text(for: lines), "begin \(quoted(nonce))"] + lines + ["finish"]).joined(separator: "\n")
         text = "clusterctl_program() {\n\(body)\n}\nclusterctl_program </dev/null\n"
         self.nonce = nonce
         guard !text.utf8.contains(0) else { throw .zeroByte }

@@ -169,11 +169,12 @@ struct CheckpointText {
     /// A program of its own that tries each step and goes on after a failure; it prints words instead of frames.
     private static func undo(_ checkpoint: Checkpoint) throws(ShellError) -> String {
         let words = StepWords(purpose: .undo, checksums: [:], secrets: [:])
-        var lines = [Prelude.text, "begin undo", "look", "undo_failed=''"]
+        var lines = ["begin undo", "look", "undo_failed=''"]
         for step in checkpoint.undo {
             lines += try words.lines(for: step.operation, verb: "attempt \(quoted(step.because))")
         }
         lines.append("[ -z \"$undo_failed\" ] || exit 1")
+        lines.insert(Prelude.text(for: lines), at: 0)
         return "clusterctl_undo() {\n\(lines.joined(separator: "\n"))\n}\nclusterctl_undo </dev/null"
     }
 }
