@@ -140,6 +140,8 @@ def far_away(task):
 def build():
     subprocess.run([f"{ROOT}/scripts/setup"], check=True)
     swift = ["swift", "build", "-c", "release", "--package-path", ROOT]
+    if sys.platform == "linux":
+        swift.append("--static-swift-stdlib")
     if "BENCH_SWIFT_SCRATCH" in os.environ:
         swift += ["--scratch-path", os.environ["BENCH_SWIFT_SCRATCH"]]
     for product in ("clusterctl", "clusterctl-bench"):
