@@ -20,7 +20,7 @@ struct Main {
             let nodes = inventory.nodes.map { NodeName($0.name) }
             return Order(name: work.rawValue, [.init(work.phase(nodes, specification))])
         }
-        await Orders.$current.withValue(orders) { await Clusterctl.main(["bootstrap", arguments[2], "--yes"]) }
+        await Orders.$current.withValue(orders) { await Clusterctl.runToEnd(["bootstrap", arguments[2], "--yes"]) }
     }
 }
 
