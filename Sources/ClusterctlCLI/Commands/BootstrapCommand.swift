@@ -60,7 +60,7 @@ enum LiveReview {
         var found: Review?
         let console = Console()
         let driver = Driver(
-            fleet: fleet, tell: { if case .linkLost = $0 { console.show($0) } },
+            fleet: fleet, tell: { $0.filter(\.isLostLink).forEach(console.show) },
             approve: { review, _ in
                 found = review
                 return false

@@ -3,8 +3,9 @@ import Engine
 /// Performs the run machine's requests on a fleet and hands back what came of them.
 struct Driver {
     let fleet: any Fleet
-    /// Told everything that happens, in order, before the requests that follow it are performed.
-    let tell: (Happening) -> Void
+    /// Told everything that happens, in order, before the requests that follow it are performed: what one event brings
+    /// comes together, so that it can be written down in one go.
+    let tell: ([Happening]) -> Void
     /// Shows the review and says whether to go on.
     let approve: (Review, Facts) -> Bool
 
@@ -30,9 +31,12 @@ struct Driver {
         feed.yield(.begin)
         for await event in events {
             if let id = event.closes { underWay[id] = nil }
-            for request in machine.handle(event, at: began.duration(to: clock.now).inSeconds) {
+            let requests = machine.handle(event, at: began.duration(to: clock.now).inSeconds)
+            let happenings = requests.compactMap { if case .tell(let happening) = $0 { happening } else { nil } }
+            if !happenings.isEmpty { tell(happenings) }
+            for request in requests {
                 switch request {
-                case .tell(let happening): tell(happening)
+                case .tell: break
                 case .finish(let outcome): return outcome
                 case .review(let review, let facts):
                     if !review.items.isEmpty { feed.yield(approve(review, facts) ? .approved : .declined) }

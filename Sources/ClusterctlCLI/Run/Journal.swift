@@ -1,8 +1,8 @@
 import Engine
 import Foundation
 
-/// The record of a run: JSON lines, appended and flushed before what they announce is done. Holds no secret, because
-/// a happening holds none. A torn last line is what a killed run leaves, and readers skip it.
+/// The record of a run: JSON lines, appended and flushed before what they announce is done; results reach the disk with
+/// whatever is flushed next, at the latest with the run's end. Holds no secret, because a happening holds none. A torn last line is what a killed run leaves, and readers skip it.
 final class Journal {
     let path: String
     private let handle: FileHandle
@@ -20,31 +20,38 @@ final class Journal {
             let handle = FileHandle(forWritingAtPath: path)
         else { throw JournalError(path: path) }
         self.handle = handle
-        append(event: "run") { json in
+        let line = line("run") { json in
             json.field("version", 1)
             json.field("cluster", cluster)
             json.field("verb", verb)
             json.field("at", started.formatted(.iso8601))
         }
+        write(line, isFlushed: true)
     }
 
-    func append(_ happening: Happening) {
-        append(event: happening.name, isFlushed: happening.isAnnouncement) { happening.write(to: &$0) }
+    /// One write and at most one flush for all of them: a phase that begins on a thousand nodes waits for the disk once.
+    func append(_ happenings: [Happening]) {
+        let lines = happenings.map { happening in line(happening.name) { happening.write(to: &$0) } }
+        write(lines.joined(), isFlushed: happenings.contains(where: \.isAnnouncement))
     }
 
     func append(_ outcome: Outcome) {
-        append(event: "outcome") { $0.field("is", outcome.name) }
+        write(line("outcome") { $0.field("is", outcome.name) }, isFlushed: true)
     }
 
-    private func append(event: String, isFlushed: Bool = true, _ fields: (inout JSONWriter) -> Void) {
+    private func line(_ event: String, _ fields: (inout JSONWriter) -> Void) -> String {
         var json = JSONWriter()
         json.object { json in
             json.field("t", Int(Date().timeIntervalSince(started) * 1000))
             json.field("event", event)
             fields(&json)
         }
+        return json.text + "\n"
+    }
+
+    private func write(_ text: String, isFlushed: Bool) {
         // A full disk must not stop a run half way: the live nodes are the truth, the journal a record.
-        try? handle.write(contentsOf: Data((json.text + "\n").utf8))
+        try? handle.write(contentsOf: Data(text.utf8))
         if isFlushed { try? handle.synchronize() }
     }
 }
@@ -55,13 +62,15 @@ struct JournalError: Error, CustomStringConvertible {
 }
 
 extension Happening {
-    /// Whether it says what is about to be done, or what became of it; looking and waiting need no flush of the disk.
+    /// Whether it must be on the disk before anything else is done: what is about to be changed, and what went wrong.
     var isAnnouncement: Bool {
         switch self {
-        case .applying, .applied, .passed, .confirmed, .failed, .takingBack, .takenBack: true
-        case .surveyed, .skipped, .waiting, .signOfLife, .linkLost: false
+        case .applying, .confirmed, .failed, .takingBack, .takenBack: true
+        case .surveyed, .skipped, .applied, .passed, .waiting, .signOfLife, .linkLost: false
         }
     }
+
+    var isLostLink: Bool { if case .linkLost = self { true } else { false } }
 
     var name: String {
         switch self {

@@ -17,9 +17,9 @@ struct Run {
         let machine = Machine(cluster: site.inventory.name, order: site.order, nodes: site.nodes, limit: limit)
         let driver = Driver(
             fleet: fleet,
-            tell: { happening in
-                journal.append(happening)
-                console.show(happening)
+            tell: { happenings in
+                journal.append(happenings)
+                happenings.forEach(console.show)
             },
             approve: approve)
         let outcome = await driver.run(machine, interrupts: Interrupts.stream())
