@@ -71,7 +71,7 @@ extension SSHFleet {
     /// A session that has been idle and turns out to be dead costs another connection, and nothing else.
     func perform(
         _ program: ShellProgram, on node: NodeName, seconds: Int, frames: Int, fresh: Bool = false,
-        silence: Duration = SSHFleet.silence, each: (@Sendable (Frame) -> Void)? = nil
+        silence: Duration? = nil, each: (@Sendable (Frame) -> Void)? = nil
     ) async throws(ProgramFailure) -> [Frame] {
         let reader = FrameReader(nonce: program.nonce, maximumFrames: frames + seconds + 10, each: each)
         var idle = fresh ? nil : await pool.takeIdle(node)
@@ -90,7 +90,8 @@ extension SSHFleet {
             do throws(SSHFailure) {
                 result = try await pool.execute(
                     "sh -s", on: session, of: node, input: .bytes(Array(program.text.utf8)),
-                    deadline: .now + .seconds(seconds), silence: silence, onOutput: reader.take)
+                    deadline: .now + .seconds(seconds), silence: silence ?? SSHFleet.silence(of: program),
+                    onOutput: reader.take)
             } catch {
                 await pool.retire(session)
                 if idle != nil && error.mayRetry {

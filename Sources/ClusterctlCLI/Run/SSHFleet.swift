@@ -23,7 +23,7 @@ actor SSHFleet: Fleet {
     private let canWrite: Bool
 
     /// How long a program may be silent before its connection counts as broken; nodes show life every two seconds.
-    static let silence = Duration.seconds(15)
+    static func silence(of program: ShellProgram) -> Duration { .seconds(program.showsLife ? 15 : 45) }
     static let surveySeconds = 600
     static let applySeconds = 900
     private static let guardSeconds = 420

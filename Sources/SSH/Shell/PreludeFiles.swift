@@ -60,14 +60,14 @@ extension Prelude {
         has_mode() { # has_mode PATH MODE, owned by root
             mode_of "$1"
             [ "$mode $owner" = "$2 0 0" ] && return
-            echo "(mode, user and group are $mode $owner and should be $2 0 0)"
+            say "(mode, user and group are $mode $owner and should be $2 0 0)"
             return 1
         }
 
         is_kind() { # is_kind PATH KIND
             kind_of "$1"
             [ "$kind" = "$2" ] && return
-            if [ "$kind" = absent ]; then echo '(absent)'; else echo "(a $kind is in its place)"; fi
+            if [ "$kind" = absent ]; then say '(absent)'; else say "(a $kind is in its place)"; fi
             return 1
         }
 
@@ -141,11 +141,11 @@ extension Prelude {
         secret_state() { # secret_state PATH MODE [SHA256]
             is_kind "$1" file || return
             if [ $# -gt 2 ] && ! has_digest "$1" "$3"; then
-                echo '(differs; secret)'
+                say '(differs; secret)'
                 return 1
             fi
             if [ ! -s "$1" ]; then
-                echo '(empty)'
+                say '(empty)'
                 return 1
             fi
             has_mode "$1" "$2"
@@ -184,7 +184,7 @@ extension Prelude {
         absent_state() {
             is_there "$1" || return 0
             kind_of "$1"
-            echo "(a $kind is there)"
+            say "(a $kind is there)"
             return 1
         }
         absent_apply() {

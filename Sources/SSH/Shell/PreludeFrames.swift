@@ -27,8 +27,7 @@ enum Prelude {
             trap 'exit 130' INT
             trap 'exit 141' PIPE
             trap 'exit 143' TERM
-            timeout=''
-            if timeout -k 1 1 true 2>/dev/null; then timeout=yes; fi
+            timeout='' said=''
         }
 
         look() { # a scratch directory, gone with the program
@@ -61,10 +60,12 @@ enum Prelude {
         }
 
         emit() { # emit KIND INDEX STATUS: the frame of $scratch/out and $scratch/err
-            cut_to "$out_limit" "$scratch/out"
-            out_bytes=$whole
-            cut_to 65536 "$scratch/err"
-            err_bytes=$whole
+            out_bytes=0 err_bytes=0
+            if [ -n "$said" ]; then
+                out_bytes=$((${#said} + 1))
+            elif [ -s "$scratch/out" ] || [ -s "$scratch/err" ]; then
+                measure
+            fi
             header="$nonce $1 $2 $3 $out_bytes $err_bytes"
             if [ -z "$run" ]; then
                 print_frame
@@ -73,11 +74,33 @@ enum Prelude {
                 # In a process of its own, which alone dies of a broken pipe.
                 [ -z "$heard" ] || (print_frame) || heard=''
             fi
+            said=''
+        }
+
+        say() { said=$1; } # in place of an output: one line of ASCII, which costs no process
+
+        measure() { # sets $out_bytes and $err_bytes, when both are short enough
+            set -- $(wc -c "$scratch/out" "$scratch/err")
+            out_bytes=$1 err_bytes=$3
+            if [ "$out_bytes" -gt "$out_limit" ]; then
+                cut_to "$out_limit" "$scratch/out"
+                out_bytes=$whole
+            fi
+            if [ "$err_bytes" -gt 65536 ]; then
+                cut_to 65536 "$scratch/err"
+                err_bytes=$whole
+            fi
         }
 
         print_frame() { # beats come from another process and must not mix; one short line cannot be cut in two
-            if [ "$out_bytes$err_bytes" = 00 ]; then
+            if [ -n "$said" ]; then
+                printf '%s\n%s\n' "$header" "$said"
+                return
+            elif [ "$out_bytes$err_bytes" = 00 ]; then
                 printf '%s\n' "$header"
+                return
+            elif [ -z "$pulse" ]; then
+                printf '%s\n' "$header" && cat "$scratch/out" "$scratch/err"
                 return
             fi
             until mkdir "$scratch/turn" 2>/dev/null; do sleep 1; done
@@ -122,12 +145,21 @@ enum Prelude {
             pulse=''
         }
 
+        try_timeout() { # done beforehand for what must not be run twice
+            [ -n "$timeout" ] || if timeout -k 1 1 true 2>/dev/null; then timeout=yes; else timeout=no; fi
+        }
+
         bounded() { # bounded SECONDS COMMAND...: its status; ended after that time, then 124 or the signal's status
             limit=$1
             shift
-            if [ -n "$timeout" ]; then
+            if [ "$timeout" != no ]; then
                 timeout -k 5 "$limit" "$@"
-                return
+                set -- $? "$@"
+                if [ "$1" -eq 0 ] || [ "$timeout" = yes ]; then return "$1"; fi
+                # It failed, and so may timeout itself where it has no -k: then nothing was run.
+                try_timeout
+                [ "$timeout" = no ] || return "$1"
+                shift
             fi
             { (exec "$@" <&3 3<&-) & } 3<&0
             bounded_pid=$!
@@ -150,6 +182,7 @@ enum Prelude {
             : >"$scratch/err"
             if "${operation}_state" "$@" >"$scratch/out" 2>"$scratch/err"; then
                 : >"$scratch/out"
+                said=''
                 emit same "$index" 0
             else
                 emit differs "$index" 0
@@ -163,11 +196,11 @@ enum Prelude {
             : >"$scratch/out"
             : >"$scratch/err"
             if "${operation}_state" "$@" >"$scratch/state" 2>&1; then
-                needless=''
+                said='' needless=''
                 emit unchanged "$index" 0
                 return
             fi
-            needless=''
+            said='' needless=''
             if ! still_guarded; then
                 echo 'the guard is no longer armed for this program: nothing more is changed' >"$scratch/err"
                 false
@@ -217,8 +250,11 @@ enum Prelude {
             "answer_$question" "$@" >"$scratch/out" 2>"$scratch/err"
             status=$?
             if [ -n "$watching" ]; then
-                { echo "$status" && cat "$scratch/out" && echo && cat "$scratch/err"; } >"$scratch/now"
-                cmp -s "$scratch/now" "$scratch/answer.$index" && return
+                { echo "$status $said" && cat "$scratch/out" && echo && cat "$scratch/err"; } >"$scratch/now"
+                if cmp -s "$scratch/now" "$scratch/answer.$index"; then
+                    said=''
+                    return
+                fi
                 mv -f "$scratch/now" "$scratch/answer.$index"
             fi
             emit answer "$index" "$status"

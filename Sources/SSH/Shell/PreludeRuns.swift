@@ -92,7 +92,9 @@ extension Prelude {
 
         keep_frame() { # a frame counts only when all of it is there, so that a collector never reads half of one
             [ -n "$kept" ] || return 0
-            if [ "$out_bytes$err_bytes" = 00 ]; then
+            if [ -n "$said" ]; then
+                printf '%s\n%s\n' "$header" "$said"
+            elif [ "$out_bytes$err_bytes" = 00 ]; then
                 printf '%s\n' "$header"
             else
                 printf '%s\n' "$header" && cat "$scratch/out" "$scratch/err"

@@ -15,13 +15,14 @@ public enum ShellCompiler {
         secrets: [SecretSource: Secret] = [:], nonce: String
     ) throws(ShellError) -> ShellProgram {
         let words = StepWords(purpose: .survey, checksums: checksums, secrets: secrets)
-        var lines = ["look", "beats"] + StepWords.looks(probes: probes, steps: steps)
+        let isBrief = probes.allSatisfy(\.isBrief) && steps.allSatisfy(\.operation.isBrief)
+        var lines = (isBrief ? ["look"] : ["look", "beats"]) + StepWords.looks(probes: probes, steps: steps)
         lines += probes.enumerated().map { "ask \($0.offset) \(words.words(of: $0.element))" }
         lines.append("surveying=yes")
         for (index, step) in steps.enumerated() {
             lines += try words.lines(for: step.operation, verb: "state \(index)")
         }
-        return try ShellProgram(lines: lines, nonce: nonce)
+        return try ShellProgram(lines: lines, nonce: nonce, showsLife: !isBrief)
     }
 
     /// Applies the steps in order and stops at the first that fails: a frame `unchanged`, `changed` or `failed` each,
@@ -106,6 +107,26 @@ public enum GuardVerb: Sendable, Hashable {
         case .confirm(let phase, let nonce): ["confirm", phase.rawValue, nonce]
         case .rollback(let phase): ["rollback", phase.rawValue]
         case .report: ["report"]
+        }
+    }
+}
+
+extension Probe {
+    /// Whether a node answers it within half a minute or not at all, so that it need not show life meanwhile.
+    fileprivate var isBrief: Bool {
+        switch self {
+        case .host, .path, .journal, .command, .http, .guardState: true
+        case .unit, .listeners, .syncLatency: false
+        }
+    }
+}
+
+extension Operation {
+    /// Whether looking at it takes a node no time to speak of.
+    fileprivate var isBrief: Bool {
+        switch self {
+        case .directory, .file, .link, .absent, .sysctl, .module, .checkpoint: true
+        case .artifact, .unit, .object, .command: false
         }
     }
 }

@@ -6,16 +6,19 @@ public struct ShellProgram: Sendable, CustomStringConvertible, CustomReflectable
     public let text: String
     /// The word that starts each of its frames.
     public let nonce: String
+    /// Whether it is heard of every two seconds while it runs; otherwise each of its answers takes half a minute at most.
+    public let showsLife: Bool
 
     public var description: String { "(shell program \(nonce), \(text.utf8.count) bytes)" }
     public var customMirror: Mirror { Mirror(self, children: ["nonce": nonce]) }
 
     /// Everything is one function that the last line calls, so that a text which was cut on its way does nothing.
-    init(lines: [String], nonce: String) throws(ShellError) {
+    init(lines: [String], nonce: String, showsLife: Bool = true) throws(ShellError) {
         precondition(ShellProgram.isNonce(nonce), "a nonce is 8 to 64 letters and digits")
         let body = ([Prelude.text(for: lines), "begin \(quoted(nonce))"] + lines + ["finish"]).joined(separator: "\n")
         text = "clusterctl_program() {\n\(body)\n}\nclusterctl_program </dev/null\n"
         self.nonce = nonce
+        self.showsLife = showsLife
         guard !text.utf8.contains(0) else { throw .zeroByte }
     }
 
