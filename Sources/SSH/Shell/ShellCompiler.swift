@@ -22,7 +22,9 @@ public enum ShellCompiler {
         for (index, step) in steps.enumerated() {
             lines += try words.lines(for: step.operation, verb: "state \(index)")
         }
-        return try ShellProgram(lines: lines, nonce: nonce, showsLife: !isBrief)
+        return try ShellProgram(
+            lines: lines, nonce: nonce, showsLife: !isBrief,
+            mayBeSeen: !steps.contains(where: \.operation.isAboutSecret))
     }
 
     /// Applies the steps in order and stops at the first that fails: a frame `unchanged`, `changed` or `failed` each,
@@ -54,7 +56,7 @@ public enum ShellCompiler {
         var lines = ["look", "round() {"]
         lines += probes.enumerated().map { "    ask \($0.offset) \(words.words(of: $0.element))" }
         lines += ["    true", "}", "watch \(intervalSeconds) \(deadlineSeconds) round"]
-        return try ShellProgram(lines: lines, nonce: nonce)
+        return try ShellProgram(lines: lines, nonce: nonce, mayBeSeen: true)
     }
 
     /// What became of the run with this nonce: its frames, those to come too while it is still at work, then its end;
@@ -122,6 +124,11 @@ extension Probe {
 }
 
 extension Operation {
+    /// Whether a survey of it may hold something of a secret, be it a checksum.
+    fileprivate var isAboutSecret: Bool {
+        if case .file(_, .secret, _) = self { true } else { false }
+    }
+
     /// Whether looking at it takes a node no time to speak of.
     fileprivate var isBrief: Bool {
         switch self {

@@ -8,17 +8,32 @@ public struct ShellProgram: Sendable, CustomStringConvertible, CustomReflectable
     public let nonce: String
     /// Whether it is heard of every two seconds while it runs; otherwise each of its answers takes half a minute at most.
     public let showsLife: Bool
+    /// Whether nothing in it is secret, so that other users of the node may see it.
+    let mayBeSeen: Bool
+
+    /// More would not go into one SSH packet with all libraries and servers.
+    private static let commandLimitBytes = 28 << 10
+
+    /// A command line that runs it, where nothing in it is secret and it is short: what comes on standard input costs a
+    /// round trip more, and shells that read it byte by byte. Needs a login that is root's already, as sudo logs
+    /// command lines.
+    public var commandLine: String? {
+        guard mayBeSeen, text.utf8.count < Self.commandLimitBytes else { return nil }
+        let line = "sh -c \(quoted(text))"
+        return line.utf8.count < Self.commandLimitBytes ? line : nil
+    }
 
     public var description: String { "(shell program \(nonce), \(text.utf8.count) bytes)" }
     public var customMirror: Mirror { Mirror(self, children: ["nonce": nonce]) }
 
     /// Everything is one function that the last line calls, so that a text which was cut on its way does nothing.
-    init(lines: [String], nonce: String, showsLife: Bool = true) throws(ShellError) {
+    init(lines: [String], nonce: String, showsLife: Bool = true, mayBeSeen: Bool = false) throws(ShellError) {
         precondition(ShellProgram.isNonce(nonce), "a nonce is 8 to 64 letters and digits")
         let body = ([Prelude.text(for: lines), "begin \(quoted(nonce))"] + lines + ["finish"]).joined(separator: "\n")
         text = "clusterctl_program() {\n\(body)\n}\nclusterctl_program </dev/null\n"
         self.nonce = nonce
         self.showsLife = showsLife
+        self.mayBeSeen = mayBeSeen
         guard !text.utf8.contains(0) else { throw .zeroByte }
     }
 
