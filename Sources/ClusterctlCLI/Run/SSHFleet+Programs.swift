@@ -74,6 +74,7 @@ extension SSHFleet {
         silence: Duration? = nil, each: (@Sendable (Frame) -> Void)? = nil
     ) async throws(ProgramFailure) -> [Frame] {
         let reader = FrameReader(nonce: program.nonce, maximumFrames: frames + seconds + 10, each: each)
+        let line = pool.isRootsAlready(node) ? program.commandLine : nil
         var idle = fresh ? nil : await pool.takeIdle(node)
         while true {
             let session: SSHSession
@@ -89,7 +90,8 @@ extension SSHFleet {
             let result: ExecResult
             do throws(SSHFailure) {
                 result = try await pool.execute(
-                    "sh -s", on: session, of: node, input: .bytes(Array(program.text.utf8)),
+                    line ?? "sh -s", on: session, of: node,
+                    input: line == nil ? .bytes(Array(program.text.utf8)) : .none,
                     deadline: .now + .seconds(seconds), silence: silence ?? SSHFleet.silence(of: program),
                     onOutput: reader.take)
             } catch {

@@ -25,6 +25,9 @@ actor SessionPool {
         self.loginsFree = loginsAtOnce
     }
 
+    /// Whether the login itself is root's, so that no sudo stands before a command and logs it.
+    nonisolated func isRootsAlready(_ node: NodeName) -> Bool { access[node].map { $0.root == nil } ?? false }
+
     /// Runs one simple command as root: the one way in which anything is run on a node.
     nonisolated func execute(
         _ command: String, on session: SSHSession, of node: NodeName, input: SSHInput,
