@@ -44,7 +44,7 @@ actor SessionPool {
 
     /// A session that nobody else uses; made when none is idle, and always made when `fresh`.
     func session(_ node: NodeName, fresh: Bool) async throws(LinkFailure) -> SSHSession {
-        if !fresh, let session = takeIdle(node) { return session }
+        if !fresh, let session = await takeIdle(node) { return session }
         guard let target = access[node]?.target else {
             throw LinkFailure(kind: .refused, message: "\(node) has no SSH address")
         }
@@ -64,7 +64,14 @@ actor SessionPool {
     }
 
     /// A session that is open and that nobody uses; nil when there is none.
-    func takeIdle(_ node: NodeName) -> SSHSession? { idle[node]?.popLast() }
+    /// A session that nobody uses and whose connection stands, as far as the operating system knows.
+    func takeIdle(_ node: NodeName) async -> SSHSession? {
+        while let session = idle[node]?.popLast() {
+            if await session.isWhole { return session }
+            retire(session)
+        }
+        return nil
+    }
 
     func putBack(_ session: SSHSession, of node: NodeName) { idle[node, default: []].append(session) }
 

@@ -50,8 +50,7 @@ public enum SSHFailure: Error, Sendable, Equatable {
         case .nameNotFound, .refused, .unreachable, .notAnSSHServer, .noCommonAlgorithm, .hostKeyUnknown,
             .hostKeyChanged, .hostKeyTypeChanged, .hostKeyRevoked, .hostKeyNotPinned, .pinUnreadable,
             .knownHostsUnreadable, .knownHostsNotWritten, .loginRefused, .agentSilent, .channelRefused, .commandRefused,
-            .becomeRefused,
-            .inputUnreadable, .forwardingRefused:
+            .becomeRefused, .inputUnreadable, .forwardingRefused, .sourceAddressUnusable, .proxyCommandFailed:
             false
         }
     }
