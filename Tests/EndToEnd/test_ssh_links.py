@@ -8,6 +8,7 @@ import subprocess
 from EndToEnd.sshcase import SSHCase
 from EndToEnd.sshnet import until
 
+COUNT = 12
 SIZE = 96 << 20
 
 
@@ -35,6 +36,20 @@ class LinkTests(SSHCase):
             os.makedirs(os.path.join(self.folder, name))
         self.document = self.inventory(self.nodes, {"keepAlive": {"interval": "2s", "tolerated": 3}})
 
+    def lines(self, name):
+        try:
+            with open(os.path.join(self.folder, name, "ran"), encoding="ascii") as file:
+                return [int(line) for line in file]
+        except FileNotFoundError:
+            return []
+
+    def append(self):
+        """Starts appending and returns when the node whose link is to break is in the middle."""
+        process = self.net.start("append", self.folder, str(COUNT), self.document, program="clusterctl-links")
+        until(lambda: len(self.lines("bad")) >= 3 or process.poll() is not None, "the work to begin")
+        self.assertLess(len(self.lines("bad")), COUNT)
+        return process
+
     def deliver(self):
         """Starts a delivery and returns when a part of it has arrived on the node whose link is to break."""
         process = self.net.start(
@@ -50,6 +65,10 @@ class LinkTests(SSHCase):
         output, errors = process.communicate(timeout=120)
         self.assertEqual(process.returncode, status, output + errors)
         return errors
+
+    def assert_appended_once(self):
+        for name in self.nodes:
+            self.assertEqual(self.lines(name), list(range(1, COUNT + 1)), name)
 
     def assert_delivered(self):
         for name in self.nodes:
@@ -71,6 +90,41 @@ class LinkTests(SSHCase):
         except subprocess.TimeoutExpired:
             pass  # still running, as it should
         self.bad.machine.heal()
+
+    def test_sshd_restarted_during_steps(self):
+        process = self.append()
+        self.restart()
+        self.finish(process)
+        self.assert_appended_once()
+        self.assertGreater(self.connections(), 1)
+
+    def test_packets_dropped_during_steps(self):
+        process = self.append()
+        self.drop_for(8, process)
+        self.finish(process)
+        self.assert_appended_once()
+
+    def test_a_node_that_is_away_while_its_steps_end(self):
+        """The steps go on without the controller, which then finds them done."""
+        process = self.append()
+        self.bad.machine.drop("tcp", "dport", "22")
+        until(lambda: self.lines("bad") == list(range(1, COUNT + 1)), "the steps to go on by themselves")
+        self.bad.stop()
+        self.bad.machine.heal()
+        self.bad.start()
+        self.finish(process)
+        self.assert_appended_once()
+
+    def test_a_step_that_was_killed_is_not_guessed_about(self):
+        """Whether it took effect cannot be known, so that is said, and it is not done again by itself."""
+        process = self.append()
+        self.bad.stop(programs=True)
+        self.bad.start()
+        errors = self.finish(process, status=1)
+        self.assertIn("is not known", errors)
+        done = self.lines("bad")
+        self.assertEqual(done, list(range(1, len(done) + 1)))
+        self.assertLess(len(done), COUNT)
 
     def test_sshd_restarted_during_a_delivery(self):
         process = self.deliver()
