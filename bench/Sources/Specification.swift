@@ -28,26 +28,27 @@ struct Specification: Sendable {
     var binary: Binary
 
     init(file: String) throws {
-        let root = YAMLValue(try YAMLDocument.read(file).root)
-        for (name, path) in root[path: ["workDirectories"]]?.map ?? YAMLMap() {
+        let text = try String(contentsOfFile: file, encoding: .utf8)
+        let root = YAMLValue(try YAMLDocument.parse(text, file: file).root)
+        for (name, path) in root[["workDirectories"]]?.map ?? YAMLMap() {
             workDirectories[NodeName(name)] = path.string
         }
         directories = try Specification.entries(root, "directories") {
             Directory(path: try $0.text("path"), mode: try $0.mode("mode"))
         }
         files = try Specification.entries(root, "files") { entry in
-            let source = entry[path: ["source"]]?.string
+            let source = entry[["source"]]?.string
             let content = try source.map { try String(contentsOfFile: $0, encoding: .utf8) } ?? entry.text("content")
             return File(path: try entry.text("path"), mode: try entry.mode("mode"), content: content)
         }
         checks = try Specification.entries(root, "checks") { entry in
-            if let kind = entry[path: ["kind"]]?.string { return .path(try entry.text("path"), kind: kind) }
+            if let kind = entry[["kind"]]?.string { return .path(try entry.text("path"), kind: kind) }
             return .command(try entry.words("command"))
         }
         facts = try Specification.entries(root, "facts") { entry in
             entry.list?.compactMap(\.string) ?? []
         }
-        guard let binary = root[path: ["binary"]] else { throw SpecificationError(what: "binary") }
+        guard let binary = root[["binary"]] else { throw SpecificationError(what: "binary") }
         self.binary = Binary(
             path: try binary.text("path"), mode: try binary.mode("mode"), source: try binary.text("source"),
             sha256: try binary.text("sha256"))
@@ -56,7 +57,7 @@ struct Specification: Sendable {
     private static func entries<Entry>(
         _ root: YAMLValue, _ key: String, _ entry: (YAMLValue) throws -> Entry
     ) throws -> [Entry] {
-        guard let list = root[path: [key]]?.list else { throw SpecificationError(what: key) }
+        guard let list = root[[key]]?.list else { throw SpecificationError(what: key) }
         return try list.map(entry)
     }
 }
@@ -96,12 +97,12 @@ struct SpecificationError: Error, CustomStringConvertible {
 
 extension YAMLValue {
     fileprivate func text(_ key: String) throws -> String {
-        guard let text = self[path: [key]]?.string else { throw SpecificationError(what: key) }
+        guard let text = self[[key]]?.string else { throw SpecificationError(what: key) }
         return text
     }
 
     fileprivate func words(_ key: String) throws -> [String] {
-        guard let list = self[path: [key]]?.list else { throw SpecificationError(what: key) }
+        guard let list = self[[key]]?.list else { throw SpecificationError(what: key) }
         return list.compactMap(\.string)
     }
 

@@ -39,13 +39,13 @@ extension Prelude {
             fi
         }
 
-        mode_of() { # sets $mode, four octal digits, $owner, numbers of user and group, and $size
-            mode='' owner='' size=''
+        mode_of() { # sets $mode, four octal digits, $belongs, numbers of user and group, and $size
+            mode='' belongs='' size=''
             line_about "$1" "$listing" || line=$(ls -ldn -- "$1") || return
             set -f
             set -- $line
             set +f
-            bits=${1#?} owner="$3 $4" size=$5 special=0
+            bits=${1#?} belongs="$3 $4" size=$5 special=0
             for weight in 4 2 1; do
                 digit=0
                 case $bits in r*) digit=4 ;; esac
@@ -59,15 +59,15 @@ extension Prelude {
 
         has_mode() { # has_mode PATH MODE, owned by root
             mode_of "$1"
-            [ "$mode $owner" = "$2 0 0" ] && return
-            say "(mode, user and group are $mode $owner and should be $2 0 0)"
+            [ "$mode $belongs" = "$2 0 0" ] && return
+            remark "(mode, user and group are $mode $belongs and should be $2 0 0)"
             return 1
         }
 
         is_kind() { # is_kind PATH KIND
             kind_of "$1"
             [ "$kind" = "$2" ] && return
-            if [ "$kind" = absent ]; then say '(absent)'; else say "(a $kind is in its place)"; fi
+            if [ "$kind" = absent ]; then remark '(absent)'; else remark "(a $kind is in its place)"; fi
             return 1
         }
 
@@ -141,11 +141,11 @@ extension Prelude {
         secret_state() { # secret_state PATH MODE [SHA256]
             is_kind "$1" file || return
             if [ $# -gt 2 ] && ! has_digest "$1" "$3"; then
-                say '(differs; secret)'
+                remark '(differs; secret)'
                 return 1
             fi
             if [ ! -s "$1" ]; then
-                say '(empty)'
+                remark '(empty)'
                 return 1
             fi
             has_mode "$1" "$2"
@@ -184,7 +184,7 @@ extension Prelude {
         absent_state() {
             is_there "$1" || return 0
             kind_of "$1"
-            say "(a $kind is there)"
+            remark "(a $kind is there)"
             return 1
         }
         absent_apply() {

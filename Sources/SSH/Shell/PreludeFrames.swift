@@ -27,7 +27,7 @@ enum Prelude {
             trap 'exit 130' INT
             trap 'exit 141' PIPE
             trap 'exit 143' TERM
-            timeout='' said=''
+            timeout='' remark=''
         }
 
         look() { # a scratch directory, gone with the program
@@ -61,8 +61,8 @@ enum Prelude {
 
         emit() { # emit KIND INDEX STATUS: the frame of $scratch/out and $scratch/err
             out_bytes=0 err_bytes=0
-            if [ -n "$said" ]; then
-                out_bytes=$((${#said} + 1))
+            if [ -n "$remark" ]; then
+                out_bytes=$((${#remark} + 1))
             elif [ -s "$scratch/out" ] || [ -s "$scratch/err" ]; then
                 measure
             fi
@@ -74,10 +74,10 @@ enum Prelude {
                 # In a process of its own, which alone dies of a broken pipe.
                 [ -z "$heard" ] || (print_frame) || heard=''
             fi
-            said=''
+            remark=''
         }
 
-        say() { said=$1; } # in place of an output: one line of ASCII, which costs no process
+        remark() { remark=$1; } # in place of an output: one line of ASCII, which costs no process
 
         measure() { # sets $out_bytes and $err_bytes, when both are short enough
             set -- $(wc -c "$scratch/out" "$scratch/err")
@@ -93,8 +93,8 @@ enum Prelude {
         }
 
         print_frame() { # beats come from another process and must not mix; one short line cannot be cut in two
-            if [ -n "$said" ]; then
-                printf '%s\n%s\n' "$header" "$said"
+            if [ -n "$remark" ]; then
+                printf '%s\n%s\n' "$header" "$remark"
                 return
             elif [ "$out_bytes$err_bytes" = 00 ]; then
                 printf '%s\n' "$header"
@@ -182,7 +182,7 @@ enum Prelude {
             : >"$scratch/err"
             if "${operation}_state" "$@" >"$scratch/out" 2>"$scratch/err"; then
                 : >"$scratch/out"
-                said=''
+                remark=''
                 emit same "$index" 0
             else
                 emit differs "$index" 0
@@ -196,11 +196,11 @@ enum Prelude {
             : >"$scratch/out"
             : >"$scratch/err"
             if "${operation}_state" "$@" >"$scratch/state" 2>&1; then
-                said='' needless=''
+                remark='' needless=''
                 emit unchanged "$index" 0
                 return
             fi
-            said='' needless=''
+            remark='' needless=''
             if ! still_guarded; then
                 echo 'the guard is no longer armed for this program: nothing more is changed' >"$scratch/err"
                 false
@@ -250,9 +250,9 @@ enum Prelude {
             "answer_$question" "$@" >"$scratch/out" 2>"$scratch/err"
             status=$?
             if [ -n "$watching" ]; then
-                { echo "$status $said" && cat "$scratch/out" && echo && cat "$scratch/err"; } >"$scratch/now"
+                { echo "$status $remark" && cat "$scratch/out" && echo && cat "$scratch/err"; } >"$scratch/now"
                 if cmp -s "$scratch/now" "$scratch/answer.$index"; then
-                    said=''
+                    remark=''
                     return
                 fi
                 mv -f "$scratch/now" "$scratch/answer.$index"

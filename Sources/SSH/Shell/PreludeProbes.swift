@@ -32,7 +32,7 @@ extension Prelude {
         }
         answer_path() { # "KIND MODE SIZE", or "absent"
             kind_of "$1"
-            if [ "$kind" = absent ]; then say absent; else mode_of "$1" && say "$kind $mode $size"; fi
+            if [ "$kind" = absent ]; then remark absent; else mode_of "$1" && remark "$kind $mode $size"; fi
         }
 
         answer_unit() {

@@ -92,8 +92,8 @@ extension Prelude {
 
         keep_frame() { # a frame counts only when all of it is there, so that a collector never reads half of one
             [ -n "$kept" ] || return 0
-            if [ -n "$said" ]; then
-                printf '%s\n%s\n' "$header" "$said"
+            if [ -n "$remark" ]; then
+                printf '%s\n%s\n' "$header" "$remark"
             elif [ "$out_bytes$err_bytes" = 00 ]; then
                 printf '%s\n' "$header"
             else

@@ -7,7 +7,7 @@ extension Prelude {
             grep -qw "$module_name" /proc/filesystems 2>/dev/null && return
             builtin=/lib/modules/$(uname -r)/modules.builtin
             [ -f "$builtin" ] && tr - _ <"$builtin" | grep -q "/$module_name\.ko" && return
-            say '(not loaded)'
+            remark '(not loaded)'
             return 1
         }
         module_apply() { modprobe -- "$1"; }
@@ -30,7 +30,7 @@ extension Prelude {
         sysctl_state() { # sysctl_state KEY VALUE
             sysctl_path "$1"
             if [ ! -e "$setting" ]; then
-                say '(this kernel has no such setting)'
+                remark '(this kernel has no such setting)'
                 return 1
             fi
             words "$(cat "$setting")"
@@ -134,7 +134,7 @@ extension Prelude {
         }
         command_state() {
             [ -n "$needless" ] && return
-            say '(to be run)'
+            remark '(to be run)'
             return 1
         }
         command_apply() { # command_apply SECONDS COMMAND...
