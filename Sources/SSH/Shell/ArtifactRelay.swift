@@ -9,7 +9,8 @@ extension ShellCompiler {
         precondition(ShellProgram.isNonce(ticket), "a ticket is 8 to 64 letters and digits")
         let words = quoted([fileName(artifact), checksum, address, ticket, String(seconds)])
         return try ShellProgram(
-            lines: ["look", "beats", Prelude.relay, "relayed=\(quoted(Prelude.relayed))", "ask 0 serve \(words)"], nonce: nonce)
+            lines: ["look", "beats", Prelude.relay, "relayed=\(quoted(Prelude.relayed))", "ask 0 serve \(words)"],
+            nonce: nonce)
     }
 
     /// Ends what `serve` began, and removes what it left.
