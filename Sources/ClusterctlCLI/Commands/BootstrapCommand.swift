@@ -34,7 +34,7 @@ struct BootstrapCommand: AsyncParsableCommand {
     }
 
     private func approve(_ review: Review, notes: [String]) -> Bool {
-        notes.forEach { Standard.error("note: \($0)") }
+        for note in notes { Standard.error("note: \(note)") }
         let count = review.items.count
         Standard.error("\(count) task\(count == 1 ? "" : "s") pending:")
         for item in review.items { Standard.error("  \(item.task): \(item.reason)") }

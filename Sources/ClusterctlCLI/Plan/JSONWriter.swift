@@ -31,7 +31,7 @@ struct JSONWriter {
         scalar(value ? "true" : "false")
     }
     mutating func field(_ key: String, _ values: [String]) {
-        array(key) { list in values.forEach { list.string($0) } }
+        array(key) { list in for value in values { list.string(value) } }
     }
 
     mutating func string(_ value: String) { scalar(JSONWriter.quoted(value)) }

@@ -2,7 +2,8 @@ import Engine
 import Foundation
 
 /// The record of a run: JSON lines, appended and flushed before what they announce is done; results reach the disk with
-/// whatever is flushed next, at the latest with the run's end. Holds no secret, because a happening holds none. A torn last line is what a killed run leaves, and readers skip it.
+/// whatever is flushed next, at the latest with the run's end. Holds no secret, because a happening holds none. A torn
+/// last line is what a killed run leaves, and readers skip it.
 final class Journal {
     let path: String
     private let handle: FileHandle

@@ -162,7 +162,8 @@ extension SSHFleet {
                     artifact: parcel.name, checksum: checksum, address: address, ticket: ticket,
                     seconds: Self.servingSeconds, nonce: ShellProgram.makeNonce())
             }
-            let answer = try await run(program, on: parcel.node, seconds: 60, frames: 1).first { $0.kind == .answer }?.answer
+            let answer = try await run(program, on: parcel.node, seconds: 60, frames: 1)
+                .first { $0.kind == .answer }?.answer
             if let answer, answer.succeeded, let port = UInt16(answer.output.prefix { $0.isNumber }) {
                 let host = address.contains(":") ? "[\(address)]" : address
                 return Relay.Peer(node: parcel.node, url: "http://\(host):\(port)/\(ticket)", ticket: ticket)

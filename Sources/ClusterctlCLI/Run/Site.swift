@@ -17,7 +17,7 @@ struct Site {
         guard orders.areRulesEnforced else { return }
         let violations = OrderRules.violations(plan, for: inventory)
         guard violations.isEmpty else {
-            violations.forEach { Standard.error("error: the order is not safe: \($0)") }
+            for violation in violations { Standard.error("error: the order is not safe: \(violation)") }
             throw ExitStatus.failed
         }
     }

@@ -5,7 +5,8 @@ import Testing
 @testable import SSH
 
 /// Deliveries and artifacts as a node's shell plays them, on a file that says "hello".
-@Suite(.enabled(if: TestShell.canRun, "needs root and a POSIX shell")) struct ArtifactTests {
+@Suite(.enabled(if: TestShell.canRun, "needs root and a POSIX shell"))
+@ShellThread struct ArtifactTests {
     private static let digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 
     /// A box whose `sh` is the shell that is tested.
@@ -117,7 +118,7 @@ import Testing
     }
 
     /// Busybox runs its own `df`, whatever the path says.
-    private static let withOtherDF = TestShell.all.filter { !$0.name.hasPrefix("busybox") }
+    private nonisolated static let withOtherDF = TestShell.all.filter { !$0.name.hasPrefix("busybox") }
 
     @Test(arguments: withOtherDF) func looksForRoomFirst(shell: TestShell) throws {
         let box = try box(shell)

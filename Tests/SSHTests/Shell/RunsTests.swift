@@ -6,7 +6,7 @@ import Testing
 
 /// Programs that outlive their connection, and what is told about them afterwards.
 @Suite(.enabled(if: TestShell.canRun, "needs root and dash, busybox or bash"))
-struct RunsTests {
+@ShellThread struct RunsTests {
     // MARK: Once
 
     @Test(arguments: TestShell.all) func actsOnceHoweverOftenItIsSent(shell: TestShell) throws {

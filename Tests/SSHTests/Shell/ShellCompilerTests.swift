@@ -5,7 +5,7 @@ import Testing
 @testable import SSH
 
 /// The texts themselves: the same steps give the same lines, and what must not be in them is not.
-struct ShellCompilerTests {
+@ShellThread struct ShellCompilerTests {
     private let nonce = ShellBox.nonce
     private let pinned = ArtifactSource(
         name: "k3s", origin: .localFile(path: "/here/k3s"), checksum: .pinned("ABCDEF"))

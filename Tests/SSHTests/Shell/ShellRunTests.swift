@@ -6,7 +6,7 @@ import Testing
 
 /// Programs run by real shells, as a node would run them.
 @Suite(.enabled(if: TestShell.canRun, "needs root and dash, busybox or bash"))
-struct ShellRunTests {
+@ShellThread struct ShellRunTests {
     static let hostile = [
         "", "\n", "plain\n", "no newline", "it's", "''", "a'\"'\"'b", "$(touch \(marker)) `touch \(marker)` $HOME ${x}",
         "-n", "--help", "-e\\n\\t\\\\", "%s %d %%", "a\r\nb", "\\", "\\'", "!history", "# no comment", "EOF\nEOF\n",

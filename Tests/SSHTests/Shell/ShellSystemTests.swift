@@ -6,7 +6,7 @@ import Testing
 
 /// Units, objects and checkpoints against stand-ins for the programs of a node.
 @Suite(.enabled(if: TestShell.canRun, "needs root and dash, busybox or bash"))
-struct ShellSystemTests {
+@ShellThread struct ShellSystemTests {
     /// A systemctl that keeps a unit as files and notes what it was told to do.
     private static let systemctl = #"""
         verb=$1

@@ -197,7 +197,7 @@ struct ChildProcess: Sendable {
         let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }.map { "\($0)=\($1)" }
         var words = ([program] + arguments).map { strdup($0) } + [nil]
         var settings = variables.map { strdup($0) } + [nil]
-        defer { (words + settings).forEach { free($0) } }
+        defer { for text in words + settings { free(text) } }
         var id = pid_t()
         let status = posix_spawn(&id, program, &actions, &attributes, &words, &settings)
         try #require(status == 0, "\(program) did not start")
