@@ -121,7 +121,7 @@ private struct NodeFixture {
     init(options: [String] = [], cutting way: CuttingRelay.Way = .toServer, after bytes: Int = .max) throws {
         let directory = try ServerFixture.makeDirectory()
         server = try ServerFixture(
-            options: options + ["SetEnv CLUSTERCTL_RUN=\(directory)/run CLUSTERCTL_STATE=\(directory)/state"])
+            options: options + ["SetEnv SHLVL=2 CLUSTERCTL_RUN=\(directory)/run CLUSTERCTL_STATE=\(directory)/state"])
         relay = try CuttingRelay(to: server.port, cutting: way, after: bytes)
         self.directory = directory
         var target = try server.target()

@@ -350,7 +350,9 @@ class Server:
         self.lines = [
             *options, f"Port {port}", *(f"ListenAddress {each}" for each in addresses), "PidFile none",
             f"AuthorizedKeysFile {keys}", "StrictModes no", "UsePAM no", "PermitRootLogin yes", "LogLevel VERBOSE",
-            "PasswordAuthentication no", "KbdInteractiveAuthentication no", "MaxStartups 500", "UseDNS no"]
+            "PasswordAuthentication no", "KbdInteractiveAuthentication no", "MaxStartups 500", "UseDNS no",
+            # Bash reads the .bashrc of whoever runs the tests for each command, unless it takes itself for a subshell.
+            "SetEnv SHLVL=2"]
         self.process = None
         self.start()
 

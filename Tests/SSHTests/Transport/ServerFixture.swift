@@ -36,6 +36,8 @@ final class ServerFixture: Sendable {
                 "StrictModes no", "UsePAM no", "PermitRootLogin yes", "PasswordAuthentication no",
                 "KbdInteractiveAuthentication no",
             ] + (options.contains { $0.hasPrefix("MaxStartups") } ? [] : ["MaxStartups 500"])
+            // Bash reads the .bashrc of whoever runs the tests for each command, unless it takes itself for a subshell.
+            + (setUp == nil ? ["SetEnv SHLVL=2"] : [])
         try lines.joined(separator: "\n").appending("\n")
             .write(toFile: "\(directory)/config", atomically: true, encoding: .utf8)
         let arguments = ["-D", "-f", "\(directory)/config", "-E", "\(directory)/log"]
