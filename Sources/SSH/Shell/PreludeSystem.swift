@@ -151,6 +151,7 @@ extension Prelude {
                 return 1
             fi
             printf %s "$3" >"$scratch/checkpoint"
+            await_rollback
             sh "$state_root/guard/guard.sh" arm "$1" "$2" "$nonce" <"$scratch/checkpoint" || return
             said=$(sh "$state_root/guard/guard.sh" state)
             case $said in
@@ -160,6 +161,19 @@ extension Prelude {
                     return 1
                     ;;
             esac
+        }
+        await_rollback() { # what an earlier run left to the guard is taken back to its end; one of this run is told of
+            waited=0
+            while [ "$waited" -lt 120 ]; do
+                said=$(sh "$state_root/guard/guard.sh" state)
+                case $said in "firing "*) ;; *) return ;; esac
+                said=${said##* nonce=}
+                run_owner=''
+                { read -r run_boot run_process run_start run_owner <"$runs/${said%% *}/life"; } 2>/dev/null
+                [ "$run_owner" != "$owner" ] || return
+                waited=$((waited + 1))
+                sleep 1
+            done
         }
         checkpoint() { # checkpoint INDEX PHASE WINDOW WHAT: by itself no change, so "unchanged" with the guard's words
             index=$1
