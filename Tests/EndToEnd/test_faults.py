@@ -83,8 +83,10 @@ class CutTest(LabCase):
 
     def wait_for_quiet_node(self, node):
         """What a killed run has sent goes on to its end, and then its guard takes back what nobody confirms."""
-        quiet = ('for run in /run/clusterctl/runs/*/; do [ -d "$run" ] || continue; [ -e "$run/ended" ] || [ -e "$run/never" ] || echo "$run"; done; '
-                 "sh /var/lib/clusterctl/guard/guard.sh state | grep -E 'armed|firing'")
+        quiet = (
+            'for run in /run/clusterctl/runs/*/; do [ -d "$run" ] || continue; '
+            '[ -e "$run/ended" ] || [ -e "$run/never" ] || echo "$run"; done; '
+            "sh /var/lib/clusterctl/guard/guard.sh state | grep -E 'armed|firing'")
         self.wait_until(lambda: enter(node, "sh", "-c", quiet, check=False) == "", "the killed run to be through")
 
     def same_as_before(self, node, state):
