@@ -262,11 +262,12 @@ class Kubelet:
             proxy.install_kubelet_rules()
 
     def _answer_unknown(self):
-        """A node that was given up for silent reports itself again. A deleted one does not come back by itself."""
+        """A node that was given up for silent, or whose state somebody wrote over, reports itself again. A deleted one
+        does not come back by itself."""
         node = self.client.find("nodes", None, self.node)
         if node is None:
             log.error(f'Error updating node status, node "{self.node}" not found')
-        elif condition(node, "Ready").get("status") == "Unknown":
+        elif self.conditions and condition(node, "Ready").get("status") != self.conditions[3][1]:
             self._report_node(force=True)
 
     def stop(self):
