@@ -39,7 +39,7 @@ class KillTest(LabCase):
             killed.append(found.group(1))
             boundaries = boundaries[boundaries.index(found.group(1)) + 1:]
         print(f"\nkilled when these had passed: {', '.join(killed)}")
-        self.assertGreaterEqual(len(killed), 5)
+        self.assertGreaterEqual(len(killed), 5, run.said())
         self.assertIn("cilium", killed)
         self.finish()
 
