@@ -43,7 +43,7 @@ class Upload(LabCase):
         for node in MANAGED:
             units = enter(node, "systemctl", "list-units", "--all", "--no-legend", "clusterctl-relay-*")
             self.assertEqual(units.strip(), "", node)
-            left = enter(node, "sh", "-c", "ls /var/lib/clusterctl/relay /var/lib/clusterctl/artifacts")
+            left = enter(node, "sh", "-c", "ls -R /var/lib/clusterctl")
             self.assertNotIn(".part", left)
             self.assertNotIn(".whole", left)
 
