@@ -7,7 +7,7 @@ import Testing
 /// Who sends to whom, with nodes that only count.
 @Suite struct RelayTests {
     private final class Tally: Sendable {
-        let counts = Mutex((controller: 0, peers: [NodeName: Int](), busy: [NodeName: Int](), mostAtOnce: 0))
+        let counts = Mutex((controller: 0, peers: [NodeName: Int](), busy: [NodeName: Int](), mostAtOnce: 0, notes: [String]()))
 
         func begin(_ way: Relay.Way) {
             counts.withLock { counts in
@@ -35,8 +35,8 @@ import Testing
     private func spread(
         _ nodes: Int, canServe: Bool = true, works: @escaping @Sendable (Int, Relay.Way) -> Bool
     ) async -> Tally {
-        let relay = Relay(addresses: [:])
         let tally = Tally()
+        let relay = Relay(addresses: [:]) { why in tally.counts.withLock { $0.notes.append(why) } }
         await withTaskGroup(of: Void.self) { group in
             for number in 0..<nodes {
                 group.addTask {
@@ -47,7 +47,7 @@ import Testing
                     tally.end(way)
                     var serving: Relay.Peer?
                     if succeeded, await relay.wantsServer(of: "sum") {
-                        if canServe { serving = peer(number) } else { await relay.servingFailed("sum") }
+                        if canServe { serving = peer(number) } else { await relay.servingFailed("sum", "n cannot") }
                     }
                     await relay.ended(way, to: "sum", succeeded: succeeded, serving: serving)
                 }
@@ -86,7 +86,10 @@ import Testing
 
     @Test func givesUpWhereNobodyCanServe() async {
         let tally = await spread(30, canServe: false) { _, _ in true }
-        tally.counts.withLock { #expect($0.controller == 30) }
+        tally.counts.withLock { counts in
+            #expect(counts.controller == 30)
+            #expect(counts.notes == ["n cannot: the controller sends it instead"])
+        }
     }
 
     @Test func countsEachArtifactForItself() async {

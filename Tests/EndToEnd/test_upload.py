@@ -30,7 +30,6 @@ class Upload(LabCase):
     def artifacts_bytes(self):
         return sum(os.path.getsize(path) for path in glob.glob(f"{LAB_DIR}/artifacts/k3s*") if "arm64" not in path)
 
-    @unittest.skip("known defect: in the lab every node still gets its own upload, the relay falls back (issue 3)")
     def test_relay_sends_each_file_once(self):
         self.relayed_inventory()
         self.switch_nixos()

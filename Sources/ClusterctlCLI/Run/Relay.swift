@@ -39,10 +39,19 @@ actor Relay {
     private var spreads: [String: Spread] = [:]
 
     private static let failureLimit = 3
+    /// Told once of each kind of trouble, as the advantage is gone and nothing else.
+    private let note: @Sendable (String) -> Void
+    private var noted: Set<Trouble> = []
 
-    init(addresses: [NodeName: String], atOncePerServer: Int = 2) {
+    private enum Trouble { case serving, fetching }
+
+    init(
+        addresses: [NodeName: String], atOncePerServer: Int = 2,
+        note: @escaping @Sendable (String) -> Void = { Standard.error("note: \($0)") }
+    ) {
         self.addresses = addresses
         self.atOncePerServer = atOncePerServer
+        self.note = note
     }
 
     /// Where a node gets the artifact of this checksum, perhaps after a wait; its outcome is to be told with `ended`.
@@ -93,8 +102,16 @@ actor Relay {
     }
 
     /// A node that has the artifact cannot serve it.
-    func servingFailed(_ checksum: String) {
+    func servingFailed(_ checksum: String, _ why: String) {
         spreads[checksum]?.failures += 1
+        tell(.serving, why)
+    }
+
+    /// A node could not fetch from another one; `ended` says so too.
+    func fetchingFailed(_ why: String) { tell(.fetching, why) }
+
+    private func tell(_ trouble: Trouble, _ why: String) {
+        if noted.insert(trouble).inserted { note("\(why): the controller sends it instead") }
     }
 
     /// All that serve; nobody is sent to them any more.
@@ -124,10 +141,11 @@ extension SSHFleet {
         let checksum = parcel.content.sha256
         let way = await relay.way(to: checksum)
         if case .peer(let peer) = way {
-            if await fetch(parcel, from: peer) {
+            guard let trouble = await fetch(parcel, from: peer) else {
                 await relay.ended(way, to: checksum, succeeded: true, serving: await serve(parcel, relay))
                 return nil
             }
+            await relay.fetchingFailed("\(parcel.node) cannot fetch \(parcel.name) from \(peer.node) (\(trouble))")
             await relay.ended(way, to: checksum, succeeded: false, serving: nil)
             return try await direct()
         }
@@ -143,11 +161,13 @@ extension SSHFleet {
         return why
     }
 
-    private func fetch(_ parcel: Parcel, from peer: Relay.Peer) async -> Bool {
+    /// Why the node cannot have it from this peer; nil when it has.
+    private func fetch(_ parcel: Parcel, from peer: Relay.Peer) async -> String? {
         do throws(LinkFailure) {
-            return try await send(parcel, from: nil, peer: peer.url).result == .whole
+            let (result, said) = try await send(parcel, from: nil, peer: peer.url)
+            return result == .whole ? nil : said.isEmpty ? "it came in part" : said
         } catch {
-            return false
+            return error.message
         }
     }
 
@@ -156,6 +176,7 @@ extension SSHFleet {
         let checksum = parcel.content.sha256
         guard let address = relay.addresses[parcel.node], await relay.wantsServer(of: checksum) else { return nil }
         let ticket = ShellProgram.makeNonce()
+        let why: String
         do throws(LinkFailure) {
             let program = try compile { () throws(ShellError) in
                 try ShellCompiler.serve(
@@ -168,8 +189,11 @@ extension SSHFleet {
                 let host = address.contains(":") ? "[\(address)]" : address
                 return Relay.Peer(node: parcel.node, url: "http://\(host):\(port)/\(ticket)", ticket: ticket)
             }
-        } catch {}
-        await relay.servingFailed(checksum)
+            why = answer?.lastLine ?? "no answer"
+        } catch {
+            why = error.message
+        }
+        await relay.servingFailed(checksum, "\(parcel.node) cannot hand \(parcel.name) on (\(why))")
         return nil
     }
 

@@ -9,12 +9,11 @@ extension ShellCompiler {
         precondition(ShellProgram.isNonce(ticket), "a ticket is 8 to 64 letters and digits")
         let words = quoted([fileName(artifact), checksum, address, ticket, String(seconds)])
         return try ShellProgram(
-            lines: ["look", "beats", Prelude.relay, "relayed=\(quoted(Prelude.relayed))", "ask 0 serve \(words)"],
-            nonce: nonce)
+            lines: ["look", "beats", "relayed=\(quoted(Prelude.relayed))", "ask 0 serve \(words)"], nonce: nonce)
     }
 
     /// Ends what `serve` began, and removes what it left.
     public static func unserve(ticket: String, nonce: String) throws(ShellError) -> ShellProgram {
-        try ShellProgram(lines: ["look", "beats", Prelude.relay, "ask 0 unserve \(quoted(ticket))"], nonce: nonce)
+        try ShellProgram(lines: ["look", "beats", "ask 0 unserve \(quoted(ticket))"], nonce: nonce)
     }
 }

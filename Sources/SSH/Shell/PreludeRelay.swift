@@ -1,10 +1,10 @@
 extension Prelude {
-    /// How a node hands an artifact on to others, for the programs that ask for it; needs the prelude.
+    /// How a node hands an artifact on to others, each in a process of its own.
     ///
     /// A transient unit of systemd listens on the node's own address, bounded in time, and starts `relayed` for each
     /// connection: no program but a shell serves, and nothing is left when the unit ends.
     static let relay = #"""
-        answer_serve() { # answer_serve NAME CHECKSUM ADDRESS TICKET SECONDS: prints the port
+        answer_serve() ( # answer_serve NAME CHECKSUM ADDRESS TICKET SECONDS: prints the port; $relayed is what serves
             parts_of "$1" "$2"
             relay=$state_root/relay
             activate=$(PATH=$PATH:/usr/lib/systemd:/lib/systemd command -v systemd-socket-activate) || {
@@ -30,7 +30,7 @@ extension Prelude {
             echo 'no port could be listened on' >&2
             rm -f "$relay/$4" "$relay/$4.sh"
             return 1
-        }
+        )
 
         answer_unserve() { # answer_unserve TICKET
             systemctl stop "clusterctl-relay-$1.service" 2>/dev/null

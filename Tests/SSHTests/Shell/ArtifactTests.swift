@@ -268,6 +268,38 @@ import Testing
         #expect(try ask("GET /ticket77 HTTP/1.1\r\n\(endless)\r\n").head.contains("431"))
     }
 
+    /// The program itself, with tools of systemd's that start what would listen for one request.
+    @Test(arguments: TestShell.all) func handsOnWhatHasBeenDelivered(shell: TestShell) throws {
+        let box = try box(shell)
+        func serve(_ address: String) throws -> Frame? {
+            let program = try ShellCompiler.serve(
+                artifact: "k3s", checksum: Self.digest, address: address, ticket: "ticket77", seconds: 60,
+                nonce: ShellBox.nonce)
+            return try box.frames(program).first
+        }
+        try box.stub("systemd-socket-activate", "exit 9")
+        try box.stub("systemctl", "exit 0")
+        try box.stub(
+            "systemd-run",
+            """
+            while [ "${1#--listen=}" = "$1" ]; do shift; done
+            echo "$1" >"$BOX/listen"
+            while [ "$1" != /bin/sh ]; do shift; done
+            printf 'GET /%s HTTP/1.0\\r\\n\\r\\n' "$4" | "$@" >"$BOX/served"
+            """)
+        #expect(try serve("10.0.0.1")?.status != 0, "it has not been delivered yet")
+        #expect(try deliver("hello", box, from: 0) == .whole)
+        let answer = try #require(try serve("fd00::1"))
+        #expect(answer.status == 0, "\(answer.error)")
+        let port = answer.output.split(whereSeparator: \.isNewline).joined()
+        #expect(UInt16(port).map { (20000..<30000).contains($0) } == true)
+        #expect(box.text("listen") == "--listen=[fd00::1]:\(port)\n")
+        #expect(box.text("served")?.hasSuffix("\r\n\r\nhello") == true)
+        #expect(try apply(box, source()).map(\.kind) == [.changed])
+        #expect(try box.frames(ShellCompiler.unserve(ticket: "ticket77", nonce: ShellBox.nonce)).count == 1)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: box.path("state/relay")).isEmpty)
+    }
+
     @Test func takesNoOtherLineForAResult() {
         let delivery = ArtifactDelivery(
             artifact: "k3s", checksum: Self.digest, sizeBytes: 5, offset: 0, target: "/k3s", run: "run1")

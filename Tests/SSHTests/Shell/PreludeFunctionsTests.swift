@@ -35,7 +35,7 @@ struct PreludeFunctionsTests {
     @Test(arguments: [
         ["ask 0 path '/p'"], ["state 0 file '/p' 0644 00"], ["step 0 unit 'u' enabled running"],
         ["attempt 'it'\\''s ours' absent '/x'"], ["step 0 object 'd'"], ["checkpoint 0 'p' 0 'x'"],
-        ["    ask 0 http 'u'", "watch 1 9 round"],
+        ["    ask 0 http 'u'", "watch 1 9 round"], ["relayed='x'", "ask 0 serve 'n'"], ["ask 0 unserve 't'"],
     ])
     func givesWhatIsNeededAndNoMore(lines: [String]) {
         let given = Prelude.read(Prelude.text(for: lines))
