@@ -62,9 +62,13 @@ public struct Simulator {
             let pairs = probes.map { ($0, fleet.answer(node, $0, host)) }
             queue.append(.surveyed(id, answers: Dictionary(pairs) { $1 }, states: states))
         case .review(let review, _): if !review.items.isEmpty { queue.append(.approved) }
-        case .apply(let id, let task, let steps):
+        case .apply(let id, let task, let steps, let watch):
             guard reachable(task.node, id) != nil else { return }
-            queue.append(.applied(id, apply(steps, on: task.node)))
+            let results = apply(steps, on: task.node)
+            queue.append(.applied(id, results))
+            if let watch, results.count == steps.count, !results.contains(where: \.isFailure) {
+                watches[watch.id] = (task.node, watch.probes)
+            }
         case .watch(let id, let node, let probes, _):
             guard reachable(node, id) != nil else { return }
             watches[id] = (node, probes)

@@ -166,7 +166,11 @@ private struct NodeFixture {
     func apply(_ steps: [Step]) async throws -> (results: [StepResult], losses: Int) {
         for losses in 0..<10 {
             do {
-                return (try await fleet.apply(TaskID(phase: "p", node: "n"), steps: steps), losses)
+                let told = Mutex<[StepResult]>([])
+                try await fleet.apply(TaskID(phase: "p", node: "n"), steps: steps, then: nil) { progress in
+                    if case .applied(let results) = progress { told.withLock { $0 = results } }
+                }
+                return (told.withLock(\.self), losses)
             } catch {
                 try #require(error.kind == .unreachable, "\(error.message)")
             }

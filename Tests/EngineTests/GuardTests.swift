@@ -23,7 +23,7 @@ import Testing
         #expect(outcome == .done(changed: 1))
         let words = simulator.requests.compactMap { request -> String? in
             switch request {
-            case .apply(_, _, let steps): steps.map(\.operation.summary).joined(separator: " ")
+            case .apply(_, _, let steps, _): steps.map(\.operation.summary).joined(separator: " ")
             case .guardian(_, _, let verb): "\(verb)"
             case .stop: "gate held"
             default: nil
@@ -74,7 +74,7 @@ import Testing
         var simulator = Simulator(fleet)
         let order = Order(name: "test", [.init(phases[0]), .init(phases[1], after: [.all("early")])])
         _ = simulator.run(Machine(cluster: "test", order: order, nodes: ["a"]))
-        let applied = simulator.requests.compactMap { if case .apply(_, let task, _) = $0 { task.phase } else { nil } }
+        let applied = simulator.requests.compactMap { if case .apply(_, let task, _, _) = $0 { task.phase } else { nil } }
         #expect(applied == ["late"], "arming for another phase would be refused by the node")
     }
 
@@ -114,7 +114,7 @@ import Testing
         #expect(simulator.run(Machine(cluster: "test", order: order, nodes: ["a"])) == .done(changed: 2))
         let story = simulator.requests.compactMap { request -> String? in
             switch request {
-            case .apply(_, let task, _): "apply \(task.phase)"
+            case .apply(_, let task, _, _): "apply \(task.phase)"
             case .guardian(_, let task, .confirm): "confirm \(task.phase)"
             default: nil
             }
@@ -133,11 +133,11 @@ import Testing
         var requests = machine.handle(.begin, at: 0)
         requests += machine.handle(.surveyed(1, answers: [:], states: [:]), at: 1)
         requests += machine.handle(.approved, at: 1)
-        for case .apply(let apply, _, let steps) in requests {
+        for case .apply(let apply, _, let steps, _) in requests {
             requests += machine.handle(.applied(apply, steps.map { _ in .changed }), at: 2)
         }
-        for case .watch(let watch, _, _, _) in requests {
-            requests += machine.handle(.observed(watch, .path("/p"), Answer(status: 0, output: "file")), at: 3)
+        for case .apply(_, _, _, let watch?) in requests {
+            requests += machine.handle(.observed(watch.id, .path("/p"), Answer(status: 0, output: "file")), at: 3)
         }
         for case .guardian(let confirm, _, .confirm) in requests { id = confirm }
         return (machine, id, requests)
@@ -175,11 +175,9 @@ import Testing
         requests += machine.handle(.surveyed(2, answers: [:], states: [:]), at: 1)
         requests += machine.handle(.approved, at: 1)
         var old: RequestID?
-        for case .apply(let apply, let task, let steps) in requests {
-            let answer = machine.handle(.applied(apply, steps.map { _ in .changed }), at: 2)
-            if task.node == "a" {
-                old = answer.compactMap { if case .watch(let id, _, _, _) = $0 { id } else { nil } }.first
-            }
+        for case .apply(let apply, let task, let steps, let watch) in requests {
+            _ = machine.handle(.applied(apply, steps.map { _ in .changed }), at: 2)
+            if task.node == "a" { old = watch?.id }
         }
         let watch = try #require(old)
         let early = machine.handle(.observed(watch, .path("/x"), Answer(status: 0, output: "file")), at: 2.5)

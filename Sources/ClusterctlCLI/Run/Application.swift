@@ -96,13 +96,6 @@ struct Application: Sendable {
     private static func unknown(_ words: String) -> Answer { Answer(status: 1, output: "", error: words + "\n") }
 }
 
-extension StepResult {
-    fileprivate var isFailure: Bool {
-        if case .failed = self { return true }
-        return false
-    }
-}
-
 extension Step {
     /// Whether the node can tell if it still has to be done; only a command without a question cannot be asked.
     fileprivate var canBeAsked: Bool {

@@ -1,4 +1,5 @@
 import Engine
+import Synchronization
 
 /// Performs the run machine's requests on a fleet and hands back what came of them.
 struct Driver {
@@ -41,8 +42,11 @@ struct Driver {
                 case .review(let review, let facts):
                     if !review.items.isEmpty { feed.yield(approve(review, facts) ? .approved : .declined) }
                 case .stop(let id): underWay[id]?.cancel()
-                case .survey(let id, _, _, _), .apply(let id, _, _), .watch(let id, _, _, _), .guardian(let id, _, _),
-                    .wake(let id, _):
+                case .apply(let id, _, _, let watch):
+                    let task = Task { [fleet] in await Driver.perform(request, on: fleet, feed: feed) }
+                    underWay[id] = task
+                    if let watch { underWay[watch.id] = task }
+                case .survey(let id, _, _, _), .watch(let id, _, _, _), .guardian(let id, _, _), .wake(let id, _):
                     underWay[id] = Task { [fleet] in await Driver.perform(request, on: fleet, feed: feed) }
                 }
             }
@@ -53,13 +57,24 @@ struct Driver {
     private static func perform(
         _ request: Request, on fleet: any Fleet, feed: AsyncStream<Event>.Continuation
     ) async {
+        // Whose request it is that a failure ends: the steps', or that of the watch after them.
+        let id = Mutex(request.id)
         do throws(LinkFailure) {
             switch request {
             case .survey(let id, let node, let probes, let steps):
                 let (answers, states) = try await fleet.survey(node, probes: probes, steps: steps)
                 feed.yield(.surveyed(id, answers: answers, states: states))
-            case .apply(let id, let task, let steps):
-                feed.yield(.applied(id, try await fleet.apply(task, steps: steps)))
+            case .apply(let steps, let task, let operations, let watch):
+                try await fleet.apply(task, steps: operations, then: watch) { progress in
+                    switch progress {
+                    case .applied(let results):
+                        id.withLock { $0 = watch?.id }
+                        feed.yield(.applied(steps, results))
+                    case .observed(let probe, let answer):
+                        if let watch { feed.yield(.observed(watch.id, probe, answer)) }
+                    }
+                }
+                if let watch { feed.yield(.watchEnded(watch.id)) }
             case .watch(let id, let node, let probes, let deadline):
                 try await fleet.watch(node, probes: probes, deadlineSeconds: deadline) { probe, answer in
                     feed.yield(.observed(id, probe, answer))
@@ -73,7 +88,7 @@ struct Driver {
             case .review, .stop, .tell, .finish: break
             }
         } catch {
-            if let id = request.id, !Task.isCancelled { feed.yield(.lost(id, error)) }
+            if let id = id.withLock(\.self), !Task.isCancelled { feed.yield(.lost(id, error)) }
         }
     }
 }
@@ -81,7 +96,7 @@ struct Driver {
 extension Request {
     fileprivate var id: RequestID? {
         switch self {
-        case .survey(let id, _, _, _), .apply(let id, _, _), .watch(let id, _, _, _), .guardian(let id, _, _),
+        case .survey(let id, _, _, _), .apply(let id, _, _, _), .watch(let id, _, _, _), .guardian(let id, _, _),
             .wake(let id, _), .stop(let id):
             id
         case .review, .tell, .finish: nil

@@ -7,8 +7,11 @@ protocol Fleet: Sendable {
         _ node: NodeName, probes: [Probe], steps: [Step]
     ) async throws(LinkFailure) -> (answers: [Probe: Answer], states: [Step: StepState])
 
-    /// Applies steps in order in one exec, and stops at the first that fails.
-    func apply(_ task: TaskID, steps: [Step]) async throws(LinkFailure) -> [StepResult]
+    /// Applies steps in order in one exec, and stops at the first that fails; `tell` gets their results once. When all
+    /// went well it goes on as `watch` does, where a watch is given.
+    func apply(
+        _ task: TaskID, steps: [Step], then watch: GateWatch?, tell: @escaping @Sendable (Progress) -> Void
+    ) async throws(LinkFailure)
 
     /// Polls on the node and calls `observe` with first and changed answers; returns when the deadline has passed.
     func watch(
@@ -17,6 +20,12 @@ protocol Fleet: Sendable {
 
     /// Talks to the guard over a connection made for this alone.
     func guardian(_ task: TaskID, _ verb: GuardVerb) async throws(LinkFailure) -> GuardState
+}
+
+/// How far an `apply` has come.
+enum Progress: Sendable, Equatable {
+    case applied([StepResult])
+    case observed(Probe, Answer)
 }
 
 extension LinkFailure: Error {}

@@ -95,7 +95,8 @@ extension SSHFleet {
                     deadline: .now + .seconds(seconds), silence: silence ?? SSHFleet.silence(of: program),
                     onOutput: reader.take)
             } catch {
-                await pool.retire(session)
+                // Nobody waits for this any more, but the connection is as good as before.
+                if case .cancelled = error, !fresh { await pool.putBack(session, of: node) } else { await pool.retire(session) }
                 if idle != nil && error.mayRetry {
                     idle = nil
                     continue

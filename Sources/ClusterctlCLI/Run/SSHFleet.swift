@@ -61,24 +61,30 @@ actor SSHFleet: Fleet {
         return (answers, states)
     }
 
-    func apply(_ task: TaskID, steps: [Step]) async throws(LinkFailure) -> [StepResult] {
+    func apply(
+        _ task: TaskID, steps: [Step], then watch: GateWatch?, tell: @escaping @Sendable (Progress) -> Void
+    ) async throws(LinkFailure) {
         guard canWrite else { throw LinkFailure(kind: .refused, message: "this run may only read") }
         var application = applications[task] ?? Application(steps)
         while true {
             if application.run == nil {
-                if let failure = try await upload(steps, to: task.node) { return failure }
-            }
-            if let results = try await advance(&application, of: task) {
+                if let failure = try await upload(steps, to: task.node) { return tell(.applied(failure)) }
+                if try await send(&application, of: task, then: watch, tell) { return }
+            } else if let results = try await ask(&application, of: task) {
                 applications[task] = nil
-                return results
+                tell(.applied(results))
+                guard let watch, results.isComplete(steps) else { return }
+                return try await self.watch(
+                    task.node, probes: watch.probes, deadlineSeconds: watch.deadlineSeconds
+                ) { tell(.observed($0, $1)) }
             }
         }
     }
 
-    /// Asks for the program under way, or sends the next one; nil when the steps have to be sent (again).
-    private func advance(_ application: inout Application, of task: TaskID) async throws(LinkFailure) -> [StepResult]? {
+    /// What became of the program under way; nil when the steps have to be sent (again).
+    private func ask(_ application: inout Application, of task: TaskID) async throws(LinkFailure) -> [StepResult]? {
         defer { applications[task] = application }
-        guard let run = application.run else { return try await send(&application, of: task) }
+        guard let run = application.run else { return nil }
         switch try await collect(run, on: task.node) {
         case .ended(let frames):
             collected[task.node, default: []].append(run.nonce)
@@ -92,7 +98,13 @@ actor SSHFleet: Fleet {
         }
     }
 
-    private func send(_ application: inout Application, of task: TaskID) async throws(LinkFailure) -> [StepResult] {
+    /// Sends the steps that are left to do, and the watch behind them.
+    ///
+    /// - Returns: whether all is told, and the watch through; otherwise this throws.
+    private func send(
+        _ application: inout Application, of task: TaskID, then watch: GateWatch?,
+        _ tell: @escaping @Sendable (Progress) -> Void
+    ) async throws(LinkFailure) -> Bool {
         let positions = application.positionsToSend
         let steps = positions.map { application.steps[$0] }
         let sums: [ArtifactSource: String]
@@ -104,22 +116,35 @@ actor SSHFleet: Fleet {
         let forgotten = collected.removeValue(forKey: task.node) ?? []
         let program = try compile { () throws(ShellError) in
             try ShellCompiler.apply(
-                steps: steps, checksums: sums, secrets: all, nonce: ShellProgram.makeNonce(), owner: owner,
-                collected: forgotten)
+                steps: steps, then: watch.map { ($0.probes, 1, $0.deadlineSeconds) }, checksums: sums, secrets: all,
+                nonce: ShellProgram.makeNonce(), owner: owner, collected: forgotten)
         }
         guardNonces[task] = program.nonce
         application.run = Application.Run(nonce: program.nonce, sentAt: .now, positions: positions)
         // The actor answers signs of life of the same task meanwhile: what was sent is known before it is sent.
         applications[task] = application
+        let answer = StepAnswer(application, positions: positions, probes: watch?.probes ?? [], tell)
+        let watching = watch?.deadlineSeconds ?? 0
         do throws(ProgramFailure) {
-            let frames = try await perform(program, on: task.node, seconds: Self.applySeconds, frames: steps.count)
-            collected[task.node, default: []].append(program.nonce)
-            return application.results(frames, of: positions)
+            _ = try await perform(
+                program, on: task.node, seconds: Self.applySeconds + watching,
+                frames: steps.count + (watch?.probes.count ?? 0) * (watching + 10), each: answer.take)
         } catch {
-            application.run?.received = error.frames
-            if !error.mayHaveBegun { application.run = nil }
+            guard answer.isComplete else {
+                application.run?.received = answer.received
+                if !error.mayHaveBegun { application.run = nil }
+                applications[task] = application
+                throw error.link
+            }
+            applications[task] = nil
+            collected[task.node, default: []].append(program.nonce)
+            if watch == nil { return true }
             throw error.link
         }
+        applications[task] = nil
+        collected[task.node, default: []].append(program.nonce)
+        answer.end()
+        return true
     }
 
     func watch(

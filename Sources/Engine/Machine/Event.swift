@@ -38,6 +38,11 @@ public enum StepResult: Sendable, Equatable {
     case unchanged
     case changed
     case failed(Answer)
+
+    public var isFailure: Bool {
+        if case .failed = self { return true }
+        return false
+    }
 }
 
 /// Why a node could not be talked to, in words for people.

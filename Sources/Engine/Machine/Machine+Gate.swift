@@ -49,4 +49,10 @@ extension Gate {
         var seen: Set<NodeName> = []
         return asks.map(\.node).filter { seen.insert($0).inserted }
     }
+
+    /// What that node is asked, each once.
+    func probes(of node: NodeName) -> [Probe] {
+        var seen: Set<Probe> = []
+        return asks.filter { $0.node == node }.map(\.probe).filter { seen.insert($0).inserted }
+    }
 }

@@ -108,12 +108,16 @@ extension Machine {
         if task.lostSince == nil {
             tell(.applying(task.id, steps: task.work.steps.count, guardWindowSeconds: task.windowSeconds))
         }
-        out.append(.apply(open(.apply(position)), task.id, steps: task.work.steps))
+        out.append(
+            .apply(open(.apply(position)), task.id, steps: task.work.steps, then: watchAfterSteps(position)))
         if task.windowSeconds != nil { startLifeTimer(position) }
     }
 
     mutating func applied(_ id: RequestID, _ results: [StepResult]) {
         guard case .apply(let position) = open.removeValue(forKey: id) else { return }
+        if results.count < tasks[position].work.steps.count || results.contains(where: \.isFailure) {
+            dropWatchAfterSteps(position)
+        }
         let steps = tasks[position].work.steps
         var changed: [Step] = []
         for (step, result) in zip(steps, results) {
@@ -140,6 +144,7 @@ extension Machine {
 
     /// The connection broke while steps were applied: they are asked for again, and the node tells what became of them.
     mutating func applyLost(_ position: Int, _ failure: LinkFailure) {
+        dropWatchAfterSteps(position)
         if tasks[position].lastLoss != failure {
             tell(.linkLost(tasks[position].id.node, during: tasks[position].id, failure))
         }

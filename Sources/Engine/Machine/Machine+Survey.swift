@@ -158,7 +158,7 @@ extension Machine {
 }
 
 extension Operation {
-    var isCheckpoint: Bool {
+    public var isCheckpoint: Bool {
         if case .checkpoint = self { return true }
         return false
     }

@@ -4,8 +4,9 @@ public enum Request: Sendable {
     case survey(RequestID, NodeName, probes: [Probe], steps: [Step])
     /// Show what is about to happen and answer `approved` or `declined`.
     case review(Review, Facts)
-    /// Apply the steps in order, in one exec, stopping at the first that fails.
-    case apply(RequestID, TaskID, steps: [Step])
+    /// Apply the steps in order, in one exec, stopping at the first that fails; when all went well, go on with this
+    /// watch of the same node, in the same exec where that can be.
+    case apply(RequestID, TaskID, steps: [Step], then: GateWatch?)
     /// Poll the probes on the node and report first and changed answers until stopped.
     case watch(RequestID, NodeName, probes: [Probe], deadlineSeconds: Int)
     case stop(RequestID)
@@ -15,6 +16,13 @@ public enum Request: Sendable {
     /// Print it and append it to the journal, flushed before the next request is performed.
     case tell(Happening)
     case finish(Outcome)
+}
+
+/// A watch that begins when the steps before it are through: a `watch` request with an id of its own.
+public struct GateWatch: Sendable, Equatable {
+    public let id: RequestID
+    public let probes: [Probe]
+    public let deadlineSeconds: Int
 }
 
 /// What can be said to the guard.

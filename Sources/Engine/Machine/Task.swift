@@ -24,6 +24,8 @@ struct Task: Sendable {
     var lostSince: Double?
     /// What was told about it last.
     var lastLoss: LinkFailure?
+    /// The watch that goes on from the steps under way, on the task's own node.
+    var watchAfterSteps: RequestID?
     /// Counts how often the gate was begun, so that an old deadline is told from the present one.
     var gateRound = 0
     var lastReason = "nothing was seen yet"

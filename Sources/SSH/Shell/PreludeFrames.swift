@@ -2,16 +2,16 @@
 ///
 /// The texts are plain shell, readable as such; a program is the prelude and then one line a question or step.
 enum Prelude {
-    static let text = [frames, runs, files, parts, artifacts, relay, system, objects, probes].joined(separator: "\n")
+    static let text = [frames, stages, runs, files, parts, artifacts, relay, system, objects, probes].joined(separator: "\n")
 
     /// How answers travel: each as one frame, a header line with lengths and then the raw bytes.
     static let frames = #"""
         # A frame is "NONCE KIND INDEX STATUS OUTBYTES ERRBYTES", a newline, then that many bytes of each.
-        # Only this program's own standard output carries frames; whatever it runs writes to files in $scratch.
+        # Only this program's own standard output carries frames; whatever it runs writes to files named $scratch.NAME.
 
         begin() { # begin NONCE, then `look` for a program that only looks or `claim` for one that acts
             nonce=$1 listing='' digests='' pulse='' beside='' watching='' surveying='' api_down='' needless='' guarded=''
-            run='' scratch='' forgotten='' heard=yes out_limit=1048576
+            run='' scratch='' forgotten='' heard=yes out_limit=1048576 staged=0 stage=''
             newline='
         '
             spaces=$IFS
@@ -30,22 +30,30 @@ enum Prelude {
             timeout='' remark=''
         }
 
-        look() { # a scratch directory, gone with the program
+        look() { # begins scratch files, gone with the program; where others may write, in a directory of their own
+            scratch=/run/clusterctl.$nonce
+            set -C
+            { [ -O /run ] && true >"$scratch.out"; } 2>/dev/null || scratch=''
+            set +C
+            [ -n "$scratch" ] || look_elsewhere
+            true >"$scratch.out" && true >"$scratch.err"
+        }
+
+        look_elsewhere() {
             for base in /run "${TMPDIR:-/tmp}" /tmp; do
                 scratch=$(mktemp -d "$base/clusterctl.XXXXXX" 2>/dev/null) && break
             done
             if [ ! -d "${scratch:-}" ]; then
-                echo 'clusterctl: neither /run nor /tmp takes a scratch directory' >&2
+                echo 'clusterctl: neither /run nor /tmp takes scratch files' >&2
                 exit 70
             fi
-            : >"$scratch/out"
-            : >"$scratch/err"
+            forgotten=$scratch scratch=$scratch/s
         }
 
         leave() {
             stop_beats
             [ -z "$beside" ] || rm -f "$beside"
-            [ -z "$scratch" ] || rm -rf "$scratch" $forgotten
+            [ -z "$scratch" ] || rm -rf "$scratch".* $forgotten
         }
 
         finish() { # the last line, without which the controller takes the answer for cut
@@ -54,16 +62,16 @@ enum Prelude {
                 printf '%s end\n' "$nonce"
             else
                 keep_end
-                [ -z "$heard" ] || (printf '%s end\n' "$nonce")
+                print_if_heard printf '%s end\n' "$nonce"
             fi
             exit 0
         }
 
-        emit() { # emit KIND INDEX STATUS: the frame of $scratch/out and $scratch/err
+        emit() { # emit KIND INDEX STATUS: the frame of $scratch.out and $scratch.err
             out_bytes=0 err_bytes=0
             if [ -n "$remark" ]; then
                 out_bytes=$((${#remark} + 1))
-            elif [ -s "$scratch/out" ] || [ -s "$scratch/err" ]; then
+            elif [ -s "$scratch.out" ] || [ -s "$scratch.err" ]; then
                 measure
             fi
             header="$nonce $1 $2 $3 $out_bytes $err_bytes"
@@ -71,23 +79,29 @@ enum Prelude {
                 print_frame
             else
                 keep_frame
-                # In a process of its own, which alone dies of a broken pipe.
-                [ -z "$heard" ] || (print_frame) || heard=''
+                print_if_heard print_frame
             fi
             remark=''
+        }
+
+        print_if_heard() { # a run goes on when nobody listens any more
+            [ -n "$heard" ] || return 0
+            trap '' PIPE
+            "$@" 2>/dev/null || heard=''
+            trap 'exit 141' PIPE
         }
 
         remark() { remark=$1; } # in place of an output: one line of ASCII, which costs no process
 
         measure() { # sets $out_bytes and $err_bytes, when both are short enough
-            set -- $(wc -c "$scratch/out" "$scratch/err")
+            set -- $(wc -c "$scratch.out" "$scratch.err")
             out_bytes=$1 err_bytes=$3
             if [ "$out_bytes" -gt "$out_limit" ]; then
-                cut_to "$out_limit" "$scratch/out"
+                cut_to "$out_limit" "$scratch.out"
                 out_bytes=$whole
             fi
             if [ "$err_bytes" -gt 65536 ]; then
-                cut_to 65536 "$scratch/err"
+                cut_to 65536 "$scratch.err"
                 err_bytes=$whole
             fi
         }
@@ -100,13 +114,13 @@ enum Prelude {
                 printf '%s\n' "$header"
                 return
             elif [ -z "$pulse" ]; then
-                printf '%s\n' "$header" && cat "$scratch/out" "$scratch/err"
+                printf '%s\n' "$header" && cat "$scratch.out" "$scratch.err"
                 return
             fi
-            until mkdir "$scratch/turn" 2>/dev/null; do sleep 1; done
-            printf '%s\n' "$header" && cat "$scratch/out" "$scratch/err"
+            until mkdir "$scratch.turn" 2>/dev/null; do sleep 1; done
+            printf '%s\n' "$header" && cat "$scratch.out" "$scratch.err"
             set -- $?
-            rmdir "$scratch/turn"
+            rmdir "$scratch.turn"
             return "$1"
         }
 
@@ -131,9 +145,9 @@ enum Prelude {
                 trap '' PIPE
                 listening=yes
                 while [ -n "$listening" ] && sleep 2 >/dev/null && kill -0 $$; do
-                    mkdir "$scratch/turn" || continue
+                    mkdir "$scratch.turn" || continue
                     printf '%s beat 0 0 0 0\n' "$nonce" || listening=''
-                    rmdir "$scratch/turn"
+                    rmdir "$scratch.turn"
                 done
             } 2>/dev/null &
             pulse=$!
@@ -179,9 +193,9 @@ enum Prelude {
         state() { # state INDEX OPERATION ARGUMENT...: same, or differs with what is there now
             index=$1 operation=$2
             shift 2
-            : >"$scratch/err"
-            if "${operation}_state" "$@" >"$scratch/out" 2>"$scratch/err"; then
-                : >"$scratch/out"
+            : >"$scratch.err"
+            if "${operation}_state" "$@" >"$scratch.out" 2>"$scratch.err"; then
+                : >"$scratch.out"
                 remark=''
                 emit same "$index" 0
             else
@@ -193,33 +207,39 @@ enum Prelude {
         step() { # step INDEX OPERATION ARGUMENT...: unchanged, changed, or failed and no step after it
             index=$1 operation=$2
             shift 2
-            : >"$scratch/out"
-            : >"$scratch/err"
-            if "${operation}_state" "$@" >"$scratch/state" 2>&1; then
+            case $operation in
+            directory | file | secret) ! stage "$@" || return 0 ;;
+            esac
+            settle
+            : >"$scratch.out"
+            : >"$scratch.err"
+            if "${operation}_state" "$@" >"$scratch.state" 2>&1; then
                 remark='' needless=''
                 emit unchanged "$index" 0
                 return
             fi
             remark='' needless=''
-            if ! still_guarded; then
-                echo 'the guard is no longer armed for this program: nothing more is changed' >"$scratch/err"
-                false
-            elif ! still_ours; then
-                echo 'another run has begun on this node: nothing more is changed by this one' >"$scratch/err"
-                false
-            else
-                "${operation}_apply" "$@" >"$scratch/out" 2>"$scratch/err"
-            fi
+            may_change 2>"$scratch.err" && "${operation}_apply" "$@" >"$scratch.out" 2>"$scratch.err"
             status=$?
             if [ "$status" -eq 0 ]; then
-                : >"$scratch/out" # nobody reads what a success says
-                : >"$scratch/err"
+                : >"$scratch.out" # nobody reads what a success says
+                : >"$scratch.err"
                 emit changed "$index" 0
                 return
             fi
             [ -z "$beside" ] || rm -f "$beside"
             emit failed "$index" "$status"
             finish
+        }
+
+        may_change() {
+            if ! still_guarded; then
+                echo 'the guard is no longer armed for this program: nothing more is changed' >&2
+                return 1
+            elif ! still_ours; then
+                echo 'another run has begun on this node: nothing more is changed by this one' >&2
+                return 1
+            fi
         }
 
         still_guarded() { # after a checkpoint, whether it still stands: a program outlives the connection that sent it
@@ -247,28 +267,50 @@ enum Prelude {
         ask() { # ask INDEX QUESTION ARGUMENT...: while watching only a first or a changed answer makes a frame
             index=$1 question=$2
             shift 2
-            "answer_$question" "$@" >"$scratch/out" 2>"$scratch/err"
+            "answer_$question" "$@" >"$scratch.out" 2>"$scratch.err"
             status=$?
-            if [ -n "$watching" ]; then
-                { echo "$status $remark" && cat "$scratch/out" && echo && cat "$scratch/err"; } >"$scratch/now"
-                if cmp -s "$scratch/now" "$scratch/answer.$index"; then
-                    remark=''
-                    return
-                fi
-                mv -f "$scratch/now" "$scratch/answer.$index"
+            if [ -n "$watching" ] && is_known; then
+                remark=''
+                return
             fi
             emit answer "$index" "$status"
         }
 
+        is_known() { # whether the last answer to this question was the same; otherwise it is kept for the next time
+            eval "seen=\${answer_of_$index-}"
+            if [ "$seen" = "$status $remark" ]; then
+                same_as_last out && same_as_last err && return
+            fi
+            eval "answer_of_$index=\"\$status \$remark\""
+            keep_last out
+            keep_last err
+            return 1
+        }
+        same_as_last() {
+            if [ -s "$scratch.$1" ]; then cmp -s "$scratch.$1" "$scratch.$1.$index"; else [ ! -s "$scratch.$1.$index" ]; fi
+        }
+        keep_last() {
+            if [ -s "$scratch.$1" ]; then cp "$scratch.$1" "$scratch.$1.$index"; else true >"$scratch.$1.$index"; fi
+        }
+
         watch() { # watch INTERVAL SECONDS ROUND: calls ROUND again and again until the time is over or nobody listens
-            watching=yes
-            beats
-            last=$(($(date +%s) + $2))
+            watching=yes over=''
             while "$3"; do
-                [ "$(date +%s)" -lt "$last" ] || break
+                [ -n "$pulse" ] || beats
+                now=$(date +%s)
+                over=${over:-$((now + $2))}
+                [ "$now" -lt "$over" ] || break
                 kill -0 "$pulse" 2>/dev/null || exit 141
                 sleep "$1"
             done
+        }
+
+        rest() { # the steps are through: what follows only looks, and ends when nobody listens any more
+            keep_end
+            : >"$run/life"
+            run='' out_limit=1048576
+            trap 'exit 129' HUP
+            [ -n "$heard" ] || exit 141
         }
         """#
 }

@@ -44,20 +44,20 @@ extension Prelude {
         answer_command() { bounded 20 "$@"; }
 
         answer_http() { # the code in the first line, then the body
-            rm -f "$scratch/body"
+            rm -f "$scratch.body"
             if command -v curl >/dev/null; then
-                code=$(curl -gksS --connect-timeout 5 -m 10 -o "$scratch/body" -w '%{http_code}' "$1") || return
+                code=$(curl -gksS --connect-timeout 5 -m 10 -o "$scratch.body" -w '%{http_code}' "$1") || return
             else
-                bounded 10 wget -q -S --no-check-certificate -O "$scratch/body" "$1" 2>"$scratch/headers"
+                bounded 10 wget -q -S --no-check-certificate -O "$scratch.body" "$1" 2>"$scratch.headers"
                 status=$?
-                code=$(sed -n 's/.*HTTP\/[0-9.]* \([0-9][0-9][0-9]\).*/\1/p' "$scratch/headers" | tail -n 1)
+                code=$(sed -n 's/.*HTTP\/[0-9.]* \([0-9][0-9][0-9]\).*/\1/p' "$scratch.headers" | tail -n 1)
                 if [ -z "$code" ]; then
-                    cat "$scratch/headers" >&2
+                    cat "$scratch.headers" >&2
                     return "$status"
                 fi
             fi
             echo "$code"
-            if [ -f "$scratch/body" ]; then cat "$scratch/body"; fi
+            if [ -f "$scratch.body" ]; then cat "$scratch.body"; fi
         }
 
         answer_listeners() { # answer_listeners PORT...: lines "PORT ADDRESS PROGRAM"; the program may be unknown

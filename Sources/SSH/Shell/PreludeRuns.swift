@@ -6,7 +6,7 @@ extension Prelude {
     static let runs = #"""
         # $run holds: life (whose process it is), frames (the answer so far), whole (lines: how many bytes of it are
         # whole frames), ended (there is nothing to come), never (a collector was first), taken (a collector has given
-        # it up), errors, and work/, which is this program's $scratch.
+        # it up), errors, and this program's scratch files, work.NAME.
 
         find_runs() { # sets $runs, and $run where the directory of this id is there; never below a public directory
             runs=''
@@ -28,7 +28,7 @@ extension Prelude {
         }
 
         claim() { # claim OWNER COLLECTED...: this run begins, once; those whose answers have arrived are forgotten
-            if find_runs || ! mkdir "$runs/$nonce" "$runs/$nonce/work" 2>/dev/null; then
+            if find_runs || ! mkdir "$runs/$nonce" 2>/dev/null; then
                 [ -d "$runs/$nonce" ] || { echo "clusterctl: $runs cannot be written" >&2 && exit 70; }
                 echo "clusterctl: the run $nonce has begun already" >&2
                 exit 75
@@ -39,12 +39,12 @@ extension Prelude {
             life_of $$
             echo "$boot $$ $start $owner" >"$run/life"
             trap '' HUP
+            trap 'unstage && leave' EXIT
             exec 2>"$run/errors"
             : >"$run/frames"
-            : >"$scratch/out"
-            : >"$scratch/err"
+            : >"$scratch.out"
+            : >"$scratch.err"
             sweep
-            beats
         }
 
         life_of() { # life_of PROCESS: sets $boot and $start, empty where they cannot be known; fails when it is gone
@@ -68,17 +68,18 @@ extension Prelude {
         alone() { # the node is this owner's now: an earlier owner's program stops before its next change; waits for that
             { read -r holder <"$runs/owner"; } 2>/dev/null || holder=''
             if [ "$holder" != "$owner" ]; then
-                echo "$owner" >"$scratch/owner"
-                mv -f "$scratch/owner" "$runs/owner"
+                echo "$owner" >"$scratch.owner"
+                mv -f "$scratch.owner" "$runs/owner"
             fi
             waited=0
             for other in "$runs"/*/; do
                 while is_alive "${other%/}" && [ "$run_owner" != "$owner" ]; do
                     if [ "$waited" -ge 120 ]; then
-                        echo "an earlier run is still at work on this node (process $run_process)" >"$scratch/err"
+                        echo "an earlier run is still at work on this node (process $run_process)" >"$scratch.err"
                         emit failed 0 75
                         finish
                     fi
+                    [ -n "$pulse" ] || beats
                     waited=$((waited + 1))
                     sleep 1
                 done
@@ -97,7 +98,7 @@ extension Prelude {
             elif [ "$out_bytes$err_bytes" = 00 ]; then
                 printf '%s\n' "$header"
             else
-                printf '%s\n' "$header" && cat "$scratch/out" "$scratch/err"
+                printf '%s\n' "$header" && cat "$scratch.out" "$scratch.err"
             fi >>"$run/frames" && kept=$((kept + ${#header} + 1 + out_bytes + err_bytes)) &&
                 echo "$kept" >>"$run/whole" || kept='' # a full disk: what follows cannot be collected
         }
@@ -149,9 +150,9 @@ extension Prelude {
             size=$told
             { while read -r line; do size=$line; done <"$collected/whole"; } 2>/dev/null
             [ "$size" -gt "$told" ] || return 0
-            until mkdir "$scratch/turn" 2>/dev/null; do sleep 1; done
+            until mkdir "$scratch.turn" 2>/dev/null; do sleep 1; done
             tail -c +$((told + 1)) "$collected/frames" | head -c $((size - told))
-            rmdir "$scratch/turn"
+            rmdir "$scratch.turn"
             told=$size
         }
 
@@ -164,7 +165,7 @@ extension Prelude {
             # It may have begun, or ended, between the look and the mark.
             if is_alive "$collected" || [ -e "$collected/ended" ]; then return; fi
             [ "$run_boot" = "$boot" ] || broken 2
-            tail -c 4096 "$collected/errors" >"$scratch/err" 2>/dev/null
+            tail -c 4096 "$collected/errors" >"$scratch.err" 2>/dev/null
             broken 1
         }
 

@@ -121,15 +121,16 @@ extension Prelude {
             unit_name=$1
             shift 3
             unit_active "$unit_name" running >/dev/null && unit_fresh "$unit_name" "$@" >/dev/null && return
-            unit_files "$@" >"$scratch/files"
+            unit_files "$@" >"$scratch.files"
             systemctl reset-failed -- "$unit_name" 2>/dev/null
             systemctl restart --no-block -- "$unit_name" || return
             new_beside "$state_root/units/$unit_name" || return
-            cat "$scratch/files" >"$beside"
+            cat "$scratch.files" >"$beside"
             place "$state_root/units/$unit_name" 0644
         }
 
         unless() { # unless SECONDS COMMAND...: its success makes the next command needless
+            settle
             if bounded "$@" >/dev/null 2>&1; then needless=yes; else needless=''; fi
         }
         command_state() {
@@ -150,9 +151,9 @@ extension Prelude {
                 echo 'another run has begun on this node: the guard is left alone' >&2
                 return 1
             fi
-            printf %s "$3" >"$scratch/checkpoint"
+            printf %s "$3" >"$scratch.checkpoint"
             await_rollback
-            sh "$state_root/guard/guard.sh" arm "$1" "$2" "$nonce" <"$scratch/checkpoint" || return
+            sh "$state_root/guard/guard.sh" arm "$1" "$2" "$nonce" <"$scratch.checkpoint" || return
             said=$(sh "$state_root/guard/guard.sh" state)
             case $said in
                 "armed phase=$1 nonce=$nonce "*) echo "$said" ;;
@@ -178,7 +179,8 @@ extension Prelude {
         checkpoint() { # checkpoint INDEX PHASE WINDOW WHAT: by itself no change, so "unchanged" with the guard's words
             index=$1
             shift
-            checkpoint_apply "$@" >"$scratch/out" 2>"$scratch/err"
+            settle
+            checkpoint_apply "$@" >"$scratch.out" 2>"$scratch.err"
             status=$?
             if [ "$status" -eq 0 ]; then
                 guarded=$1
@@ -205,8 +207,8 @@ extension Prelude {
                 object_name=${reference##*/}
                 object_namespace=${reference#*/}
                 object_namespace=${object_namespace%/*}
-                found=$(object_digest "$@" 2>"$scratch/client") && [ "$found" = "$wanted" ] && continue
-                found=$(tail -n 1 "$scratch/client")
+                found=$(object_digest "$@" 2>"$scratch.client") && [ "$found" = "$wanted" ] && continue
+                found=$(tail -n 1 "$scratch.client")
                 case $found in
                     '') echo "($object_kind $object_name is not as it was applied)" ;;
                     *NotFound* | *'not found'*) echo "($object_kind $object_name is absent)" ;;
@@ -225,14 +227,14 @@ extension Prelude {
                 -o 'jsonpath={.metadata.annotations.clusterctl\.dev/applied}'
         }
         object_apply() { # a kind whose definition was applied just now may take some seconds to be known
-            printf %s "$2" >"$scratch/manifest"
+            printf %s "$2" >"$scratch.manifest"
             shift 3
             for attempt in 1 2 3 4 5 6; do
                 [ "$attempt" = 1 ] || sleep 2
                 bounded 60 "$@" apply --server-side --force-conflicts --field-manager=clusterctl -f - \
-                    <"$scratch/manifest" 2>"$scratch/client" && return
+                    <"$scratch.manifest" 2>"$scratch.client" && return
             done
-            cat "$scratch/client" >&2
+            cat "$scratch.client" >&2
             return 1
         }
         """#

@@ -28,7 +28,8 @@ public enum ShellCompiler {
     }
 
     /// Applies the steps in order and stops at the first that fails: a frame `unchanged`, `changed` or `failed` each,
-    /// and the sign of life between them. The nonce is also the one that confirms a checkpoint of these steps.
+    /// and the sign of life between them. The nonce is also the one that confirms a checkpoint of these steps. When all
+    /// went well it goes on as `watch` does.
     ///
     /// The program is a run: it goes on when its connection is lost, at most one program of this nonce acts on a node,
     /// and what became of it is asked with `collect`. It waits until programs of other owners have stopped there.
@@ -36,15 +37,24 @@ public enum ShellCompiler {
     ///   - owner: who all runs of one controller belong to; 8 to 64 letters and digits.
     ///   - collected: nonces of runs on the node whose answers have arrived, and which it may forget.
     public static func apply(
-        steps: [Step], checksums: [ArtifactSource: String] = [:], secrets: [SecretSource: Secret], nonce: String,
+        steps: [Step], then watch: (probes: [Probe], intervalSeconds: Int, deadlineSeconds: Int)? = nil,
+        checksums: [ArtifactSource: String] = [:], secrets: [SecretSource: Secret], nonce: String,
         owner: String = "nobody00", collected: [String] = []
     ) throws(ShellError) -> ShellProgram {
         let words = StepWords(purpose: .apply, checksums: checksums, secrets: secrets)
-        var lines = [claim(owner, collected), "alone"]
+        let isBrief =
+            steps.allSatisfy { $0.operation.isBrief && !$0.operation.isCheckpoint }
+            && (watch?.probes ?? []).allSatisfy(\.isBrief)
+        var lines = [claim(owner, collected)] + (isBrief ? [] : ["beats"]) + ["alone"]
         for (index, step) in steps.enumerated() {
             lines += try words.lines(for: step.operation, verb: "step \(index)")
         }
-        return try ShellProgram(lines: lines, nonce: nonce)
+        lines.append("settle")
+        if let (probes, interval, deadline) = watch {
+            lines.append("rest")
+            lines += watching(probes, intervalSeconds: interval, deadlineSeconds: deadline)
+        }
+        return try ShellProgram(lines: lines, nonce: nonce, showsLife: !isBrief)
     }
 
     /// Asks the probes every `intervalSeconds` until the deadline: an `answer` frame for each first and each changed
@@ -52,11 +62,14 @@ public enum ShellCompiler {
     public static func watch(
         probes: [Probe], intervalSeconds: Int, deadlineSeconds: Int, nonce: String
     ) throws(ShellError) -> ShellProgram {
+        let lines = watching(probes, intervalSeconds: intervalSeconds, deadlineSeconds: deadlineSeconds)
+        return try ShellProgram(lines: ["look", "beats"] + lines, nonce: nonce, mayBeSeen: true)
+    }
+
+    private static func watching(_ probes: [Probe], intervalSeconds: Int, deadlineSeconds: Int) -> [String] {
         let words = StepWords(purpose: .survey, checksums: [:], secrets: [:])
-        var lines = ["look", "round() {"]
-        lines += probes.enumerated().map { "    ask \($0.offset) \(words.words(of: $0.element))" }
-        lines += ["    true", "}", "watch \(intervalSeconds) \(deadlineSeconds) round"]
-        return try ShellProgram(lines: lines, nonce: nonce, mayBeSeen: true)
+        return ["round() {"] + probes.enumerated().map { "    ask \($0.offset) \(words.words(of: $0.element))" }
+            + ["    true", "}", "watch \(intervalSeconds) \(deadlineSeconds) round"]
     }
 
     /// What became of the run with this nonce: its frames, those to come too while it is still at work, then its end;
@@ -75,7 +88,7 @@ public enum ShellCompiler {
     ) throws(ShellError) -> ShellProgram {
         let begin: [String]
         switch verb {
-        case .rollback: begin = [claim(owner, [])]
+        case .rollback: begin = [claim(owner, []), "beats"]
         case .extend, .confirm, .report: begin = ["look", "beats"]
         }
         return try ShellProgram(lines: begin + ["ask 0 guard \(quoted(verb.arguments))"], nonce: nonce)

@@ -90,12 +90,11 @@ extension ShellError: CustomStringConvertible {
 
 /// The text as one shell word that means exactly this text in every POSIX shell.
 func quoted(_ text: String) -> String {
-    // Character by character would join "'" with a following combining mark; unicode scalars do not.
-    var word = "'"
-    for scalar in text.unicodeScalars {
-        if scalar == "'" { word += "'\\''" } else { word.unicodeScalars.append(scalar) }
-    }
-    return word + "'"
+    let quote = UInt8(ascii: "'")
+    guard text.utf8.contains(quote) else { return "'\(text)'" }
+    // By bytes: as a character, "'" would be one with a combining mark that follows it.
+    let parts = text.utf8.split(separator: quote, omittingEmptySubsequences: false)
+    return "'" + parts.map { String(Substring($0)) }.joined(separator: "'\\''") + "'"
 }
 
 /// A command line of quoted words.

@@ -66,7 +66,7 @@ import Testing
             steps: operations.map { ShellBox.step($0.0) }, checksums: [listed: "F00"],
             secrets: [.provided(what: "token"): Secret("hush")], nonce: nonce)
         let expected = operations.enumerated().map { "step \($0.offset) \($0.element.1)" }
-        let whole = (["claim nobody00", "alone"] + expected + ["finish", "}", "clusterctl_program </dev/null", ""])
+        let whole = (["claim nobody00", "beats", "alone"] + expected + ["settle", "finish", "}", "clusterctl_program </dev/null", ""])
             .joined(separator: "\n")
         #expect(lines(program).joined(separator: "\n") == whole)
     }
@@ -74,7 +74,7 @@ import Testing
     @Test func asksWhetherACommandIsNeededJustBeforeIt() throws {
         let command = Command(name: "x", arguments: ["do"], unless: ["test", "-e", "/x"], timeoutSeconds: 5)
         let program = try ShellCompiler.apply(steps: [ShellBox.step(.command(command))], secrets: [:], nonce: nonce)
-        #expect(lines(program).dropFirst(2).prefix(2) == ["unless 5 'test' '-e' '/x'", "step 0 command 5 'do'"])
+        #expect(lines(program).dropFirst(3).prefix(2) == ["unless 5 'test' '-e' '/x'", "step 0 command 5 'do'"])
     }
 
     @Test func writesALineAProbe() throws {
@@ -170,9 +170,9 @@ import Testing
         func first(_ program: ShellProgram) -> [String] { Array(lines(program).prefix(3)) }
         let apply = try ShellCompiler.apply(
             steps: [], secrets: [:], nonce: nonce, owner: "owner000", collected: [other])
-        #expect(first(apply) == ["claim owner000 \(other)", "alone", "finish"])
+        #expect(first(apply) == ["claim owner000 \(other)", "alone", "settle"])
         let rollback = try ShellCompiler.guardVerb(.rollback("p"), nonce: nonce, owner: "owner000")
-        #expect(first(rollback) == ["claim owner000", "ask 0 guard 'rollback' 'p'", "finish"])
+        #expect(first(rollback) == ["claim owner000", "beats", "ask 0 guard 'rollback' 'p'"])
         let confirm = try ShellCompiler.guardVerb(.confirm("p", nonce: other), nonce: nonce)
         #expect(first(confirm) == ["look", "beats", "ask 0 guard 'confirm' 'p' '\(other)'"])
         let collect = try ShellCompiler.collect(nonce: nonce, ageSeconds: 7)

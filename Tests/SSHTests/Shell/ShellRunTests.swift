@@ -174,10 +174,11 @@ import Testing
         #expect(frames.filter { $0.kind == .answer && $0.index == 0 }.first?.output == "absent\n")
     }
 
-    @Test(arguments: TestShell.all) func leavesNoScratchDirectoryBehind(shell: TestShell) throws {
+    @Test(arguments: TestShell.all) func leavesNoScratchFilesBehind(shell: TestShell) throws {
         let box = try ShellBox(shell)
         let output = try box.ask([.command(["readlink", "/proc/self/fd/1"])])[0].output
-        #expect(output.contains("/clusterctl.") && output.hasSuffix("/out\n"))
-        #expect(!FileManager.default.fileExists(atPath: String(output.dropLast("/out\n".count))))
+        #expect(output == "/run/clusterctl.\(ShellBox.nonce).out\n")
+        let left = try FileManager.default.contentsOfDirectory(atPath: "/run")
+        #expect(!left.contains { $0.hasPrefix("clusterctl.\(ShellBox.nonce)") })
     }
 }
