@@ -128,7 +128,7 @@ actor SSHFleet: Fleet {
         do throws(ProgramFailure) {
             _ = try await perform(
                 program, on: task.node, seconds: Self.applySeconds + watching,
-                frames: steps.count + (watch?.probes.count ?? 0) * (watching + 10), each: answer.take)
+                frames: steps.count + ((watch?.probes.count ?? 0) + 1) * (watching + 10), each: answer.take)
         } catch {
             guard answer.isComplete else {
                 application.run?.received = answer.received
@@ -156,7 +156,7 @@ actor SSHFleet: Fleet {
         }
         do throws(ProgramFailure) {
             _ = try await perform(
-                program, on: node, seconds: deadlineSeconds + 10, frames: probes.count * (deadlineSeconds + 10)
+                program, on: node, seconds: deadlineSeconds + 10, frames: (probes.count + 1) * (deadlineSeconds + 10)
             ) { frame in
                 if frame.kind == .answer, probes.indices.contains(frame.index) {
                     observe(probes[frame.index], frame.answer)

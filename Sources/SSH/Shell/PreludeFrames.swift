@@ -64,6 +64,9 @@ enum Prelude {
                 keep_end
                 print_if_heard printf '%s end\n' "$nonce"
             fi
+            [ -z "$beside" ] || rm -f "$beside"
+            trap - EXIT
+            [ -z "$scratch" ] || exec rm -rf "$scratch".* $forgotten
             exit 0
         }
 
@@ -71,8 +74,10 @@ enum Prelude {
             out_bytes=0 err_bytes=0
             if [ -n "$remark" ]; then
                 out_bytes=$((${#remark} + 1))
-            elif [ -s "$scratch.out" ] || [ -s "$scratch.err" ]; then
+            elif [ -s "$scratch.err" ]; then
                 measure
+            elif [ -s "$scratch.out" ]; then
+                if is_one_line; then out_bytes=$((${#remark} + 1)); else measure; fi
             fi
             header="$nonce $1 $2 $3 $out_bytes $err_bytes"
             if [ -z "$run" ]; then
@@ -89,6 +94,15 @@ enum Prelude {
             trap '' PIPE
             "$@" 2>/dev/null || heard=''
             trap 'exit 141' PIPE
+        }
+
+        is_one_line() { # makes an output of one line of ASCII the remark, as most are: that costs no process either
+            {
+                IFS= read -r remark && ! IFS= read -r more && [ -z "$more" ] &&
+                    case $remark in *[!\ -~]*) false ;; esac
+            } <"$scratch.out" && return
+            remark=''
+            return 1
         }
 
         remark() { remark=$1; } # in place of an output: one line of ASCII, which costs no process
@@ -296,12 +310,13 @@ enum Prelude {
         watch() { # watch INTERVAL SECONDS ROUND: calls ROUND again and again until the time is over or nobody listens
             watching=yes over=''
             while "$3"; do
-                [ -n "$pulse" ] || beats
-                now=$(date +%s)
-                over=${over:-$((now + $2))}
-                [ "$now" -lt "$over" ] || break
-                kill -0 "$pulse" 2>/dev/null || exit 141
                 sleep "$1"
+                # Many a watch is over with its first round: one that nobody hears any more ends here.
+                printf '%s beat 0 0 0 0\n' "$nonce"
+                if [ -z "$pulse" ]; then beats; else kill -0 "$pulse" 2>/dev/null || exit 141; fi
+                now=$(date +%s)
+                over=${over:-$((now + $2 - $1))}
+                [ "$now" -lt "$over" ] || break
             done
         }
 

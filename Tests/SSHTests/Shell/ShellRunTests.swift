@@ -174,6 +174,16 @@ import Testing
         #expect(frames.filter { $0.kind == .answer && $0.index == 0 }.first?.output == "absent\n")
     }
 
+    @Test(arguments: TestShell.all) func bringsEveryOutputAsItIs(shell: TestShell) throws {
+        let box = try ShellBox(shell)
+        let outputs = [
+            "a\n", "a", "", "\n", "a\n\n", "\na\n", "a\nb\n", "a\nb", "  a  \n", "\ta\n", "ä\n", "a\\n\\\n", "it's $(x) \"y\"\n",
+            "a\r\n", "-n\n",
+        ]
+        let frames = try box.ask(outputs.map { .command(["printf", "%s", $0]) })
+        #expect(frames.map(\.output) == outputs)
+    }
+
     @Test(arguments: TestShell.all) func leavesNoScratchFilesBehind(shell: TestShell) throws {
         let box = try ShellBox(shell)
         let output = try box.ask([.command(["readlink", "/proc/self/fd/1"])])[0].output
