@@ -63,8 +63,7 @@ actor SessionPool {
         }
     }
 
-    /// A session that is open and that nobody uses; nil when there is none.
-    /// A session that nobody uses and whose connection stands, as far as the operating system knows.
+    /// A session that nobody uses and whose connection stands, as far as the operating system knows; nil when there is none.
     func takeIdle(_ node: NodeName) async -> SSHSession? {
         while let session = idle[node]?.popLast() {
             if await session.isWhole { return session }
@@ -82,8 +81,11 @@ actor SessionPool {
 
     /// Closes everything and waits for it: a thread that still speaks SSH while the process exits meets a crypto library that is gone.
     func closeAll() async {
-        for session in idle.values.joined() { await session.close() }
+        let sessions = idle.values.joined()
         idle = [:]
+        await withDiscardingTaskGroup { group in
+            for session in sessions { group.addTask { await session.close() } }
+        }
         for task in closing { await task.value }
         closing = []
         await connector.close()
