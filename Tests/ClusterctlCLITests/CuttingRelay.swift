@@ -8,6 +8,7 @@ final class CuttingRelay: Sendable {
     private struct State {
         var left: Int
         var carried = 0
+        var boundaries: [Int] = []
         var isFirst = true
         var isClosed = false
     }
@@ -19,6 +20,9 @@ final class CuttingRelay: Sendable {
 
     /// How many bytes went that way on the first connection.
     var carried: Int { state.withLock(\.carried) }
+
+    /// After how many bytes each packet, or those that came together, was through.
+    var boundaries: [Int] { state.withLock(\.boundaries) }
 
     init(to port: Int, cutting way: Way, after bytes: Int) throws {
         listener = try Listener()
@@ -60,6 +64,7 @@ final class CuttingRelay: Sendable {
                     let taken = min(count, state.left)
                     state.left -= taken
                     state.carried += taken
+                    state.boundaries.append(state.carried)
                     isCut = state.left == 0
                     return taken
                 }

@@ -23,19 +23,30 @@ struct FleetTests {
     @Test(arguments: [CuttingRelay.Way.toServer, .toClient])
     func runsEachStepOnceWhereverTheLinkIsCut(way: CuttingRelay.Way) async throws {
         let whole = try NodeFixture(cutting: way, after: .max)
-        let (_, none) = try await whole.apply((0..<4).map { whole.mark("\($0)") })
+        let (_, none) = try await whole.apply((0..<4).map { whole.mark("\($0)") } + [whole.fails()])
         #expect(none == 0)
         await whole.close()
         let total = whole.relay.carried
-        for cut in stride(from: total / 12, through: total, by: total / 12) {
-            let node = try NodeFixture(cutting: way, after: cut)
-            let steps = (0..<4).map { node.mark("\($0)") } + [node.fails()]
-            let (results, _) = try await node.apply(steps)
-            #expect(results.count == 5 && results.prefix(4).allSatisfy { $0 == .changed }, "\(cut) of \(total)")
-            #expect(results.last == .failed(Answer(status: 9, output: "", error: "why\n")), "\(cut) of \(total)")
-            #expect(node.marks == ["0", "1", "2", "3"], "\(cut) of \(total)")
-            await node.close()
+        // At each boundary between packets, and within the packet behind it.
+        let cuts = whole.relay.boundaries.flatMap { [$0, $0 + 5] }.filter { $0 <= total }
+        #expect(cuts.count > 20)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (index, cut) in cuts.enumerated() {
+                if index >= 4 { try await group.next() }
+                group.addTask { try await self.runsEachStepOnce(way, cut, of: total) }
+            }
+            try await group.waitForAll()
         }
+    }
+
+    private func runsEachStepOnce(_ way: CuttingRelay.Way, _ cut: Int, of total: Int) async throws {
+        let node = try NodeFixture(cutting: way, after: cut)
+        let steps = (0..<4).map { node.mark("\($0)") } + [node.fails()]
+        let (results, _) = try await node.apply(steps)
+        #expect(results.count == 5 && results.prefix(4).allSatisfy { $0 == .changed }, "\(cut) of \(total)")
+        #expect(results.last == .failed(Answer(status: 9, output: "", error: "why\n")), "\(cut) of \(total)")
+        #expect(node.marks == ["0", "1", "2", "3"], "\(cut) of \(total)")
+        await node.close()
     }
 
     @Test func goesOnFromWhereADeadProgramStopped() async throws {

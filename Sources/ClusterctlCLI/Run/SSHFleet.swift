@@ -16,6 +16,7 @@ actor SSHFleet: Fleet {
     let pool: SessionPool
     let artifacts: Artifacts
     let uploads = UploadTurns()
+    let progress = UploadProgress()
     /// Where nodes hand artifacts on to each other.
     let relay: Relay?
     private let secrets: [SecretSource: Secret]

@@ -124,7 +124,10 @@ extension SSHFleet {
         if offset != nil { await uploads.take() }
         defer { if offset != nil { uploads.give() } }
         let reader = DeliveryReader(delivery)
-        let input = offset.map { SSHInput.file(path: parcel.content.path, offset: $0) } ?? .none
+        let sent = SentBytes()
+        let input = offset.map { SSHInput.file(path: parcel.content.path, offset: $0, sent: sent) } ?? .none
+        let entry = await progress.begin(parcel, from: offset ?? 0, sent: sent)
+        defer { progress.end(entry) }
         let result: ExecResult
         do {
             result = try await pool.execute(

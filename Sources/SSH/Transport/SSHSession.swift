@@ -118,10 +118,11 @@ public actor SSHSession {
         if !said.isEmpty && !said.hasPrefix("SSH-") {
             return .notAnSSHServer(host: target.host, port: target.port, said: said)
         }
+        // Both offers were read and have nothing in common; the server may have hung up because of that.
+        if status == Int32(LIBSSH2_ERROR_KEX_FAILURE) && !said.isEmpty { return .noCommonAlgorithm(reason: reason) }
         if meansConnectionLost(status) || wasCut {
             return .connectionLost(stage: said.isEmpty ? .greeting : stage, reason: reason)
         }
-        if status == Int32(LIBSSH2_ERROR_KEX_FAILURE) { return .noCommonAlgorithm(reason: reason) }
         return .protocolError(stage: stage, reason: reason)
     }
 
