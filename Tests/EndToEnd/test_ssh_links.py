@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import subprocess
+import time
 
 from EndToEnd.sshcase import SSHCase
 from EndToEnd.sshnet import until
@@ -43,9 +44,9 @@ class LinkTests(SSHCase):
         except FileNotFoundError:
             return []
 
-    def append(self):
+    def append(self, work="append"):
         """Starts appending and returns when the node whose link is to break is in the middle."""
-        process = self.net.start("append", self.folder, str(COUNT), self.document, program="clusterctl-links")
+        process = self.net.start(work, self.folder, str(COUNT), self.document, program="clusterctl-links")
         until(lambda: len(self.lines("bad")) >= 3 or process.poll() is not None, "the work to begin")
         self.assertLess(len(self.lines("bad")), COUNT)
         return process
@@ -114,6 +115,42 @@ class LinkTests(SSHCase):
         self.bad.start()
         self.finish(process)
         self.assert_appended_once()
+
+    def go(self, *names):
+        for name in names:
+            with open(os.path.join(self.folder, name, "go"), "w", encoding="ascii"):
+                pass
+
+    def test_sshd_restarted_while_the_gate_is_waited_for(self):
+        """The gate is asked on by itself when the connection is lost that the steps came over."""
+        process = self.append("await")
+        until(lambda: len(self.lines("bad")) == COUNT and len(self.lines("good")) == COUNT, "the steps to be through")
+        self.go("good")
+        self.restart()
+        time.sleep(1)
+        self.assertIsNone(process.poll(), "the gate held without its file")
+        self.go("bad")
+        self.finish(process)
+        self.assert_appended_once()
+        self.assertGreater(self.connections(), 1)
+
+    def test_sshd_restarted_during_steps_under_sudo_with_a_terminal_of_its_own(self):
+        """sudo then stands between the connection and the steps, and may end them with it: nothing is guessed."""
+        machine = self.bad.machine
+        machine.user("ops")
+        machine.edit("sudoers", lambda text: f"{text}\nDefaults use_pty\nops ALL=(ALL) NOPASSWD: ALL\n")
+        document = self.inventory({"good": self.good, "bad": (self.bad, {"user": "ops", "become": "sudo"})})
+        process = self.net.start("append", self.folder, str(COUNT), document, program="clusterctl-links")
+        until(lambda: len(self.lines("bad")) >= 3 or process.poll() is not None, "the work to begin")
+        self.restart()
+        output, errors = process.communicate(timeout=120)
+        self.assertEqual(self.lines("good"), list(range(1, COUNT + 1)))
+        done = self.lines("bad")
+        self.assertEqual(done, list(range(1, len(done) + 1)), errors)
+        if process.returncode == 0:
+            self.assertEqual(len(done), COUNT, output + errors)
+        else:
+            self.assertIn("is not known", errors)
 
     def test_a_step_that_was_killed_is_not_guessed_about(self):
         """Whether it took effect cannot be known, so that is said, and it is not done again by itself."""

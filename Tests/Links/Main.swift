@@ -5,14 +5,17 @@ import Engine
 /// each node it appends numbers to a file, one a step, or places the controller's FILE.
 ///
 ///     clusterctl-links append FOLDER COUNT INVENTORY
+///     clusterctl-links await FOLDER COUNT INVENTORY     (and then waits for FOLDER/NODE/go)
 ///     clusterctl-links deliver FOLDER FILE SHA256 INVENTORY
 @main
 struct Main {
     static func main() async {
         let arguments = Array(CommandLine.arguments.dropFirst())
         let work: @Sendable (NodeName) -> [Step]
+        var awaited: String?
         switch (arguments.first, arguments.count) {
-        case ("append", 4):
+        case ("append", 4), ("await", 4):
+            if arguments[0] == "await" { awaited = arguments[1] }
             let (folder, count) = (arguments[1], Int(arguments[2]) ?? 0)
             work = { node in (1...max(1, count)).map { appending($0, to: "\(folder)/\(node)/ran") } }
         case ("deliver", 5):
@@ -23,12 +26,12 @@ struct Main {
                 return [Step(.artifact(path: path, source: source, mode: .publicFile), because: "the test says so")]
             }
         default:
-            print("usage: clusterctl-links append FOLDER COUNT INVENTORY | deliver FOLDER FILE SHA256 INVENTORY")
+            print("usage: clusterctl-links append|await FOLDER COUNT INVENTORY | deliver FOLDER FILE SHA256 INVENTORY")
             return
         }
-        let orders = Orders(areRulesEnforced: false) { inventory in
+        let orders = Orders(areRulesEnforced: false) { [awaited] inventory in
             let nodes = inventory.nodes.map { NodeName($0.name) }
-            return Order(name: "links", [.init(Working(nodes: nodes, work: work))])
+            return Order(name: "links", [.init(Working(nodes: nodes, work: work, awaited: awaited))])
         }
         await Orders.$current.withValue(orders) {
             await Clusterctl.runToEnd(["bootstrap", arguments[arguments.count - 1], "--yes"])
@@ -49,6 +52,18 @@ private struct Working: Phase {
     let title = "Do what can be counted"
     let nodes: [NodeName]
     let work: @Sendable (NodeName) -> [Step]
+    /// The folder below which each node has to have a file `go`.
+    let awaited: String?
 
     func apply(_ node: NodeName) -> [Step] { work(node) }
+
+    func gate(_ node: NodeName) -> Gate? {
+        guard let awaited else { return nil }
+        let go = Probe.path("\(awaited)/\(node)/go")
+        return Gate(
+            waitingFor: "the file that the test makes", asks: [Ask(node, go)], deadlineSeconds: 90, lookAt: "the test"
+        ) { facts in
+            facts[node, go]?.output.hasPrefix("file") == true ? .holds : .waiting("it is not there")
+        }
+    }
 }
