@@ -72,7 +72,9 @@ let package = Package(
             exclude: ["Cases"],
             swiftSettings: settings),
         .testTarget(name: "SSHTests", dependencies: ["SSH", "Engine"], swiftSettings: settings),
-        .testTarget(name: "ClusterctlCLITests", dependencies: ["ClusterctlCLI"], swiftSettings: settings),
+        .testTarget(
+            name: "ClusterctlCLITests",
+            dependencies: ["ClusterctlCLI", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: settings),
         .testTarget(name: "RepositoryTests", swiftSettings: settings),
     ]
 )

@@ -19,6 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #ifdef __linux__
+#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #else
@@ -255,6 +256,13 @@ static inline int clusterctl_resolve(const char *host, const char *port, int num
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_NUMERICSERV | (numericOnly ? AI_NUMERICHOST : AI_ADDRCONFIG);
     return getaddrinfo(host, port, &hints, result);
+}
+
+/// All threads allocate from one arena, where the C library has several.
+static inline void clusterctl_use_one_arena(void) {
+#ifdef __GLIBC__
+    mallopt(M_ARENA_MAX, 1);
+#endif
 }
 
 #endif

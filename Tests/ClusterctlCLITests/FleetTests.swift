@@ -1,3 +1,4 @@
+import Crypto
 import Engine
 import Foundation
 import SSH
@@ -91,6 +92,44 @@ struct FleetTests {
         let (results, losses) = try await node.apply([node.mark("1")])
         #expect(results == [.changed] && losses == 0)
         #expect(node.marks == ["1"])
+    }
+
+    // MARK: Artifacts
+
+    /// Small enough to have arrived before it is known to be wrong, and large enough not to.
+    @Test(arguments: [1_000, 24_000_000]) func refusesAFileThatIsNotWhatItShouldBe(bytes: Int) async throws {
+        let node = try NodeFixture()
+        let file = node.path("k3s")
+        try Data(repeating: 7, count: bytes).write(to: URL(fileURLWithPath: file))
+        let source = ArtifactSource(
+            name: "k3s", origin: .localFile(path: file), checksum: .pinned(String(repeating: "0", count: 64)))
+        let target = node.path("placed")
+        let step = Step(.artifact(path: target, source: source, mode: .program), because: "a test")
+        let (results, _) = try await node.apply([node.mark("before"), step])
+        guard case .failed(let answer)? = results.last else {
+            Issue.record("\(results)")
+            return
+        }
+        #expect(answer.error.hasPrefix("\(file) is not k3s: its SHA-256 is "), "\(answer.error)")
+        #expect(answer.error.contains("put the right file there"))
+        #expect(!FileManager.default.fileExists(atPath: target))
+        let left = (try? FileManager.default.subpathsOfDirectory(atPath: node.path("state"))) ?? []
+        #expect(!left.contains { $0.hasSuffix(".whole") })
+        await node.close()
+    }
+
+    @Test func bringsAFileThatIsRight() async throws {
+        let node = try NodeFixture()
+        let content = Data((0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) })
+        try content.write(to: URL(fileURLWithPath: node.path("k3s")))
+        let source = ArtifactSource(
+            name: "k3s", origin: .localFile(path: node.path("k3s")),
+            checksum: .pinned(SHA256.hash(data: content).map { String(format: "%02x", $0) }.joined()))
+        let step = Step(.artifact(path: node.path("placed"), source: source, mode: .program), because: "a test")
+        let (results, _) = try await node.apply([step])
+        #expect(results == [.changed])
+        #expect(try Data(contentsOf: URL(fileURLWithPath: node.path("placed"))) == content)
+        await node.close()
     }
 
     // MARK: Answers that are none

@@ -3,16 +3,18 @@ import Engine
 import Foundation
 import Subprocess
 
-/// Large files on the controller: found or downloaded once, verified, and ready to be sent.
+/// Large files on the controller: found or downloaded once, ready to be sent, and verified while that goes on.
 actor Artifacts {
     struct Ready: Sendable {
         let path: String
         let sizeBytes: Int64
+        /// What it should have; nodes take nothing else.
         let sha256: String
     }
 
     private let cache: String
     private var pending: [ArtifactSource: Task<Result<Ready, LinkFailure>, Never>] = [:]
+    private var defects: [ArtifactSource: Task<String?, Never>] = [:]
     private var lists: [String: Task<Result<String, LinkFailure>, Never>] = [:]
 
     /// - Parameter cache: where downloads are kept between runs; `~/.cache/clusterctl` unless told.
@@ -27,7 +29,26 @@ actor Artifacts {
         try? await checksum(of: source)
     }
 
-    /// The file, complete and with the right checksum. Concurrent calls for one artifact share the work.
+    /// Why the controller's own file is not what it should be; nil when it is. Its bytes are read once a run.
+    func defect(of source: ArtifactSource) async -> String? {
+        guard let ready = try? await ready(source) else { return nil }
+        let task = defects[source] ?? Task { await Artifacts.defect(of: source, ready) }
+        defects[source] = task
+        return await task.value
+    }
+
+    @concurrent private static func defect(of source: ArtifactSource, _ ready: Ready) async -> String? {
+        do throws(LinkFailure) {
+            let (digest, _) = try digest(ready.path)
+            if digest == ready.sha256 { return nil }
+            return "\(ready.path) is not \(source.name): its SHA-256 is \(digest), \(source.checksum.words) says "
+                + "\(ready.sha256); it is corrupted or of another version: put the right file there"
+        } catch {
+            return error.message
+        }
+    }
+
+    /// The file, complete; whether its bytes are right is asked with `defect`. Concurrent calls share the work.
     func ready(_ source: ArtifactSource) async throws(LinkFailure) -> Ready {
         let task = pending[source] ?? Task { await self.prepare(source) }
         pending[source] = task
@@ -46,15 +67,11 @@ actor Artifacts {
                 path = try await download(url, name: "\(wanted.prefix(16))-\(source.name)", sha256: wanted)
             case .mirror(let url): throw LinkFailure(kind: .refused, message: "\(url) is fetched by the node itself")
             }
-            let (digest, size) = try Artifacts.digest(path)
-            guard digest == wanted else {
-                throw LinkFailure(
-                    kind: .refused,
-                    message:
-                        "\(path) is not \(source.name): its SHA-256 is \(digest), \(source.checksum.words) says \(wanted); "
-                        + "it is corrupted or of another version: put the right file there")
+            let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+            guard let size = attributes?[.size] as? NSNumber, FileManager.default.isReadableFile(atPath: path) else {
+                throw LinkFailure(kind: .refused, message: "\(path) cannot be read")
             }
-            return .success(Ready(path: path, sizeBytes: size, sha256: digest))
+            return .success(Ready(path: path, sizeBytes: size.int64Value, sha256: wanted))
         } catch {
             return .failure(error)
         }

@@ -1,11 +1,13 @@
 import ArgumentParser
 import Foundation
+import SSH
 
 extension Clusterctl {
     /// Runs the command line, says what came of it, and ends the process with its exit status.
     ///
     /// Stands in for ArgumentParser's `main`, which ends the process by exit(3).
     public static func runToEnd(_ arguments: [String]? = nil) async -> Never {
+        SSHReactor.saveMemory()
         do {
             var command = try await asyncParseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {

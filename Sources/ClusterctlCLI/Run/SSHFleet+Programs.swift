@@ -91,7 +91,7 @@ extension SSHFleet {
             do throws(SSHFailure) {
                 result = try await pool.execute(
                     line ?? "sh -s", on: session, of: node,
-                    input: line == nil ? .bytes(Array(program.text.utf8)) : .none,
+                    input: line == nil ? .bytes(program.bytes) : .none,
                     deadline: .now + .seconds(seconds), silence: silence ?? SSHFleet.silence(of: program),
                     onOutput: reader.take)
             } catch {

@@ -48,12 +48,39 @@ extension SSHFleet {
                 return failure(index, error.message)
             }
             let parcel = Parcel(name: source.name, content: ready, target: path, node: node)
-            let direct = { () async throws(LinkFailure) -> String? in try await self.bring(parcel, from: offset) }
-            let why =
-                if let relay { try await bring(parcel, through: relay, direct: direct) } else { try await direct() }
-            if let why { return failure(index, why) }
+            if let why = try await bring(parcel, from: offset, of: source) { return failure(index, why) }
         }
         return nil
+    }
+
+    /// Brings it by the way that there is, while the controller's own file is looked through: a node that verifies what
+    /// arrives need not wait for that, and a file that turns out to be wrong is not sent to its end.
+    ///
+    /// - Returns: why the node cannot have it; nil when it has.
+    private func bring(
+        _ parcel: Parcel, from offset: Int64, of source: ArtifactSource
+    ) async throws(LinkFailure) -> String? {
+        let direct = { @Sendable () async throws(LinkFailure) -> String? in try await self.bring(parcel, from: offset) }
+        let (artifacts, relay) = (artifacts, relay)
+        let first = await withTaskGroup(of: Result<String?, LinkFailure>?.self) { group in
+            group.addTask { await artifacts.defect(of: source).map { .success($0) } }
+            group.addTask {
+                do throws(LinkFailure) {
+                    guard let relay else { return .success(try await direct()) }
+                    return .success(try await self.bring(parcel, through: relay, direct: direct))
+                } catch {
+                    return .failure(error)
+                }
+            }
+            for await result in group {
+                guard let result else { continue }
+                group.cancelAll()
+                return result
+            }
+            return .success(nil)
+        }
+        guard let why = try first.get() else { return nil }
+        return await artifacts.defect(of: source) ?? why
     }
 
     /// What is there of the artifacts that are not in place, by the index of their steps.

@@ -3,7 +3,7 @@ import Engine
 /// A complete POSIX shell program for the standard input of one `sh -s`; its text may hold secrets and is never logged.
 public struct ShellProgram: Sendable, CustomStringConvertible, CustomReflectable {
     /// What goes to the node's standard input, as UTF-8.
-    public let text: String
+    public let bytes: [UInt8]
     /// The word that starts each of its frames.
     public let nonce: String
     /// Whether it is heard of every two seconds while it runs; otherwise each of its answers takes half a minute at most.
@@ -18,23 +18,26 @@ public struct ShellProgram: Sendable, CustomStringConvertible, CustomReflectable
     /// round trip more, and shells that read it byte by byte. Needs a login that is root's already, as sudo logs
     /// command lines.
     public var commandLine: String? {
-        guard mayBeSeen, text.utf8.count < Self.commandLimitBytes else { return nil }
+        guard mayBeSeen, bytes.count < Self.commandLimitBytes else { return nil }
         let line = "sh -c \(quoted(text))"
         return line.utf8.count < Self.commandLimitBytes ? line : nil
     }
 
-    public var description: String { "(shell program \(nonce), \(text.utf8.count) bytes)" }
+    /// The same as text.
+    var text: String { String(decoding: bytes, as: UTF8.self) }
+
+    public var description: String { "(shell program \(nonce), \(bytes.count) bytes)" }
     public var customMirror: Mirror { Mirror(self, children: ["nonce": nonce]) }
 
     /// Everything is one function that the last line calls, so that a text which was cut on its way does nothing.
     init(lines: [String], nonce: String, showsLife: Bool = true, mayBeSeen: Bool = false) throws(ShellError) {
         precondition(ShellProgram.isNonce(nonce), "a nonce is 8 to 64 letters and digits")
         let body = ([Prelude.text(for: lines), "begin \(quoted(nonce))"] + lines + ["finish"]).joined(separator: "\n")
-        text = "clusterctl_program() {\n\(body)\n}\nclusterctl_program </dev/null\n"
+        bytes = Array("clusterctl_program() {\n\(body)\n}\nclusterctl_program </dev/null\n".utf8)
         self.nonce = nonce
         self.showsLife = showsLife
         self.mayBeSeen = mayBeSeen
-        guard !text.utf8.contains(0) else { throw .zeroByte }
+        guard !bytes.contains(0) else { throw .zeroByte }
     }
 
     /// A fresh nonce of 32 hexadecimal digits.
