@@ -9,8 +9,8 @@ import subprocess
 import time
 
 PORT = 2222
-# What clusterctl keeps on a node; every host of the farm sees its own.
-OWN_DIRECTORIES = ["/var/lib/clusterctl", "/run/clusterctl"]
+# What clusterctl keeps on a node until it is started anew; every host of the farm sees its own.
+OWN_DIRECTORIES = ["/run/clusterctl"]
 
 
 def address(number):
@@ -44,7 +44,7 @@ def start(root, count, ports=(PORT,)):
             public = " ".join(file.read().split()[:2])
         lines += [f"[{host}]:{port} {public}\n" for port in ports]
         with open(f"{folder}/sshd_config", "w") as file:
-            file.write(configuration(folder, host, f"{root}/hosts/{number:03}/home", f"{key}.pub"))
+            file.write(configuration(folder, host, f"{root}/hosts/{number:03}", f"{key}.pub"))
         serve(folder)
     with open(known_hosts, "w") as file:
         file.writelines(lines)
@@ -52,7 +52,8 @@ def start(root, count, ports=(PORT,)):
     return key, known_hosts
 
 
-def configuration(folder, host, home, authorized_keys):
+def configuration(folder, host, disk, authorized_keys):
+    """As on most nodes, what clusterctl keeps lies on the disk that its files go to."""
     return f"""\
 Port {PORT}
 ListenAddress {host}
@@ -69,7 +70,7 @@ PrintMotd no
 PrintLastLog no
 LogLevel ERROR
 MaxStartups 1000:30:2000
-SetEnv HOME={home} PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+SetEnv HOME={disk}/home CLUSTERCTL_STATE={disk}/state PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 Subsystem sftp /usr/lib/openssh/sftp-server
 """
 
