@@ -8,7 +8,8 @@ public struct Clusterctl: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             InitCommand.self, ValidateCommand.self, SchemaCommand.self, PlanCommand.self, RenderCommand.self,
-            BootstrapCommand.self, StatusCommand.self, KubeconfigCommand.self, HostKeysCommand.self,
+            BootstrapCommand.self, StatusCommand.self, KubeconfigCommand.self, HostKeysCommand.self, GuardCommand.self,
+            RunsCommand.self,
         ])
 
     public init() {}

@@ -7,7 +7,8 @@ import Testing
 /// Who sends to whom, with nodes that only count.
 @Suite struct RelayTests {
     private final class Tally: Sendable {
-        let counts = Mutex((controller: 0, peers: [NodeName: Int](), busy: [NodeName: Int](), mostAtOnce: 0, notes: [String]()))
+        let counts = Mutex(
+            (controller: 0, peers: [NodeName: Int](), busy: [NodeName: Int](), mostAtOnce: 0, notes: [String]()))
 
         func begin(_ way: Relay.Way) {
             counts.withLock { counts in

@@ -29,6 +29,9 @@ class BootstrapTest(LabCase):
         self.status_tells_the_truth()
         self.live_plan_tells_a_difference()
         self.kubeconfig_is_merged()
+        self.runs_are_told()
+        self.guards_can_be_looked_at_and_tried()
+        self.guards_obey_by_hand()
         self.no_secret_is_left_behind()
 
     def nothing_is_touched_without_need(self):
@@ -43,6 +46,62 @@ class BootstrapTest(LabCase):
         self.assertIn("not asked for agreement", run.said())
         for node in NODES[:4]:
             self.assertEqual(enter(node, "ls", "/usr/local/bin"), "", "nobody agreed to a change")
+
+    def runs_are_told(self):
+        rows = [line.split() for line in self.clusterctl("runs", self.inventory).output.splitlines()]
+        self.assertEqual(rows[0], ["RUN", "BEGUN", "VERB", "SECONDS", "CHANGED", "OUTCOME"])
+        outcomes = [row[5] for row in rows[1:]]
+        self.assertEqual([outcomes.count("done"), outcomes.count("nothing-to-do")], [1, 1], rows)
+        name = rows[1 + outcomes.index("done")][0]
+        story = self.clusterctl("runs", "show", self.inventory, name).output
+        self.assertRegex(story, r"cilium dpu-01 +confirmed over a new connection")
+        self.assertRegex(story, r"replicas dpu-03 +passed")
+        self.assertIn("nothing-to-do after", self.clusterctl("runs", "show", self.inventory).output)
+        self.clusterctl("runs", "show", self.inventory, name, "--html", "run.html")
+        with open(os.path.join(self.directory, "run.html"), encoding="utf-8") as file:
+            page = file.read()
+        for words in ["k3s-primary", "worker-01", "/etc/rancher/k3s/config.yaml", "waiting for"]:
+            self.assertIn(words, page)
+        self.assertIn("no run's name", self.clusterctl("runs", "show", self.inventory, "x", status=1).said())
+
+    def guards(self):
+        """What `guard status` says: the words of each node's row."""
+        rows = self.clusterctl("guard", "status", self.inventory).output.splitlines()
+        return {row.split()[0]: " ".join(row.split()[1:]) for row in rows[1:]}
+
+    def guards_can_be_looked_at_and_tried(self):
+        self.assertEqual(self.guards(), {**{node: "idle -" for node in MANAGED}, "nixos-01": "not installed -"})
+        self.clusterctl("guard", "rehearse", self.inventory, "dpu-01", status=1)
+        before = harness.snapshot("dpu-01")
+        run = self.clusterctl("guard", "rehearse", self.inventory, "dpu-01", "--yes", "--window", "10")
+        self.assertIn("because no new connection confirmed it in time; everything is as it was", run.output)
+        self.assertEqual(harness.snapshot("dpu-01"), before)
+        self.assertEqual(enter("dpu-01", "sh", "-c", "ls /run | grep rehearsal || true"), "")
+        self.assertRegex(self.guards()["dpu-01"], r"^took back rehearsal at .*because: deadline; all is as it was$")
+        self.assert_cluster_whole()
+
+    def guards_obey_by_hand(self):
+        guard = "sh /var/lib/clusterctl/guard/guard.sh"
+
+        def arm(nonce):
+            what = r"path /run/by-hand\nundo\n"
+            enter("dpu-02", "sh", "-c", f"printf '{what}' | {guard} arm trial 300 {nonce} && touch /run/by-hand")
+            self.assertRegex(self.guards()["dpu-02"], "^armed trial fires at ")
+            return "by-hand" in enter("dpu-02", "ls", "/run")
+
+        said = self.clusterctl("guard", "confirm", self.inventory, "dpu-02", "--yes", status=1).said()
+        self.assertIn("nothing is unconfirmed there", said)
+        self.assertTrue(arm("nonce0001"))
+        self.assertIn("not agreed", self.clusterctl("guard", "confirm", self.inventory, "dpu-02", status=1).said())
+        self.clusterctl("guard", "confirm", self.inventory, "dpu-02", "--yes")
+        self.assertEqual(self.guards()["dpu-02"], "idle -")
+        enter("dpu-02", "rm", "/run/by-hand")
+        self.assertTrue(arm("nonce0002"))
+        said = self.clusterctl("guard", "rehearse", self.inventory, "dpu-02", "--yes", status=1).said()
+        self.assertIn("trial is unconfirmed there", said)
+        run = self.clusterctl("guard", "rollback", self.inventory, "dpu-02", "--yes")
+        self.assertIn("everything is as it was", run.output)
+        self.assertNotIn("by-hand", enter("dpu-02", "ls", "/run"))
 
     def second_run_asks_once(self):
         time.sleep(1.1)

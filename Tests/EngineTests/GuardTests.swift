@@ -74,7 +74,9 @@ import Testing
         var simulator = Simulator(fleet)
         let order = Order(name: "test", [.init(phases[0]), .init(phases[1], after: [.all("early")])])
         _ = simulator.run(Machine(cluster: "test", order: order, nodes: ["a"]))
-        let applied = simulator.requests.compactMap { if case .apply(_, let task, _, _) = $0 { task.phase } else { nil } }
+        let applied = simulator.requests.compactMap {
+            if case .apply(_, let task, _, _) = $0 { task.phase } else { nil }
+        }
         #expect(applied == ["late"], "arming for another phase would be refused by the node")
     }
 

@@ -44,11 +44,7 @@ struct BootstrapCommand: AsyncParsableCommand {
                 "not asked for agreement: standard input is no terminal; use --yes, or 'plan --live' to look")
             return false
         }
-        FileHandle.standardError.write(Data("Go on? [y/N] ".utf8))
-        // Nothing has been changed yet, so Ctrl-C may end the process here.
-        signal(SIGINT, SIG_DFL)
-        defer { signal(SIGINT, SIG_IGN) }
-        return readLine()?.lowercased().hasPrefix("y") == true
+        return Standard.asks("Go on?")
     }
 }
 

@@ -46,4 +46,14 @@ extension Inventory {
 enum Standard {
     static func output(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
     static func error(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+
+    /// Whether a person at the terminal says yes; without a terminal nobody does.
+    static func asks(_ question: String) -> Bool {
+        guard isatty(STDIN_FILENO) == 1 else { return false }
+        FileHandle.standardError.write(Data("\(question) [y/N] ".utf8))
+        // Nothing has been changed yet, so Ctrl-C may end the process here.
+        let before = signal(SIGINT, SIG_DFL)
+        defer { signal(SIGINT, before) }
+        return readLine()?.lowercased().hasPrefix("y") == true
+    }
 }

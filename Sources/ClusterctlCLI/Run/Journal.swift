@@ -9,9 +9,11 @@ final class Journal {
     private let handle: FileHandle
     private let started: Date
 
+    static func folder(directory: String, cluster: String) -> String { "\(directory)/.clusterctl/\(cluster)/runs" }
+
     /// Creates `.clusterctl/<cluster>/runs/<time>-<pid>.jsonl` below `directory`, readable by the user alone.
     init(directory: String, cluster: String, verb: String, started: Date = Date()) throws {
-        let folder = "\(directory)/.clusterctl/\(cluster)/runs"
+        let folder = Journal.folder(directory: directory, cluster: cluster)
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         let stamp = started.formatted(.iso8601.timeSeparator(.omitted).dateSeparator(.omitted))

@@ -96,7 +96,11 @@ extension SSHFleet {
                     onOutput: reader.take)
             } catch {
                 // Nobody waits for this any more, but the connection is as good as before.
-                if case .cancelled = error, !fresh { await pool.putBack(session, of: node) } else { await pool.retire(session) }
+                if case .cancelled = error, !fresh {
+                    await pool.putBack(session, of: node)
+                } else {
+                    await pool.retire(session)
+                }
                 if idle != nil && error.mayRetry {
                     idle = nil
                     continue

@@ -188,7 +188,7 @@ actor SSHFleet: Fleet {
     }
 
     /// Over a connection made for this alone, and not again: the machine decides when.
-    private func ask(_ verb: SSH.GuardVerb, on node: NodeName) async throws(LinkFailure) -> [Frame] {
+    func ask(_ verb: SSH.GuardVerb, on node: NodeName) async throws(LinkFailure) -> [Frame] {
         let program = try compile { () throws(ShellError) in
             try ShellCompiler.guardVerb(verb, nonce: ShellProgram.makeNonce())
         }

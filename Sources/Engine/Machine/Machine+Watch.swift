@@ -30,7 +30,10 @@ extension Machine {
     mutating func joinWatch(_ position: Int, on node: NodeName) {
         if let id = tasks[position].watchAfterSteps, node == tasks[position].id.node {
             tasks[position].watchAfterSteps = nil
-            guard watches[node] != nil else { return watches[node] = Watch(id: id, members: [position]) }
+            guard watches[node] != nil else {
+                watches[node] = Watch(id: id, members: [position])
+                return
+            }
             // Others have begun to watch meanwhile: one exec for all of them.
             open[id] = nil
             out.append(.stop(id))

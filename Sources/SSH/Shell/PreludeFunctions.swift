@@ -29,7 +29,8 @@ extension Prelude {
         for line in lines {
             // The words of an undo's step stand before its operation and may be several.
             let isAttempt = line.hasPrefix("attempt ")
-            wanted.formUnion(isAttempt ? names(in: line) : names(in: String(decoding: line.utf8.prefix(80), as: UTF8.self)))
+            wanted.formUnion(
+                isAttempt ? names(in: line) : names(in: String(decoding: line.utf8.prefix(80), as: UTF8.self)))
         }
         var open: [Int] = []
         for word in wanted {

@@ -66,7 +66,10 @@ import Testing
             steps: operations.map { ShellBox.step($0.0) }, checksums: [listed: "F00"],
             secrets: [.provided(what: "token"): Secret("hush")], nonce: nonce)
         let expected = operations.enumerated().map { "step \($0.offset) \($0.element.1)" }
-        let whole = (["claim nobody00", "beats", "alone"] + expected + ["settle", "finish", "}", "clusterctl_program </dev/null", ""])
+        let whole =
+            (["claim nobody00", "beats", "alone"] + expected + [
+                "settle", "finish", "}", "clusterctl_program </dev/null", "",
+            ])
             .joined(separator: "\n")
         #expect(lines(program).joined(separator: "\n") == whole)
     }

@@ -177,7 +177,8 @@ import Testing
     @Test(arguments: TestShell.all) func bringsEveryOutputAsItIs(shell: TestShell) throws {
         let box = try ShellBox(shell)
         let outputs = [
-            "a\n", "a", "", "\n", "a\n\n", "\na\n", "a\nb\n", "a\nb", "  a  \n", "\ta\n", "ä\n", "a\\n\\\n", "it's $(x) \"y\"\n",
+            "a\n", "a", "", "\n", "a\n\n", "\na\n", "a\nb\n", "a\nb", "  a  \n", "\ta\n", "ä\n", "a\\n\\\n",
+            "it's $(x) \"y\"\n",
             "a\r\n", "-n\n",
         ]
         let frames = try box.ask(outputs.map { .command(["printf", "%s", $0]) })

@@ -7,7 +7,9 @@ import Testing
 /// Directories and files that are put in place together, and the watch that may follow.
 @Suite(.enabled(if: TestShell.canRun, "needs root and a POSIX shell"))
 @ShellThread struct StagesTests {
-    private func file(_ box: ShellBox, _ name: String, _ text: String, _ mode: FileMode = .publicFile) -> Engine.Operation {
+    private func file(_ box: ShellBox, _ name: String, _ text: String, _ mode: FileMode = .publicFile)
+        -> Engine.Operation
+    {
         .file(path: box.path(name), content: .text(text), mode: mode)
     }
 
@@ -29,7 +31,8 @@ import Testing
         try box.stub("mkdir", "case $* in *-m*) echo \"$@\" >>\"$BOX/mkdirs\" ;; esac; exec /bin/mkdir \"$@\"")
         let steps = [
             directory(box, "a"), directory(box, "a/b"), directory(box, "deep/er"), directory(box, "c", 0o700),
-            file(box, "a/one", "1"), file(box, "a/b/two two", "it's 2\n", .privateFile), file(box, "c/three", "", .program),
+            file(box, "a/one", "1"), file(box, "a/b/two two", "it's 2\n", .privateFile),
+            file(box, "c/three", "", .program),
         ]
         #expect(try box.apply(steps).map(\.kind) == Array(repeating: .changed, count: 7))
         #expect(box.text("syncs") == "3\n")
@@ -104,7 +107,8 @@ import Testing
 
     private func watched(_ box: ShellBox, _ steps: [Engine.Operation]) throws -> ShellProgram {
         try ShellCompiler.apply(
-            steps: steps.map(ShellBox.step), then: ([.path(box.path("one"))], 1, 2), secrets: [:], nonce: ShellBox.nonce)
+            steps: steps.map(ShellBox.step), then: ([.path(box.path("one"))], 1, 2), secrets: [:], nonce: ShellBox.nonce
+        )
     }
 
     @Test(arguments: TestShell.all) func goesOnWithTheWatch(shell: TestShell) throws {

@@ -1,0 +1,50 @@
+import ArgumentParser
+import Engine
+import Inventory
+
+struct GuardCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "guard",
+        abstract: "Look at the guards on the nodes, and keep or take back by hand what is unconfirmed.",
+        subcommands: [
+            GuardStatusCommand.self, GuardConfirmCommand.self, GuardRollbackCommand.self, GuardRehearseCommand.self,
+        ])
+}
+
+/// The inventory, and one node of it.
+struct GuardedNode: ParsableArguments {
+    @OptionGroup var argument: InventoryArgument
+    @Argument(help: "The node.")
+    var node: String
+    @OptionGroup var connection: ConnectionOptions
+
+    @Flag(name: [.short, .long], help: "Do not ask before changing something.")
+    var yes = false
+
+    /// The fleet, and the node's report; without a guard there, or a way to it, the command ends.
+    func open() async throws -> (fleet: SSHFleet, name: NodeName, report: GuardReport) {
+        let site = try Site(try argument.read(), orders: .current)
+        guard site.inventory.node(named: node) != nil else {
+            throw ValidationError("there is no node '\(node)' in this inventory")
+        }
+        let name = NodeName(node)
+        let fleet = try await Connections.fleet(site, options: connection, canWrite: true)
+        do throws(LinkFailure) {
+            if let report = try await fleet.guardReport(name) { return (fleet, name, report) }
+        } catch {
+            await fleet.close()
+            Standard.error("\(name): error: \(error.message)")
+            throw ExitStatus.unreachable
+        }
+        await fleet.close()
+        Standard.error("\(name): error: no guard is installed there; 'clusterctl bootstrap' does that")
+        throw ExitStatus.failed
+    }
+
+    /// Asks on the terminal, unless told not to.
+    func agrees(_ question: String) throws {
+        if yes || Standard.asks(question) { return }
+        Standard.error("nothing was changed: not agreed to; '--yes' does not ask")
+        throw ExitStatus.failed
+    }
+}

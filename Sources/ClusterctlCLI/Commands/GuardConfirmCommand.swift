@@ -1,0 +1,46 @@
+import ArgumentParser
+import Engine
+
+struct GuardConfirmCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "confirm",
+        abstract: "Keep what is unconfirmed on a node: over a new connection, as a run does when a gate holds.")
+
+    @OptionGroup var chosen: GuardedNode
+
+    func run() async throws {
+        let (fleet, node, report) = try await chosen.open()
+        do {
+            guard report.isArmed, let phase = report.phase, let nonce = report.nonce else {
+                Standard.error("\(node): nothing is unconfirmed there: its guard is \(report.word)")
+                throw ExitStatus.failed
+            }
+            try chosen.agrees("keep \(phase) on \(node), though no gate has been asked?")
+            let state = try await fleet.confirmGuard(phase, nonce: nonce, on: node)
+            guard case .confirmed = state else {
+                Standard.error("\(node): error: not confirmed: \(state.words)")
+                throw ExitStatus.failed
+            }
+            Standard.output("\(node): \(phase) stays; its guard is disarmed\n")
+        } catch {
+            await fleet.close()
+            throw GuardRollbackCommand.told(error, node)
+        }
+        await fleet.close()
+    }
+}
+
+extension GuardState {
+    /// For people, where it is not what was asked for.
+    var words: String {
+        switch self {
+        case .none: "nothing is armed"
+        case .armed(let phase): "it is armed for \(phase)"
+        case .armedOtherwise(let phase): "it is armed for \(phase), or by another run"
+        case .firing(let phase): "it is taking \(phase) back"
+        case .rolledBack(let rollback): "too late, " + rollback.words(by: .node)
+        case .confirmed(let phase): "\(phase) is confirmed"
+        case .failed(let why): why
+        }
+    }
+}

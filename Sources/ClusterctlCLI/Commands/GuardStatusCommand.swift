@@ -1,0 +1,108 @@
+import ArgumentParser
+import Engine
+import Foundation
+
+struct GuardStatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Show each node's guard: what is unconfirmed, and what was taken back last.")
+
+    @OptionGroup var argument: InventoryArgument
+    @OptionGroup var connection: ConnectionOptions
+
+    @Argument(help: "Only these nodes.")
+    var nodes: [String] = []
+
+    @Flag(help: "Also the end of each guard's log.")
+    var log = false
+
+    func run() async throws {
+        let site = try Site(try argument.read(), orders: .current)
+        let unknown = nodes.filter { site.inventory.node(named: $0) == nil }
+        guard unknown.isEmpty else {
+            throw ValidationError("there is no node \(unknown.joined(separator: ", ")) in this inventory")
+        }
+        let asked = site.nodes.filter { nodes.isEmpty || nodes.contains($0.rawValue) }
+        let fleet = try await Connections.fleet(site, options: connection, canWrite: false)
+        let reports = await GuardStatusCommand.ask(asked, fleet)
+        await fleet.close()
+        Standard.output(GuardStatusCommand.table(asked.map { ($0, reports[$0]) }))
+        for node in asked {
+            guard case .success(let report?) = reports[node], log else { continue }
+            Standard.output("\n\(node):\n" + report.log.map { "  \($0)\n" }.joined())
+        }
+        for node in asked {
+            if case .failure(let failure) = reports[node] { Standard.error("\(node): error: \(failure.message)") }
+        }
+        if reports.values.contains(where: { if case .failure = $0 { true } else { false } }) {
+            throw ExitStatus.unreachable
+        }
+    }
+
+    private static func ask(
+        _ nodes: [NodeName], _ fleet: SSHFleet
+    ) async -> [NodeName: Result<GuardReport?, LinkFailure>] {
+        await withTaskGroup(of: (NodeName, Result<GuardReport?, LinkFailure>).self) { group in
+            for node in nodes {
+                group.addTask {
+                    do throws(LinkFailure) {
+                        return (node, .success(try await fleet.guardReport(node)))
+                    } catch {
+                        return (node, .failure(error))
+                    }
+                }
+            }
+            return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+        }
+    }
+
+    static func table(_ rows: [(NodeName, Result<GuardReport?, LinkFailure>?)]) -> String {
+        let head = ["NODE", "GUARD", "PHASE", "NOTE"]
+        let cells = rows.map { node, result -> [String] in
+            switch result {
+            case .success(let report?):
+                [node.rawValue, report.word, report.phase?.rawValue ?? "-", report.note]
+            case .success(nil): [node.rawValue, "not installed", "-", ""]
+            case .failure, nil: [node.rawValue, "no SSH", "-", ""]
+            }
+        }
+        let widths = head.indices.map { column in ([head] + cells).map { $0[column].count }.max() ?? 0 }
+        return ([head] + cells).map { row in
+            let line = zip(row, widths).map { $0.padded(to: $1) }.joined(separator: "  ")
+            return String(line.reversed().drop { $0 == " " }.reversed()) + "\n"
+        }.joined()
+    }
+}
+
+extension GuardReport {
+    /// One word or two for the state.
+    var word: String {
+        switch state {
+        case .none: "idle"
+        case .armed: untilEpochSeconds == nil ? "saved" : "armed"
+        case .armedOtherwise: "armed"
+        case .firing: "taking back"
+        case .rolledBack: "took back"
+        case .confirmed: "confirmed"
+        case .failed: "failed"
+        }
+    }
+
+    /// What there is to know besides.
+    var note: String {
+        func time(_ epochSeconds: Int) -> String {
+            Date(timeIntervalSince1970: TimeInterval(epochSeconds)).formatted(.iso8601.dateTimeSeparator(.space))
+        }
+        switch state {
+        case .none, .confirmed, .armedOtherwise: return ""
+        case .armed:
+            return untilEpochSeconds.map { "fires at \(time($0)) (its clock) unless it hears of a run" }
+                ?? "without a clock: it is taken back only when told"
+        case .firing: return "at work"
+        case .rolledBack(let rollback):
+            let when = rollback.atEpochSeconds.map { "at \(time($0)), " } ?? ""
+            return when + "because: \(rollback.because)"
+                + (rollback.isComplete ? "; all is as it was" : "; left: \(rollback.left)")
+        case .failed(let why): return why
+        }
+    }
+}

@@ -1,0 +1,65 @@
+import Engine
+import SSH
+
+/// How the guard of one node stands, and the end of its log: what `guard.sh report` prints.
+struct GuardReport: Equatable {
+    let state: GuardState
+    /// The nonce of the run that armed it, which a confirmation has to name.
+    let nonce: String?
+    /// When it fires, by the node's own clock; nil where it does not, or that is not known.
+    let untilEpochSeconds: Int?
+    let log: [String]
+
+    /// - Returns: nil where there is no guard on the node.
+    init?(_ answer: Answer) {
+        guard answer.succeeded else { return nil }
+        let lines = answer.output.split(separator: "\n").map(String.init)
+        guard let first = lines.first else { return nil }
+        state = GuardState(line: first)
+        func value(_ key: String) -> String? {
+            first.split(separator: " ").first { $0.hasPrefix("\(key)=") }.map { String($0.dropFirst(key.count + 1)) }
+        }
+        nonce = value("nonce")
+        untilEpochSeconds = value("until").flatMap(Int.init)
+        log = Array(lines.dropFirst())
+    }
+
+    /// The phase that the guard holds, or has taken back last.
+    var phase: PhaseID? {
+        switch state {
+        case .armed(let phase), .firing(let phase), .armedOtherwise(let phase), .confirmed(let phase): phase
+        case .rolledBack(let rollback): rollback.phase
+        case .none, .failed: nil
+        }
+    }
+
+    /// Whether a change is unconfirmed just now.
+    var isArmed: Bool { if case .armed = state { true } else { false } }
+}
+
+extension SSHFleet {
+    /// Over a connection of its own, so that what is shown says that one can be made.
+    ///
+    /// - Returns: nil where there is no guard on the node.
+    func guardReport(_ node: NodeName) async throws(LinkFailure) -> GuardReport? {
+        let frames = try await ask(.report, on: node)
+        return frames.first { $0.kind == .answer }.flatMap { GuardReport($0.answer) }
+    }
+
+    /// Keeps what is unconfirmed on the node, as a run does at the end of a phase: over a new connection.
+    func confirmGuard(_ phase: PhaseID, nonce: String, on node: NodeName) async throws(LinkFailure) -> GuardState {
+        GuardState(try await ask(.confirm(phase, nonce: nonce), on: node))
+    }
+
+    /// Takes back what is unconfirmed on the node.
+    func rollBackGuard(_ phase: PhaseID, on node: NodeName) async throws(LinkFailure) -> GuardState {
+        GuardState(try await ask(.rollback(phase), on: node))
+    }
+}
+
+extension GuardState {
+    fileprivate init(_ frames: [Frame]) {
+        let answer = frames.first { $0.kind == .answer }?.answer
+        self.init(line: answer.map { $0.output.isEmpty ? $0.error : $0.output } ?? "")
+    }
+}
