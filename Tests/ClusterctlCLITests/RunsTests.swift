@@ -89,6 +89,15 @@ import Testing
         #expect(timeline.bars[1].marks.map(\.name) == ["failed"])
     }
 
+    @Test func givesOverlappingPhasesOfANodeLanesOfTheirOwn() throws {
+        let lines = [("p", "applying", 1), ("q", "applying", 2), ("p", "passed", 5), ("r", "applying", 5)].map {
+            "{\"t\":\($0.2),\"event\":\"\($0.1)\",\"phase\":\"\($0.0)\",\"node\":\"a\"}\n"
+        }
+        let head = "{\"t\":0,\"event\":\"run\",\"version\":1,\"cluster\":\"c\",\"verb\":\"v\",\"at\":\"x\"}\n"
+        let record = try #require(RunRecord(name: "n", text: head + lines.joined()))
+        #expect(RunTimeline(record).lanes(of: "a").map { $0.map(\.phase) } == [["p", "r"], ["q"]])
+    }
+
     @Test func thePageStandsAloneAndEscapesEverything() throws {
         let page = RunPage.html(try record(story, .failed([])))
         #expect(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && !page.contains("<script"))

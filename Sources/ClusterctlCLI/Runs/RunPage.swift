@@ -36,8 +36,10 @@ enum RunPage {
 
     private static func chart(_ timeline: RunTimeline) -> String {
         let rows = timeline.nodes.map { node in
-            let bars = timeline.bars.filter { $0.node == node }.map { self.bar($0, timeline.length) }
-            return "<tr><th>\(escaped(node))</th><td><div class=\"track\">\(bars.joined())</div></td></tr>"
+            let lanes = timeline.lanes(of: node).map { bars in
+                "<div class=\"track\">\(bars.map { self.bar($0, timeline.length) }.joined())</div>"
+            }
+            return "<tr><th>\(escaped(node))</th><td>\(lanes.joined())</td></tr>"
         }
         let end = RunStory.seconds(timeline.length)
         return "<table class=\"chart\">\n\(rows.joined(separator: "\n"))\n"

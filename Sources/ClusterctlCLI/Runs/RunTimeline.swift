@@ -28,7 +28,7 @@ struct RunTimeline {
         let text: String
     }
 
-    /// Nodes in the order in which the run got to them.
+    /// By name.
     let nodes: [String]
     let bars: [Bar]
     let length: Int
@@ -57,9 +57,24 @@ struct RunTimeline {
             if bar.ending == .open { bar.end = length }
             done.append(bar)
         }
-        self.nodes = nodes
+        self.nodes = nodes.sorted()
         self.length = length
         bars = done.sorted { ($0.begin, $0.phase, $0.node) < ($1.begin, $1.phase, $1.node) }
+    }
+}
+
+extension RunTimeline {
+    /// The bars of a node, those that overlap in lanes of their own.
+    func lanes(of node: String) -> [[Bar]] {
+        var lanes: [[Bar]] = []
+        for bar in bars where bar.node == node {
+            if let lane = lanes.firstIndex(where: { ($0.last?.end ?? 0) <= bar.begin }) {
+                lanes[lane].append(bar)
+            } else {
+                lanes.append([bar])
+            }
+        }
+        return lanes
     }
 }
 
