@@ -65,11 +65,7 @@ struct GuardStatusCommand: AsyncParsableCommand {
             case .failure, nil: [node.rawValue, "no SSH", "-", ""]
             }
         }
-        let widths = head.indices.map { column in ([head] + cells).map { $0[column].count }.max() ?? 0 }
-        return ([head] + cells).map { row in
-            let line = zip(row, widths).map { $0.padded(to: $1) }.joined(separator: "  ")
-            return String(line.reversed().drop { $0 == " " }.reversed()) + "\n"
-        }.joined()
+        return TextTable.text(head, cells)
     }
 }
 

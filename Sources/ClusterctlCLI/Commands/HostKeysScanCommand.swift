@@ -147,11 +147,7 @@ struct HostKeyScan {
             guard case .success(let keys) = row.result else { return [[row.item.label, "-", "-", "not reached"]] }
             return keys.map { [row.item.label, $0.type, $0.fingerprint, $0.standing.words] }
         }
-        let widths = head.indices.map { column in ([head] + lines).map { $0[column].count }.max() ?? 0 }
-        return ([head] + lines).map { cells in
-            let padded = zip(cells, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
-            return padded.dropLast().joined(separator: "  ") + "  " + (cells.last ?? "") + "\n"
-        }.joined()
+        return TextTable.text(head, lines)
     }
 
     /// docs/ssh.md describes it.

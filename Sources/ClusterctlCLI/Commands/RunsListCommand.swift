@@ -21,10 +21,6 @@ struct RunsListCommand: ParsableCommand {
                 "\(record.changedTasks)", record.outcome ?? "no end recorded",
             ]
         }
-        let widths = head.indices.map { column in ([head] + rows).map { $0[column].count }.max() ?? 0 }
-        return ([head] + rows).map { cells in
-            let line = zip(cells, widths).map { $0.padded(to: $1) }.joined(separator: "  ")
-            return String(line.reversed().drop { $0 == " " }.reversed()) + "\n"
-        }.joined()
+        return TextTable.text(head, rows)
     }
 }

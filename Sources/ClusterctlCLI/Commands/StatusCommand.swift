@@ -68,10 +68,7 @@ enum StatusText {
                 row.version ?? "-", etcd(row), row.cilium ?? "-", row.replacesKubeProxy ? "replaced" : "-",
             ]
         }
-        let widths = head.indices.map { column in ([head] + rows).map { $0[column].count }.max() ?? 0 }
-        var lines = ([head] + rows).map { cells in
-            zip(cells, widths).map { $0.padding(to: $1) }.joined(separator: "  ").trimmingSuffix()
-        }
+        var lines = TextTable.lines(head, rows)
         lines += status.rows.filter { !$0.message.isEmpty }.map { "\($0.name): \($0.message)" }
         lines.append("etcd: \(status.voters) voting member\(status.voters == 1 ? "" : "s")")
         if let endpoint = status.endpoint {
@@ -129,14 +126,5 @@ enum StatusText {
         case (false, _): "learner"
         case (nil, _): "-"
         }
-    }
-}
-
-extension String {
-    fileprivate func padding(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
-    fileprivate func trimmingSuffix() -> String {
-        var rest = Substring(self)
-        while rest.last == " " { rest.removeLast() }
-        return String(rest)
     }
 }
