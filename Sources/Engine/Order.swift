@@ -40,4 +40,13 @@ public struct Order: Sendable {
         self.name = name
         self.entries = entries
     }
+
+    /// Whether `phase` must have passed before `other` starts, directly or through others in between.
+    func comes(_ other: PhaseID, after phase: PhaseID) -> Bool {
+        var needed: Set<PhaseID> = [other]
+        for entry in entries.reversed() where needed.contains(entry.phase.id) {
+            needed.formUnion(entry.after.map(\.phase))
+        }
+        return other != phase && needed.contains(phase)
+    }
 }

@@ -1,18 +1,78 @@
 import Engine
 
-/// Drives a run machine over a fleet in memory until it finishes, and keeps what was asked and said.
-public struct Simulator {
-    public private(set) var fleet: MemoryFleet
-    /// Every request, in order, as the machine made it.
+/// Drives run machines over a fleet in memory, one after another as an operator would, on a clock that jumps.
+///
+/// The nodes live on between runs: programs go on, clocks run out, machines start. With a seed, everything that happens
+/// at a node or on the way to it takes time, and what happens first is decided by the seed; without one nothing takes
+/// time, and nothing goes wrong but what the fleet's own rules say.
+public struct Simulator: Sendable {
+    public var fleet: MemoryFleet
+    /// Every request, in order, as the machine made it; where they are kept.
     public private(set) var requests: [Request] = []
-    public private(set) var seconds = 0.0
+    /// Since the simulation began.
+    public internal(set) var seconds = 0.0
+    /// What did not hold; of each invariant what was seen first.
+    public internal(set) var violations: [Violation] = []
 
-    private var queue: [Event] = []
-    private var timers: [(at: Double, id: RequestID)] = []
-    private var watches: [RequestID: (node: NodeName, probes: [Probe])] = [:]
-    private var told: [RequestID: [Probe: Answer]] = [:]
-    /// When the guard of a node fires, and the window it was armed with.
-    private var guards: [NodeName: (deadline: Double, window: Double)] = [:]
+    var weather = Weather()
+    /// What the checkers know; nil where the fleet answers by rules of a test.
+    var ledger: Ledger?
+    /// Turns the machine's requests into others: how a mutation test breaks the driver.
+    var turn: (@Sendable (Request) -> Request)?
+    var flaws: Set<Flaw> = []
+    var keepsRequests = true
+    var looksForSecrets = false
+    /// Whether what happens is written down, for people.
+    var tellsStory = false
+    private(set) var story: [String] = []
+    /// When faults stop, in seconds since the simulation began.
+    var faultsEnd = Double.infinity
+    private(set) var eventCount = 0
+    /// The node that was out of reach longest.
+    var longestOut: (seconds: Double, node: NodeName)?
+
+    private var agenda = Agenda<Occurrence>()
+    /// Counts the controllers; what an earlier one asked for is told to nobody.
+    private(set) var life = 0
+    private var began = 0.0
+    var calls: [RequestID: Call] = [:]
+    var watches: [RequestID: Watching] = [:]
+    /// Tasks whose steps this controller has sent.
+    var sent: Set<TaskID> = []
+    /// Connections that stand, by host.
+    var sessions: [Int: Int] = [:]
+    var lastProgram = 0
+
+    /// A request whose last answer has not come.
+    struct Call: Sendable {
+        let host: Int
+        /// The request or its answer is lost; only that will be told.
+        var isBroken = false
+        var isMute = false
+    }
+
+    /// What is polled on a node.
+    struct Watching: Sendable {
+        let host: Int
+        let probes: [Probe]
+        var told: [Answer?]
+        let latency: Double
+        let until: Double
+    }
+
+    /// What a mutation test breaks at the nodes.
+    enum Flaw: Sendable {
+        /// A node does not stop the programs of an earlier controller.
+        case programsRunSideBySide
+        /// A guard that is armed again forgets what it saved first.
+        case guardSavesAnew
+    }
+
+    /// What becomes of a controller, counted in events of its machine.
+    struct Fate: Sendable {
+        var diesAfter: Int?
+        var isInterruptedAfter: Int?
+    }
 
     public init(_ fleet: MemoryFleet) { self.fleet = fleet }
 
@@ -21,117 +81,115 @@ public struct Simulator {
     }
 
     /// - Returns: the outcome; nil when the machine asked for nothing more and did not finish, which is a defect.
-    public mutating func run(_ start: Machine, maximumEvents: Int = 100_000) -> Outcome? {
+    public mutating func run(_ start: Machine) -> Outcome? { run(start, fate: Fate()) }
+
+    /// - Returns: the outcome; nil when the controller died, or when the machine does not come to an end.
+    mutating func run(_ start: Machine, fate: Fate, maximumEvents: Int = 100_000) -> Outcome? {
         var machine = start
-        queue = [.begin]
-        for _ in 0..<maximumEvents {
-            guard let event = next() else { return nil }
-            for request in machine.handle(event, at: seconds) {
-                requests.append(request)
+        began = seconds
+        defer { endLife() }
+        schedule(.event(life: life, .begin), after: 0)
+        for count in 1...maximumEvents {
+            guard let event = nextEvent(maximum: maximumEvents) else {
+                violate(.finishes, "the machine asks for nothing more, and has not finished")
+                return nil
+            }
+            eventCount += 1
+            for made in machine.handle(event, at: seconds - began) {
+                let request = turn?(made) ?? made
+                if keepsRequests { requests.append(request) }
+                if tellsStory, case .tell(let happening) = request { note(happening.words) }
+                if looksForSecrets { look(at: request) }
                 if case .finish(let outcome) = request { return outcome }
                 perform(request)
             }
-            observe()
+            if count == fate.diesAfter { return nil }
+            if count == fate.isInterruptedAfter { schedule(.event(life: life, .interrupted), after: 0) }
+        }
+        violate(.finishes, "the machine has not finished after \(maximumEvents) events")
+        return nil
+    }
+
+    /// Nobody runs clusterctl for so many seconds; the nodes go on.
+    mutating func pass(seconds duration: Double) {
+        let end = seconds + duration
+        while let next = agenda.next, next <= end, let (at, occurrence) = agenda.pop() {
+            advance(to: at)
+            _ = take(occurrence)
+        }
+        seconds = end
+    }
+
+    private mutating func nextEvent(maximum: Int) -> Event? {
+        for _ in 0..<maximum {
+            guard let (at, occurrence) = agenda.pop() else { return nil }
+            advance(to: at)
+            if let event = take(occurrence) { return event }
         }
         return nil
     }
 
-    private mutating func next() -> Event? {
-        if !queue.isEmpty { return queue.removeFirst() }
-        guard let position = timers.indices.min(by: { timers[$0].at < timers[$1].at }) else { return nil }
-        let timer = timers.remove(at: position)
-        seconds = max(seconds, timer.at)
-        fireGuards()
-        return .woke(timer.id)
+    private mutating func advance(to time: Double) {
+        seconds = max(seconds, time)
+        if seconds >= faultsEnd { weather.isCalm = true }
     }
 
-    private mutating func fireGuards() {
-        for (node, times) in guards where times.deadline <= seconds {
-            fleet.hosts[node]?.rollBack()
-            fleet.hosts[node]?.isReachable = true
-            guards[node] = nil
+    private mutating func endLife() {
+        life += 1
+        calls = [:]
+        watches = [:]
+        sent = []
+        sessions = [:]
+    }
+
+    mutating func schedule(_ occurrence: Occurrence, after duration: Double) {
+        schedule(occurrence, at: seconds + duration)
+    }
+
+    /// For what must not come earlier than something else by a rounding.
+    mutating func schedule(_ occurrence: Occurrence, at time: Double) {
+        agenda.add(occurrence, at: time, tie: weather.tieBreak())
+    }
+
+    mutating func violate(_ invariant: Invariant, _ story: String) {
+        guard !violations.contains(where: { $0.invariant == invariant }) else { return }
+        let violation = Violation(invariant: invariant, story: story, seconds: seconds)
+        violations.append(violation)
+        note("BROKEN \(invariant.rawValue): \(violation.story)")
+    }
+
+    mutating func note(_ words: String) {
+        guard tellsStory else { return }
+        let tenths = Int(seconds * 10)
+        story.append("\(tenths / 10).\(tenths % 10)  \(words)")
+    }
+
+    private mutating func look(at request: Request) {
+        if String(describing: request).contains(Contents.secretText) {
+            violate(.secretsStaySecret, "a request shows what a secret file holds")
         }
     }
+}
 
-    private mutating func perform(_ request: Request) {
-        switch request {
-        case .survey(let id, let node, let probes, let steps):
-            guard let host = reachable(node, id) else { return }
-            var states: [Step: StepState] = [:]
-            for step in steps { states[step] = host.isDone(step.operation) ? .same : .differs(current: "") }
-            let pairs = probes.map { ($0, fleet.answer(node, $0, host)) }
-            queue.append(.surveyed(id, answers: Dictionary(pairs) { $1 }, states: states))
-        case .review(let review, _): if !review.items.isEmpty { queue.append(.approved) }
-        case .apply(let id, let task, let steps, let watch):
-            guard reachable(task.node, id) != nil else { return }
-            let results = apply(steps, on: task.node)
-            queue.append(.applied(id, results))
-            if let watch, results.count == steps.count, !results.contains(where: \.isFailure) {
-                watches[watch.id] = (task.node, watch.probes)
-            }
-        case .watch(let id, let node, let probes, _):
-            guard reachable(node, id) != nil else { return }
-            watches[id] = (node, probes)
-        case .stop(let id): watches[id] = nil
-        case .guardian(let id, let task, let verb):
-            guard reachable(task.node, id) != nil else { return }
-            queue.append(.guarded(id, talk(verb, to: task)))
-        case .wake(let id, let after): timers.append((seconds + Double(after), id))
-        case .tell, .finish: break
-        }
-    }
-
-    private mutating func reachable(_ node: NodeName, _ id: RequestID) -> MemoryFleet.Host? {
-        if let host = fleet.hosts[node], host.isReachable { return host }
-        queue.append(.lost(id, LinkFailure(kind: .unreachable, message: "no route to \(node)")))
-        return nil
-    }
-
-    private mutating func apply(_ steps: [Step], on node: NodeName) -> [StepResult] {
-        var results: [StepResult] = []
-        for step in steps {
-            guard var host = fleet.hosts[node] else { return results }
-            if let failure = fleet.failing(node, step) { return results + [.failed(failure)] }
-            let wasDone = host.isDone(step.operation)
-            host.perform(step.operation)
-            fleet.afterStep(node, step, &host)
-            fleet.hosts[node] = host
-            if case .checkpoint(let checkpoint) = step.operation, let window = checkpoint.windowSeconds {
-                guards[node] = (seconds + Double(window), Double(window))
-            }
-            results.append(wasDone ? .unchanged : .changed)
-        }
-        return results
-    }
-
-    private mutating func talk(_ verb: GuardVerb, to task: TaskID) -> GuardState {
-        guard var host = fleet.hosts[task.node] else { return .none }
-        defer { fleet.hosts[task.node] = host }
-        guard case .armed = host.guardState else { return host.guardState }
-        switch verb {
-        case .extend(let window): guards[task.node] = (seconds + Double(window), Double(window))
-        case .confirm:
-            guards[task.node] = nil
-            host.guardState = .none
-            host.saved = []
-            return .confirmed(phase: task.phase)
-        case .rollback:
-            guards[task.node] = nil
-            host.rollBack()
-        }
-        return host.guardState
-    }
-
-    /// Watches report first and changed answers; a node that is cut off reports nothing.
-    private mutating func observe() {
-        for (id, watch) in watches.sorted(by: { $0.key < $1.key }) {
-            guard let host = fleet.hosts[watch.node], host.isReachable else { continue }
-            for probe in watch.probes {
-                let answer = fleet.answer(watch.node, probe, host)
-                guard told[id]?[probe] != answer else { continue }
-                told[id, default: [:]][probe] = answer
-                queue.append(.observed(id, probe, answer))
-            }
-        }
-    }
+/// Something that happens at its time.
+enum Occurrence: Sendable {
+    /// What the operator or a timer tells the machine.
+    case event(life: Int, Event)
+    /// A request gets to its node.
+    case request(life: Int, Request)
+    /// The last answer to a request gets back.
+    case answer(life: Int, RequestID, Event)
+    case applied(life: Int, RequestID, host: Int, program: Int)
+    case observed(life: Int, RequestID, Event)
+    case lost(life: Int, RequestID, LinkFailure)
+    case poll(life: Int, RequestID)
+    /// A program comes to its next step.
+    case step(host: Int, program: Int)
+    /// The guard's clock runs out, and its way back is through.
+    case clock(host: Int, arming: Int)
+    case through(host: Int, arming: Int)
+    /// What this task has changed cuts the node off, unless it has been taken back since.
+    case cut(host: Int, entry: Int, attempt: Int)
+    case shutDown(host: Int)
+    case started(host: Int)
 }

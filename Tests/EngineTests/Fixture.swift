@@ -1,4 +1,5 @@
 import Engine
+import Simulation
 
 /// A phase made of values, for tests of the machine.
 struct FixturePhase: Phase {
@@ -40,10 +41,9 @@ enum Fixture {
     }
 
     /// Answers path probes by what is on the host.
-    static let answer: @Sendable (NodeName, Probe, MemoryFleetHost) -> Answer = { _, probe, host in
+    static let answer: @Sendable (NodeName, Probe, Host) -> Answer = { _, probe, host in
         switch probe {
-        case .path(let path): Answer(status: 0, output: host.files[path] == nil ? "absent" : "file")
-        case .guardState: Answer(status: 0, output: host.guardLine)
+        case .path(let path): Answer(status: 0, output: host.contents.files[path] == nil ? "absent" : "file")
         default: Answer(status: 0, output: "")
         }
     }

@@ -11,7 +11,7 @@ import Testing
         let fleet = MemoryFleet(
             ["a"], answer: Fixture.answer,
             afterStep: { _, step, host in
-                if cuts, step == Fixture.file("/risky") { host.isReachable = false }
+                if cuts, step == Fixture.file("/risky") { host.cut = .allConnections }
             })
         var simulator = Simulator(fleet)
         let outcome = simulator.run(Machine(cluster: "test", order: order, nodes: ["a"]))
@@ -30,7 +30,7 @@ import Testing
             }
         }
         #expect(words == ["guard /risky", "gate held", "confirm"])
-        #expect(simulator.fleet.hosts["a"]?.guardState == GuardState.none)
+        #expect(simulator.fleet["a"].guardState == GuardState.none)
     }
 
     @Test func aNodeThatIsCutOffTakesThePhaseBackByItself() {
@@ -44,7 +44,7 @@ import Testing
             Issue.record("\(failure.undoing)")
             return
         }
-        #expect(simulator.fleet.hosts["a"]?.files["/risky"] == nil, "the node is as it was")
+        #expect(simulator.fleet["a"].contents.files["/risky"] == nil, "the node is as it was")
         #expect(simulator.seconds < 20 + 10, "it is noticed within ten seconds of the deadline")
     }
 
@@ -52,8 +52,9 @@ import Testing
         let phase = FixturePhase(
             id: "risky", nodes: ["a"], steps: [Fixture.file("/risky")], window: 20, gatePath: "/risky")
         var fleet = MemoryFleet(["a"], answer: Fixture.answer)
-        fleet.hosts["a"]?.files["/risky"] = "x"
-        fleet.hosts["a"]?.guardState = .armed(phase: "risky")
+        fleet["a"].contents.files["/risky"] = "x"
+        let refusal = fleet["a"].arm("risky", windowSeconds: 20, owner: -1, at: 0)
+        #expect(refusal == nil)
         var simulator = Simulator(fleet)
         let outcome = simulator.run(
             Machine(cluster: "test", order: Order(name: "test", [.init(phase)]), nodes: ["a"]))
@@ -70,7 +71,8 @@ import Testing
                 id: PhaseID(name), nodes: ["a"], steps: [Fixture.file("/\(name)")], window: 20, gatePath: "/\(name)")
         }
         var fleet = MemoryFleet(["a"], answer: Fixture.answer)
-        fleet.hosts["a"]?.guardState = .armed(phase: "late")
+        let refusal = fleet["a"].arm("late", windowSeconds: 20, owner: -1, at: 0)
+        #expect(refusal == nil)
         var simulator = Simulator(fleet)
         let order = Order(name: "test", [.init(phases[0]), .init(phases[1], after: [.all("early")])])
         _ = simulator.run(Machine(cluster: "test", order: order, nodes: ["a"]))
@@ -78,6 +80,51 @@ import Testing
             if case .apply(_, let task, _, _) = $0 { task.phase } else { nil }
         }
         #expect(applied == ["late"], "arming for another phase would be refused by the node")
+    }
+
+    @Test func whatComesAfterAPhaseThatAKilledRunLeftArmedWaitsForIt() {
+        // "late" on a must not be left out because the guard of "early" is armed there: "last" comes after all of it.
+        let phases = [("early", "a"), ("late", "a"), ("last", "b")].map { name, node in
+            FixturePhase(
+                id: PhaseID(name), nodes: [NodeName(node)], steps: [Fixture.file("/\(name)")], window: 20,
+                gatePath: "/\(name)")
+        }
+        var fleet = MemoryFleet(["a", "b"], answer: Fixture.answer)
+        let refusal = fleet["a"].arm("early", windowSeconds: 20, owner: -1, at: 0)
+        #expect(refusal == nil)
+        var simulator = Simulator(fleet)
+        let order = Order(
+            name: "test",
+            [.init(phases[0]), .init(phases[1], after: [.all("early")]), .init(phases[2], after: [.all("late")])])
+        let outcome = simulator.run(Machine(cluster: "test", order: order, nodes: ["a", "b"]))
+        #expect(outcome == .done(changed: 3))
+        let applied = simulator.requests.compactMap {
+            if case .apply(_, let task, _, _) = $0 { task.phase } else { nil }
+        }
+        #expect(applied == ["early", "late", "last"])
+    }
+
+    @Test(arguments: [nil, "first"] as [PhaseID?])
+    func whatWasLeftArmedGoesOnBeforeWhatIsBesideIt(after: PhaseID?) {
+        // Neither comes after the other: only one can have the guard, and it is armed already.
+        let phases = ["first", "one", "two"].map { name in
+            FixturePhase(
+                id: PhaseID(name), nodes: ["a"], steps: [Fixture.file("/\(name)")],
+                window: name == "first" ? nil : 20, gatePath: "/\(name)")
+        }
+        var fleet = MemoryFleet(["a"], answer: Fixture.answer)
+        let refusal = fleet["a"].arm("two", windowSeconds: 20, owner: -1, at: 0)
+        #expect(refusal == nil)
+        var simulator = Simulator(fleet)
+        let after = after.map { [Order.Dependency.all($0)] } ?? []
+        let order = Order(
+            name: "test", [.init(phases[0]), .init(phases[1], after: after), .init(phases[2], after: after)])
+        #expect(
+            simulator.run(Machine(cluster: "test", order: order, nodes: ["a"])) == .done(changed: 3))
+        let applied = simulator.requests.compactMap {
+            if case .apply(_, let task, _, _) = $0 { task.phase } else { nil }
+        }
+        #expect(applied == ["first", "two", "one"])
     }
 
     @Test(arguments: [

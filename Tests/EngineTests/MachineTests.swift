@@ -2,18 +2,6 @@ import Engine
 import Simulation
 import Testing
 
-typealias MemoryFleetHost = MemoryFleet.Host
-
-extension MemoryFleet.Host {
-    var guardLine: String {
-        switch guardState {
-        case .armed(let phase): "armed phase=\(phase)"
-        case .rolledBack(let rollback): "rolled-back phase=\(rollback.phase) left=none"
-        default: "none"
-        }
-    }
-}
-
 @Suite struct MachineTests {
     func machine(_ order: Order, limit: Set<NodeName>? = nil) -> Machine {
         Machine(cluster: "test", order: order, nodes: Fixture.nodes, limit: limit)
@@ -47,7 +35,7 @@ extension MemoryFleet.Host {
         var first = simulator()
         _ = first.run(machine(Fixture.order()))
         var fleet = first.fleet
-        fleet.hosts["b"]?.files["/first"] = "changed by somebody"
+        fleet["b"].contents.files["/first"] = "changed by somebody"
         var second = Simulator(fleet)
         _ = second.run(machine(Fixture.order()))
         #expect(applied(second).map(\.description) == ["first on b", "second on a", "second on b", "second on c"])
@@ -94,9 +82,9 @@ extension MemoryFleet.Host {
         var fleet = MemoryFleet(
             Fixture.nodes, answer: Fixture.answer,
             afterStep: { node, step, host in
-                if step == Fixture.file("/second") { host.files["/old"] = nil }
+                if step == Fixture.file("/second") { host.contents.files["/old"] = nil }
             })
-        for node in Fixture.nodes { fleet.hosts[node]?.files["/old"] = "x" }
+        for node in Fixture.nodes { fleet[node].contents.files["/old"] = "x" }
         var simulator = Simulator(fleet)
         let outcome = simulator.run(machine(order))
         guard case .failed(let failures) = outcome else {
@@ -121,8 +109,8 @@ extension MemoryFleet.Host {
 
     @Test func unreachableNodesAreNamedTogetherAndNothingIsChanged() {
         var fleet = MemoryFleet(Fixture.nodes, answer: Fixture.answer)
-        fleet.hosts["c"]?.isReachable = false
-        fleet.hosts["a"]?.isReachable = false
+        fleet["c"].cut = .allConnections
+        fleet["a"].cut = .allConnections
         var simulator = Simulator(fleet)
         guard case .unreachable(let nodes) = simulator.run(machine(Fixture.order())) else {
             Issue.record("not unreachable")
@@ -165,7 +153,7 @@ extension MemoryFleet.Host {
         }
         #expect(failures.map(\.task.node) == ["b"])
         #expect(failures.first?.cause == .operation(Fixture.file("/second"), refused))
-        #expect(simulator.fleet.hosts["c"]?.files["/second"] == nil, "nothing starts after a failure")
+        #expect(simulator.fleet["c"].contents.files["/second"] == nil, "nothing starts after a failure")
         guard case .takenBack(.controller, let rollback)? = failures.first?.undoing, rollback.isComplete else {
             Issue.record("not taken back: \(String(describing: failures.first?.undoing))")
             return
@@ -181,7 +169,7 @@ extension MemoryFleet.Host {
             id: "roll", nodes: Fixture.nodes, atOnce: 1, steps: [Fixture.file("/roll")], gatePath: "/roll")
         let order = Order(name: "test", [.init(prepare), .init(roll, after: [.sameNode("prepare")])])
         var fleet = MemoryFleet(Fixture.nodes, answer: Fixture.answer)
-        for node in ["b", "c"] as [NodeName] { fleet.hosts[node]?.files["/p"] = "x" }
+        for node in ["b", "c"] as [NodeName] { fleet[node].contents.files["/p"] = "x" }
         var simulator = Simulator(fleet)
         _ = simulator.run(Machine(cluster: "test", order: order, nodes: Fixture.nodes))
         let rolled = simulator.requests.compactMap { request -> NodeName? in

@@ -45,13 +45,19 @@ extension Machine {
         while let position = stack.popLast(), stage == .running {
             let task = tasks[position]
             guard task.state == .waiting, isNext(position),
-                !(task.canBeTakenBack && underCheckpoint.contains(task.id.node)),
+                !(task.canBeTakenBack && underCheckpoint.contains(task.id.node)), !waitsForLeftGuard(task),
                 let isAfterChange = changeBefore(position)
             else { continue }
             start(position, isAfterChange: isAfterChange)
             if tasks[position].state == .passed { stack += madeReady(by: position).reversed() }
         }
         settle()
+    }
+
+    /// Whether an earlier run's guard has to be confirmed on this node first; never where that phase comes after this task.
+    private func waitsForLeftGuard(_ task: Task) -> Bool {
+        guard task.canBeTakenBack, let phase = leftArmed[task.id.node] else { return false }
+        return phase != task.id.phase && !order.comes(phase, after: task.id.phase)
     }
 
     /// Rolling work keeps the order of the nodes; work on all nodes at once has none.
@@ -170,7 +176,12 @@ extension Machine {
         guard stage == .running || stage == .stopping, underWay == 0 else { return }
         if !failures.isEmpty { return finish(.failed(failures)) }
         if stage == .stopping { return finish(.interrupted(guarded: [])) }
-        guard progress.values.allSatisfy({ $0.unpassed == 0 }) else { return }
+        guard progress.values.allSatisfy({ $0.unpassed == 0 }) else {
+            guard !leftArmed.isEmpty else { return }
+            // Nothing is under way that could confirm what was left armed: then the node itself refuses, and says so.
+            leftArmed = [:]
+            return startReady(Array(tasks.indices))
+        }
         guard tasks.contains(where: \.wasRun) else { return finish(.nothingToDo) }
         finish(.done(changed: tasks.count(where: \.hasChanged)))
     }

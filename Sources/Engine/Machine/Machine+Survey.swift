@@ -59,6 +59,12 @@ extension Machine {
         guard unsurveyed == 0 else { return }
         let lost = nodes.compactMap { node in unreachable[node].map { Outcome.Unreachable(node: node, failure: $0) } }
         guard lost.isEmpty else { return finish(.unreachable(lost)) }
+        for node in nodes {
+            guard case .armed(let phase)? = leftGuard(node), index[TaskID(phase: phase, node: node)] != nil else {
+                continue
+            }
+            leftArmed[node] = phase
+        }
         var blocked: [Outcome.Blocked] = []
         var items: [Review.Item] = []
         for position in tasks.indices {
@@ -82,9 +88,10 @@ extension Machine {
     private func conclude(_ position: Int) -> Finding {
         let finding = concludeAlone(position)
         let id = tasks[position].id
-        // One checkpoint at a time on a node: what a killed run left armed goes on before anything else there.
-        if case .pending = finding, tasks[position].canBeTakenBack, case .armed(let phase)? = leftGuard(id.node),
-            phase != id.phase, index[TaskID(phase: phase, node: id.node)] != nil
+        // One checkpoint at a time on a node: what a killed run left armed goes on first. What that comes after has
+        // passed in the killed run and is left alone; everything else there waits for it (`waitsForLeftGuard`).
+        if case .pending = finding, tasks[position].canBeTakenBack, let phase = leftArmed[id.node],
+            order.comes(phase, after: id.phase)
         {
             return .notApplicable(
                 "the guard of an earlier run is armed for \(phase), which goes on first; run again after it")

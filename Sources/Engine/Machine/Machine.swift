@@ -29,6 +29,8 @@ public struct Machine: Sendable {
     var unsurveyed = 0
     /// Nodes with a task under way that can be taken back: one checkpoint at a time on a node.
     var underCheckpoint: Set<NodeName> = []
+    /// What a killed run left armed on a node, until that phase has passed: nothing else can arm the guard there.
+    var leftArmed: [NodeName: PhaseID] = [:]
     /// Tasks under way in all.
     var underWay = 0
     var out: [Request] = []
@@ -116,6 +118,7 @@ public struct Machine: Sendable {
         if state == .passed && old != .passed {
             counts.unpassed -= 1
             counts.isDirty = counts.isDirty || tasks[position].isDirty
+            if leftArmed[tasks[position].id.node] == phase { leftArmed[tasks[position].id.node] = nil }
         }
         progress[phase] = counts
     }

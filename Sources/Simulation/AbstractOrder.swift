@@ -1,0 +1,79 @@
+import Engine
+
+/// A phase of a real plan with everything of it that the order depends on, and nothing of what it does.
+///
+/// It keeps the id, the nodes, how many at once, how many steps there are, which of them hold secrets, whether and how
+/// it is taken back, the guard's window, whom its gate asks, and for how long. Each step is a switch that is on or off.
+/// What the gate's judge would have read is replaced by a word that the model says: the gate comes to hold a while
+/// after the steps were applied.
+struct AbstractPhase: Phase {
+    let id: PhaseID
+    let title: String
+    let nodes: [NodeName]
+    let atOnce: Int
+    private var steps: [NodeName: [Step]] = [:]
+    private var gates: [NodeName: Gate] = [:]
+    private var undos: [NodeName: Undo] = [:]
+
+    static let holds = Answer(status: 0, output: "holds")
+    static let waits = Answer(status: 0, output: "waits")
+
+    /// - Parameter number: of its first task.
+    init(_ phase: any Phase, number: Int) {
+        id = phase.id
+        title = phase.title
+        nodes = phase.nodes
+        atOnce = phase.atOnce
+        for (offset, node) in phase.nodes.enumerated() {
+            let task = number + offset
+            steps[node] = phase.apply(node).enumerated().map { AbstractPhase.step($1, name: "\(task).\($0)") }
+            gates[node] = phase.gate(node).map { AbstractPhase.gate($0, name: "\(task)") }
+            if case .restore(_, let window) = phase.undo(node) {
+                undos[node] = .restore(first: [], guardWindowSeconds: window)
+            }
+        }
+    }
+
+    func apply(_ node: NodeName) -> [Step] { steps[node] ?? [] }
+    func gate(_ node: NodeName) -> Gate? { gates[node] }
+    func undo(_ node: NodeName) -> Undo { undos[node] ?? .nothing(because: "") }
+
+    private static func step(_ step: Step, name: String) -> Step {
+        if case .file(_, .secret(let source), let mode) = step.operation {
+            return Step(.file(path: name, content: .secret(source), mode: mode), because: "")
+        }
+        return Step(.module(name), because: "")
+    }
+
+    private static func gate(_ gate: Gate, name: String) -> Gate {
+        let probe = Probe.path(name)
+        let asks = gate.askedNodes.map { Ask($0, probe) }
+        return Gate(
+            waitingFor: name, asks: asks, deadlineSeconds: gate.deadlineSeconds,
+            journal: gate.journal.map { ($0.node, "unit") }, lookAt: ""
+        ) { facts in
+            asks.allSatisfy { facts[$0.node, probe] == holds } ? .holds : .waiting("")
+        }
+    }
+}
+
+extension Order {
+    /// The same order over abstract phases.
+    func abstracted() -> Order {
+        var number = 0
+        return Order(
+            name: name,
+            entries.map { entry in
+                defer { number += entry.phase.nodes.count }
+                return Entry(AbstractPhase(entry.phase, number: number), after: entry.after)
+            })
+    }
+}
+
+extension Gate {
+    /// Each node that is asked, once, in the order of the asks.
+    fileprivate var askedNodes: [NodeName] {
+        var seen: Set<NodeName> = []
+        return asks.map(\.node).filter { seen.insert($0).inserted }
+    }
+}

@@ -1,0 +1,126 @@
+import Engine
+
+/// One node in memory: what is on it, what runs on it, its guard, and whether SSH gets there.
+public struct Host: Sendable {
+    public let name: NodeName
+    public var contents = Contents()
+    /// What cuts new connections, or all of them.
+    public var cut: Cut?
+    /// Whether it is being started anew.
+    public internal(set) var isDown = false
+    /// What the guard has saved and when it fires; nil while nothing is armed.
+    var armed: Armed?
+    /// What the guard did last; forgotten when it is armed again.
+    var rolledBack: Rollback?
+    /// The phase that was confirmed last, and for which run.
+    var confirmed: (phase: PhaseID, owner: Int)?
+    /// Who waits for the end of a rollback.
+    var rollbackWaiter: (life: Int, request: RequestID)?
+    /// Programs that apply steps, until their answer has arrived.
+    var programs: [Program] = []
+    /// Counts what breaks standing connections.
+    var links = 0
+    var upSince = -1_000_000.0
+    /// Since when new connections fail.
+    var outSince: Double?
+    private var armings = 0
+
+    public enum Cut: Sendable, Equatable {
+        /// Connections that stand go on, as with a rule for new ones alone.
+        case newConnections
+        case allConnections
+    }
+
+    public init(_ name: NodeName) { self.name = name }
+
+    /// Whether a new connection gets there.
+    public var isReachable: Bool { cut == nil && !isDown }
+}
+
+/// The checkpoint that is unconfirmed on a node.
+struct Armed: Sendable {
+    /// Tells this arming from an earlier one, so that an old clock does nothing.
+    let number: Int
+    let phase: PhaseID
+    /// The run that armed it last: only it can extend and confirm.
+    var owner: Int
+    /// Nil: saved without a clock.
+    var windowSeconds: Int?
+    var deadline: Double
+    let saved: Contents
+    /// What the phase has changed since.
+    var touched: [Operation] = []
+    /// Why it is being taken back; nil while it is not.
+    var firing: String?
+    var firingSince = 0.0
+}
+
+/// The guard's verbs, as templates/guard/guard.sh has them.
+extension Host {
+    public var guardState: GuardState {
+        if let armed { return armed.firing == nil ? .armed(phase: armed.phase) : .firing(phase: armed.phase) }
+        return rolledBack.map { .rolledBack($0) } ?? .none
+    }
+
+    /// The line that the guard prints.
+    var guardLine: String {
+        if let armed { return (armed.firing == nil ? "armed phase=" : "firing phase=") + armed.phase.rawValue }
+        return rolledBack.map { "rolled-back phase=\($0.phase) because=\($0.because) left=none" } ?? "none"
+    }
+
+    /// Saves the state and starts the clock; the same phase goes on with what was saved first.
+    /// - Returns: why it is refused; nil when it is armed.
+    public mutating func arm(_ phase: PhaseID, windowSeconds: Int?, owner: Int, at now: Double) -> String? {
+        if armed?.firing != nil { return "a rollback has begun" }
+        rolledBack = nil
+        if let other = armed, other.phase != phase {
+            guard other.windowSeconds == nil else { return "another phase is unconfirmed: \(other.phase)" }
+            armed = nil
+        }
+        let deadline = now + Double(windowSeconds ?? 0)
+        guard armed == nil else {
+            armed?.owner = owner
+            armed?.windowSeconds = windowSeconds
+            armed?.deadline = deadline
+            return nil
+        }
+        armings += 1
+        armed = Armed(
+            number: armings, phase: phase, owner: owner, windowSeconds: windowSeconds, deadline: deadline,
+            saved: contents)
+        return nil
+    }
+
+    /// Why the guard is not armed for this phase and run; nil when it is.
+    private func refusal(_ phase: PhaseID, owner: Int) -> GuardState? {
+        guard let armed, armed.firing == nil else { return guardState }
+        return armed.phase == phase && armed.owner == owner ? nil : .armedOtherwise(phase: armed.phase)
+    }
+
+    mutating func extend(_ phase: PhaseID, windowSeconds: Int, owner: Int, at now: Double) -> GuardState {
+        if let refusal = refusal(phase, owner: owner) { return refusal }
+        armed?.deadline = now + Double(windowSeconds)
+        return .armed(phase: phase)
+    }
+
+    /// Disarms; said once more it is no mistake, and too late it changes nothing.
+    mutating func confirm(_ phase: PhaseID, owner: Int) -> GuardState {
+        if let confirmed, confirmed == (phase, owner) { return .confirmed(phase: phase) }
+        if let refusal = refusal(phase, owner: owner) { return refusal }
+        armed = nil
+        confirmed = (phase, owner)
+        return .confirmed(phase: phase)
+    }
+
+    /// Whether a program that armed it may still change something.
+    func isGuarding(_ phase: PhaseID, owner: Int) -> Bool { refusal(phase, owner: owner) == nil }
+
+    /// The end of the way back: everything that the phase touched is as it was saved, and SSH is let in.
+    mutating func takeBack() {
+        guard let armed, let because = armed.firing else { return }
+        for operation in armed.touched.reversed() { contents.restore(operation, from: armed.saved) }
+        cut = nil
+        self.armed = nil
+        rolledBack = Rollback(phase: armed.phase, because: because)
+    }
+}

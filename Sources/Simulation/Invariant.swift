@@ -1,0 +1,34 @@
+import Engine
+
+/// What must hold after every event of a simulation, whatever goes wrong.
+public enum Invariant: String, Sendable, CaseIterable, Hashable {
+    /// A node that SSH does not reach is starting anew, or its guard takes back what cut it, soon after its deadline.
+    case everyNodeComesBack = "every-node-comes-back"
+    /// On a guarded node nothing is changed by a guarded phase before the guard is armed for it.
+    case armedBeforeRisk = "armed-before-risk"
+    /// A phase is confirmed only after its gate was seen to hold.
+    case confirmedAfterGate = "confirmed-after-gate"
+    /// A phase changes nothing on a node before what it comes after has passed: steps, gate and confirmation.
+    case afterPredecessors = "after-predecessors"
+    /// Of a rolling phase never more nodes are between their first change and their passing than it allows.
+    case rollingAtOnce = "rolling-at-once"
+    /// Two programs never apply the same step at the same time.
+    case oneProgramAStep = "one-program-a-step"
+    /// After a phase was taken back, each of its steps stands as it did before the phase was begun.
+    case undoneIsAsBefore = "undone-is-as-before"
+    /// No request shows the text of a secret. Looked at for one seed in sixteen, because it is slow.
+    case secretsStaySecret = "secrets-stay-secret"
+    /// A run after one that said "done" has nothing to do, and changes nothing.
+    case secondRunIsEmpty = "second-run-is-empty"
+    /// When faults have stopped, the run, begun again as often as a user would, comes to its end.
+    case finishes = "finishes"
+}
+
+/// An invariant that did not hold.
+public struct Violation: Sendable, Equatable {
+    public let invariant: Invariant
+    /// What was seen, in a sentence.
+    public let story: String
+    /// Seconds since the simulation began.
+    public let seconds: Double
+}

@@ -1,0 +1,154 @@
+import Engine
+
+/// What every task of an order has come to on the nodes, in truth: the book by which the checkers judge a run.
+///
+/// It is kept by what programs do to the nodes, never by what the run machine says. Looking something up costs the
+/// same however many nodes there are.
+struct Ledger: Sendable {
+    struct Entry: Sendable {
+        let id: TaskID
+        let phase: Int
+        let after: [Order.Dependency]
+        let isRisky: Bool
+        let hasGate: Bool
+        let gateDeadline: Double
+        let operations: [Operation]
+        let hasSteps: Bool
+        /// For each step, the checkpoint included, whether it is as it should be.
+        var isDone: [Bool]
+        var missing: Int
+        /// How the steps stood when the phase was begun; nil while it is not unconfirmed.
+        var before: [Bool]?
+        /// Whether the gate was seen to hold since the last change.
+        var isHeld = false
+        /// When the gate comes to hold.
+        var ripeAt = 0.0
+        /// Whether it is between its first change and its passing.
+        var isOut = false
+        var hasPassed = false
+        /// How often it was taken back.
+        var takenBack = 0
+
+        var canPass: Bool { missing == 0 && (!hasGate || isHeld) && before == nil }
+    }
+
+    struct PhaseCount: Sendable {
+        let atOnce: Int
+        var tasks = 0
+        var unpassed = 0
+        var out = 0
+    }
+
+    private(set) var entries: [Entry] = []
+    private(set) var phases: [PhaseCount] = []
+    private(set) var index: [TaskID: Int] = [:]
+    private(set) var gates: [Probe: Int] = [:]
+    private var phaseIndex: [PhaseID: Int] = [:]
+
+    /// - Parameter order: the order as it should be, made abstract; the run machine may be given a wrong one.
+    init(_ order: Order) {
+        for planned in Plan(cluster: "", order: order).phases {
+            let phase = phases.count
+            phaseIndex[planned.id] = phase
+            phases.append(PhaseCount(atOnce: planned.atOnce))
+            for work in planned.work {
+                let done = work.steps.map(\.operation.isCheckpoint)
+                let number = entries.count
+                let id = TaskID(phase: planned.id, node: work.node)
+                index[id] = number
+                if let probe = work.gate?.asks.first?.probe { gates[probe] = number }
+                var entry = Entry(
+                    id: id, phase: phase, after: planned.after, isRisky: work.guardWindowSeconds != nil,
+                    hasGate: work.gate?.asks.isEmpty == false, gateDeadline: Double(work.gate?.deadlineSeconds ?? 0),
+                    operations: work.steps.map(\.operation), hasSteps: done.contains(false),
+                    isDone: done, missing: done.count { !$0 })
+                entry.hasPassed = entry.canPass
+                phases[phase].tasks += 1
+                phases[phase].unpassed += entry.hasPassed ? 0 : 1
+                entries.append(entry)
+            }
+        }
+    }
+
+    /// What this task comes after and has not passed; nil when all of it has.
+    func unpassedPredecessor(of number: Int) -> PhaseID? {
+        for dependency in entries[number].after {
+            switch dependency {
+            case .all(let phase):
+                if let position = phaseIndex[phase], phases[position].unpassed > 0 { return phase }
+            case .sameNode(let phase):
+                guard let other = index[TaskID(phase: phase, node: entries[number].id.node)] else { continue }
+                if !entries[other].hasPassed { return phase }
+            }
+        }
+        return nil
+    }
+
+    /// A program begins to change this task's node: with it the task is out, where that is counted.
+    /// - Returns: how many of the phase are out, where that is more than it allows.
+    mutating func change(_ number: Int, step: Int) -> Int? {
+        if !entries[number].isDone[step] {
+            entries[number].isDone[step] = true
+            entries[number].missing -= 1
+        }
+        entries[number].isHeld = false
+        let phase = entries[number].phase
+        if !entries[number].isOut {
+            entries[number].isOut = true
+            phases[phase].out += 1
+        }
+        update(number)
+        let isRolling = phases[phase].atOnce < phases[phase].tasks
+        return isRolling && phases[phase].out > phases[phase].atOnce ? phases[phase].out : nil
+    }
+
+    /// The checkpoint was made; what was saved first is what counts.
+    mutating func begin(_ number: Int) {
+        if entries[number].before == nil { entries[number].before = entries[number].isDone }
+        update(number)
+    }
+
+    /// All steps are through: from then on the gate may come to hold.
+    mutating func ripen(_ number: Int, at ripe: Double) {
+        if !entries[number].isHeld { entries[number].ripeAt = ripe }
+    }
+
+    mutating func hold(_ number: Int) {
+        guard !entries[number].isHeld else { return }
+        entries[number].isHeld = true
+        update(number)
+    }
+
+    mutating func confirm(_ number: Int) {
+        entries[number].before = nil
+        update(number)
+    }
+
+    /// The phase was taken back, and this is how its steps now stand.
+    /// - Returns: whether that is as it was before.
+    mutating func takeBack(_ number: Int, isDone: [Bool]) -> Bool {
+        let before = entries[number].before
+        entries[number].isDone = isDone
+        entries[number].missing = isDone.count { !$0 }
+        entries[number].before = nil
+        entries[number].isHeld = false
+        entries[number].takenBack += 1
+        leave(number)
+        update(number)
+        return before == nil || before == isDone
+    }
+
+    private mutating func leave(_ number: Int) {
+        guard entries[number].isOut else { return }
+        entries[number].isOut = false
+        phases[entries[number].phase].out -= 1
+    }
+
+    private mutating func update(_ number: Int) {
+        let passes = entries[number].canPass
+        if passes { leave(number) }
+        guard passes != entries[number].hasPassed else { return }
+        entries[number].hasPassed = passes
+        phases[entries[number].phase].unpassed += passes ? -1 : 1
+    }
+}

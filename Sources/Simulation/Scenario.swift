@@ -1,0 +1,94 @@
+import Engine
+
+/// A cluster to be simulated again and again: its order made abstract, once, and bare nodes.
+public struct Scenario: Sendable {
+    private let fleet: MemoryFleet
+    private let ledger: Ledger
+    private let machine: Machine
+    /// How a mutation test breaks the driver; nil: not at all.
+    var turn: (@Sendable (Request) -> Request)?
+    /// What a mutation test breaks at the nodes.
+    var flaws: Set<Simulator.Flaw> = []
+
+    /// So many runs without faults must be enough to come to an end.
+    private static let runsAfterFaults = 12
+    /// The longest pause that a node needs to be through with what it is doing, once faults have stopped.
+    private static let settlingSeconds = 600.0
+
+    public init(cluster: String, order: Order, nodes: [NodeName]) {
+        self.init(cluster: cluster, order: order, nodes: nodes, drivenBy: order)
+    }
+
+    /// - Parameters:
+    ///   - order: what the checkers go by.
+    ///   - driven: what the run machine is given; another one only to see that the checkers notice.
+    init(cluster: String, order: Order, nodes: [NodeName], drivenBy driven: Order) {
+        fleet = MemoryFleet(nodes)
+        ledger = Ledger(order.abstracted())
+        machine = Machine(cluster: cluster, order: driven.abstracted(), nodes: nodes)
+    }
+
+    /// One cluster: runs are begun, with faults, until one says that it is done; then one more, which must be empty.
+    public func run(seed: UInt64, faults: Set<Fault>, tellsStory: Bool = false) -> Trial {
+        var simulator = Simulator(fleet)
+        simulator.weather = Weather(seed: seed, faults: faults)
+        simulator.ledger = ledger
+        simulator.turn = turn
+        simulator.flaws = flaws
+        simulator.keepsRequests = false
+        simulator.tellsStory = tellsStory
+        simulator.looksForSecrets = seed % 16 == 0
+        simulator.faultsEnd = simulator.weather.between(60, 1500)
+        for host in fleet.hosts.indices where simulator.weather.strikes(.reboot, 0.3) {
+            simulator.schedule(.shutDown(host: host), after: simulator.weather.between(0, 600))
+        }
+        let endings = simulator.repeatUntilDone(machine, runsAfterFaults: Self.runsAfterFaults)
+        if endings.last == .done || endings.last == .nothingToDo {
+            simulator.faultsEnd = simulator.seconds
+            simulator.pass(seconds: Self.settlingSeconds)
+            simulator.runOnceMore(machine)
+        }
+        return Trial(
+            seed: seed, endings: endings, violations: simulator.violations,
+            longestOutSeconds: simulator.longestOut?.seconds ?? 0, longestOutNode: simulator.longestOut?.node,
+            seconds: simulator.seconds, eventCount: simulator.eventCount, story: simulator.story)
+    }
+}
+
+extension Simulator {
+    /// What the operator does: the same command again, after a while, until it is done.
+    fileprivate mutating func repeatUntilDone(_ machine: Machine, runsAfterFaults: Int) -> [Trial.Ending] {
+        var endings: [Trial.Ending] = []
+        var runsInCalm = 0
+        while violations.isEmpty {
+            let ending = Trial.Ending(run(machine, fate: fate()))
+            note("the run ends: \(ending.rawValue)")
+            endings.append(ending)
+            if ending == .done || ending == .nothingToDo { break }
+            if weather.isCalm { runsInCalm += 1 }
+            if runsInCalm > runsAfterFaults {
+                violate(.finishes, "\(runsInCalm) runs without faults were not enough: \(ending.rawValue)")
+            }
+            pass(seconds: weather.between(1, 60))
+        }
+        return endings
+    }
+
+    private mutating func fate() -> Fate {
+        let span = 40 * (fleet.hosts.count + 1)
+        var fate = Fate()
+        if weather.strikes(.kill, 0.35) { fate.diesAfter = 1 + weather.below(span) }
+        if weather.strikes(.interrupt, 0.25) { fate.isInterruptedAfter = 1 + weather.below(span) }
+        return fate
+    }
+
+    fileprivate mutating func runOnceMore(_ machine: Machine) {
+        keepsRequests = true
+        let outcome = run(machine, fate: Fate())
+        let applied = requests.lazy.compactMap { if case .apply(_, let task, _, _) = $0 { task } else { nil } }.first
+        if let applied { return violate(.secondRunIsEmpty, "the run after it was done begins \(applied) again") }
+        guard outcome == .nothingToDo else {
+            return violate(.secondRunIsEmpty, "the run after it was done ends: \(Trial.Ending(outcome).rawValue)")
+        }
+    }
+}

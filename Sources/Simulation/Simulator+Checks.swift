@@ -1,0 +1,82 @@
+import Engine
+
+/// The checkers: called where something happens to a node, so that each looks at what has changed and at nothing else.
+extension Simulator {
+    /// Seconds within which the guard's way back must have let SSH in: what the undo and a unit may take, and some.
+    private static let slack = 240.0
+    /// How long a machine that was started anew answers no question about its services.
+    private static let settling = 5.0
+
+    /// A program is about to change something.
+    mutating func judge(_ program: Program, _ step: Int, _ host: Int) {
+        guard let number = program.entry, let entry = ledger?.entries[number] else { return }
+        let node = fleet.hosts[host].name
+        if let phase = ledger?.unpassedPredecessor(of: number) {
+            violate(.afterPredecessors, "\(entry.id) changes something before \(phase) has passed")
+        }
+        if entry.isRisky {
+            let armed = fleet.hosts[host].armed
+            let stands = armed?.phase == entry.id.phase && armed?.windowSeconds != nil && armed?.firing == nil
+            if !stands { violate(.armedBeforeRisk, "\(entry.id) changes something without an armed guard") }
+        }
+        if let out = ledger?.change(number, step: step) {
+            violate(.rollingAtOnce, "with \(node) \(out) nodes of \(entry.id.phase) are out")
+        }
+    }
+
+    /// A program comes to a step: nobody else may be at it.
+    mutating func judgeTurn(_ program: Program, _ step: Int, _ host: Int) {
+        guard fleet.hosts[host].programs.count > 1 else { return }
+        for other in fleet.hosts[host].programs
+        where other.number != program.number && other.task == program.task && !other.hasEnded
+            && other.busyUntil > seconds && other.results.count - 1 == step
+        {
+            violate(.oneProgramAStep, "two programs are at step \(step) of \(program.task)")
+        }
+    }
+
+    /// The guard was told to let go, and did.
+    mutating func confirmed(_ task: TaskID) {
+        guard let number = ledger?.index[task], let entry = ledger?.entries[number] else { return }
+        if entry.hasGate, !entry.isHeld {
+            violate(.confirmedAfterGate, "\(task) was confirmed, and its gate was never seen to hold")
+        }
+        ledger?.confirm(number)
+    }
+
+    /// The model's gate: it holds a while after the steps, as long as the machines that it needs are up; and where a
+    /// phase has no steps on a node, when all that it comes after has passed.
+    mutating func gate(_ number: Int, askedOn witness: Int) -> (Answer, changesAt: Double?) {
+        guard let entry = ledger?.entries[number] else { return (AbstractPhase.waits, nil) }
+        let host = fleet.index(entry.id.node)
+        let up = max(fleet.hosts[host].upSince, fleet.hosts[witness].upSince) + Self.settling
+        let isFiring = fleet.hosts[host].armed?.firing != nil && fleet.hosts[host].armed?.phase == entry.id.phase
+        guard entry.missing == 0, !fleet.hosts[host].isDown, !isFiring,
+            entry.hasSteps || ledger?.unpassedPredecessor(of: number) == nil
+        else { return (AbstractPhase.waits, seconds + 5) }
+        let ripe = max(entry.ripeAt, up)
+        guard seconds >= ripe else { return (AbstractPhase.waits, ripe) }
+        ledger?.hold(number)
+        return (AbstractPhase.holds, seconds + 5)
+    }
+
+    /// Whether SSH still gets there; and where it does not, whether that will end by itself.
+    mutating func noteReach(_ host: Int) {
+        let isReachable = fleet.hosts[host].isReachable
+        if isReachable, let since = fleet.hosts[host].outSince {
+            fleet.hosts[host].outSince = nil
+            if seconds - since > longestOut?.seconds ?? 0 { longestOut = (seconds - since, fleet.hosts[host].name) }
+        } else if !isReachable, fleet.hosts[host].outSince == nil {
+            fleet.hosts[host].outSince = seconds
+        }
+        guard ledger != nil, fleet.hosts[host].cut != nil, !fleet.hosts[host].isDown else { return }
+        let node = fleet.hosts[host].name
+        guard let armed = fleet.hosts[host].armed, armed.windowSeconds != nil else {
+            return violate(.everyNodeComesBack, "\(node) is cut off, and no guard is armed on it")
+        }
+        let end = armed.firing == nil ? armed.deadline : armed.firingSince
+        if seconds > end + Self.slack {
+            violate(.everyNodeComesBack, "\(node) is still cut off, long after its guard's deadline")
+        }
+    }
+}

@@ -1,0 +1,157 @@
+import Engine
+
+/// Between controller and nodes: requests on their way, answers on theirs, and what gets lost.
+extension Simulator {
+    mutating func perform(_ request: Request) {
+        switch request {
+        case .survey(let id, let node, _, _), .watch(let id, let node, _, _): send(request, id, to: node)
+        case .review(let review, _):
+            if !review.items.isEmpty { schedule(.event(life: life, .approved), after: 0) }
+        case .apply(let id, let task, _, _):
+            sent.insert(task)
+            send(request, id, to: task.node)
+        case .stop(let id):
+            calls[id] = nil
+            watches[id] = nil
+        case .guardian(let id, let task, _):
+            // Without steps sent by this run there is nothing of it on the node.
+            guard sent.contains(task) else { return schedule(.event(life: life, .guarded(id, .none)), after: 0) }
+            send(request, id, to: task.node)
+        case .wake(let id, let after): schedule(.event(life: life, .woke(id)), after: Double(after))
+        case .tell, .finish: break
+        }
+    }
+
+    private mutating func send(_ request: Request, _ id: RequestID, to node: NodeName) {
+        calls[id] = Call(host: fleet.index(node))
+        schedule(.request(life: life, request), after: weather.latency())
+    }
+
+    /// - Returns: what the machine is to be told, if anything.
+    mutating func take(_ occurrence: Occurrence) -> Event? {
+        switch occurrence {
+        case .event(let life, let event): return life == self.life ? event : nil
+        case .request(let life, let request): arrive(request, of: life)
+        case .answer(let life, let id, let event): return isOpen(life, id) ? close(id, event) : nil
+        case .applied(let life, let id, let host, let number): return deliver(life, id, host, number)
+        case .observed(let life, let id, let event): return isOpen(life, id) ? event : nil
+        case .lost(let life, let id, let failure):
+            guard life == self.life, calls[id] != nil else { return nil }
+            watches[id] = nil
+            return close(id, .lost(id, failure))
+        case .poll(let life, let id): if isOpen(life, id) { poll(id) }
+        case .step(let host, let program): step(host, program)
+        case .clock(let host, let arming): clock(host, arming)
+        case .through(let host, let arming): through(host, arming)
+        case .cut(let host, let entry, let attempt): cutLater(host, entry, attempt: attempt)
+        case .shutDown(let host): shutDown(host)
+        case .started(let host): started(host)
+        }
+        return nil
+    }
+
+    func isOpen(_ life: Int, _ id: RequestID) -> Bool { life == self.life && calls[id]?.isBroken == false }
+
+    private mutating func close(_ id: RequestID, _ event: Event) -> Event {
+        calls[id] = nil
+        return event
+    }
+
+    /// The results of a program have arrived: it is forgotten on its node, and the watch behind it begins.
+    private mutating func deliver(_ life: Int, _ id: RequestID, _ host: Int, _ number: Int) -> Event? {
+        guard isOpen(life, id), let at = fleet.hosts[host].programs.firstIndex(where: { $0.number == number }) else {
+            return nil
+        }
+        let program = fleet.hosts[host].programs.remove(at: at)
+        if let watch = program.watch, program.results.count == program.steps.count,
+            !program.results.contains(where: \.isFailure)
+        {
+            calls[watch.id] = Call(host: host)
+            beginWatch(watch.id, host, watch.probes, deadlineSeconds: watch.deadlineSeconds)
+        }
+        return close(id, .applied(id, program.results))
+    }
+
+    /// Whether a request gets to its node and is heard there; a connection that stands is used again unless `fresh`.
+    mutating func connects(_ life: Int, _ id: RequestID, _ host: Int, fresh: Bool) -> Bool {
+        let isOurs = life == self.life
+        if isOurs, !isOpen(life, id) { return false }
+        let stands = !fresh && isOurs && sessions[host] == fleet.hosts[host].links
+        let isCut = fleet.hosts[host].cut.map { $0 == .allConnections || !stands } ?? false
+        if fleet.hosts[host].isDown || isCut {
+            if isOurs { lose(id, "no route to \(fleet.hosts[host].name)", after: weather.refusal()) }
+            return false
+        }
+        if weather.strikes(.loss, 0.01) {
+            if isOurs { lose(id, "nothing was heard", after: weather.silence()) }
+            return false
+        }
+        guard isOurs else { return true }
+        if !fresh { sessions[host] = fleet.hosts[host].links }
+        calls[id]?.isMute = weather.strikes(.loss, 0.01)
+        return true
+    }
+
+    mutating func lose(_ id: RequestID, _ message: String, kind: LinkFailure.Kind = .unreachable, after: Double) {
+        guard calls[id]?.isBroken == false else { return }
+        calls[id]?.isBroken = true
+        schedule(.lost(life: life, id, LinkFailure(kind: kind, message: message)), after: after)
+    }
+
+    /// Whether an answer to this request can be given; where it gets lost on its way, that is told later.
+    mutating func canAnswer(_ life: Int, _ id: RequestID) -> Bool {
+        guard isOpen(life, id) else { return false }
+        if calls[id]?.isMute == true {
+            lose(id, "the answer was cut", after: weather.silence())
+        } else if weather.strikes(.loss, 0.001) {
+            lose(id, "an answer that no program of ours prints", kind: .garbled, after: weather.latency())
+        } else {
+            return true
+        }
+        return false
+    }
+
+    mutating func answer(_ life: Int, _ id: RequestID, _ event: Event) {
+        guard canAnswer(life, id) else { return }
+        let latency = weather.latency()
+        schedule(.answer(life: life, id, event), after: latency)
+        if weather.strikes(.loss, 0.02) { schedule(.event(life: life, event), after: latency + weather.latency()) }
+    }
+
+    /// All connections to this node break; the controller notices when it has been silent long enough.
+    mutating func breakLinks(_ host: Int) {
+        fleet.hosts[host].links += 1
+        for id in calls.filter({ $0.value.host == host }).keys.sorted() {
+            lose(id, "the connection broke", after: weather.silence())
+        }
+    }
+
+    // MARK: Watches
+
+    mutating func beginWatch(_ id: RequestID, _ host: Int, _ probes: [Probe], deadlineSeconds: Int) {
+        watches[id] = Watching(
+            host: host, probes: probes, told: Array(repeating: nil, count: probes.count), latency: weather.latency(),
+            until: seconds + Double(deadlineSeconds))
+        schedule(.poll(life: life, id), after: 0)
+        if weather.strikes(.loss, 0.02) { lose(id, "the connection broke", after: weather.between(15, 40)) }
+    }
+
+    /// First and changed answers are told, in the order in which they were seen.
+    private mutating func poll(_ id: RequestID) {
+        guard var watch = watches[id] else { return }
+        guard seconds < watch.until else {
+            watches[id] = nil
+            return answer(life, id, .watchEnded(id))
+        }
+        var pause = 5.0
+        for (position, probe) in watch.probes.enumerated() {
+            let (said, changesAt) = reply(to: probe, on: watch.host)
+            pause = min(pause, max(0.5, (changesAt ?? seconds + 1) - seconds))
+            guard watch.told[position] != said else { continue }
+            watch.told[position] = said
+            schedule(.observed(life: life, id, .observed(id, probe, said)), after: watch.latency)
+        }
+        watches[id] = watch
+        schedule(.poll(life: life, id), after: pause)
+    }
+}
