@@ -43,7 +43,7 @@ let package = Package(
         .target(
             name: "ClusterctlCLI",
             dependencies: [
-                "YAML", "Inventory", "Engine", "Rendering", "Phases", "SSH",
+                "YAML", "Inventory", "Engine", "Rendering", "Phases", "SSH", "Simulation",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
@@ -67,6 +67,9 @@ let package = Package(
         .testTarget(
             name: "InventoryTests", dependencies: ["Inventory", "YAML"], exclude: ["Cases"], swiftSettings: settings),
         .testTarget(name: "EngineTests", dependencies: ["Engine", "Simulation"], swiftSettings: settings),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["Simulation", "Engine", "Phases", "Inventory"],
+            swiftSettings: settings),
         .testTarget(
             name: "PhasesTests", dependencies: ["Phases", "Rendering", "Inventory", "Engine", "YAML"],
             exclude: ["Cases"],

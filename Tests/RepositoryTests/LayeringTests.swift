@@ -11,7 +11,7 @@ import Testing
         "Phases": ["YAML", "Inventory", "Engine", "Rendering"],
         "SSH": ["CLibSSH2", "Engine"],
         "Simulation": ["Engine"],
-        "ClusterctlCLI": ["YAML", "Inventory", "Engine", "Rendering", "Phases", "SSH"],
+        "ClusterctlCLI": ["YAML", "Inventory", "Engine", "Rendering", "Phases", "SSH", "Simulation"],
         "clusterctl": ["ClusterctlCLI"],
     ]
     static let ours = Set(allowed.keys).union(["CLibYAML", "CLibSSH2"])

@@ -1,0 +1,83 @@
+import Engine
+
+@testable import Simulation
+
+/// A phase made of values.
+struct ModelPhase: Phase {
+    let id: PhaseID
+    var title: String { id.rawValue }
+    var nodes: [NodeName]
+    var atOnce = Int.max
+    var stepCount = 3
+    var undoing = Undo.nothing(because: "it cuts nothing")
+    var hasGate = true
+    /// Who is asked besides the node itself.
+    var witness: NodeName?
+
+    static let guarded = Undo.restore(first: [], guardWindowSeconds: 90)
+    static let saved = Undo.restore(first: [], guardWindowSeconds: nil)
+
+    func apply(_ node: NodeName) -> [Step] {
+        (0..<stepCount).map { number in
+            let content = number == 0 ? FileContent.secret(.generated(bytes: 16)) : .text("x")
+            return Step(.file(path: "/\(id)/\(number)", content: content, mode: .privateFile), because: "")
+        }
+    }
+
+    func undo(_ node: NodeName) -> Undo { undoing }
+
+    func gate(_ node: NodeName) -> Gate? {
+        guard hasGate else { return nil }
+        let asks = [node, witness].compactMap(\.self).map { Ask($0, .unit("k")) }
+        return Gate(waitingFor: "it", asks: asks, deadlineSeconds: 180, journal: (node, "k"), lookAt: "") { _ in .holds
+        }
+    }
+}
+
+/// Three control plane nodes with guards and two workers, in an order like that of a real cluster.
+enum FiveNodes {
+    static let controlPlane: [NodeName] = ["d1", "d2", "d3"]
+    static let workers: [NodeName] = ["w1", "w2"]
+    static let all = controlPlane + workers
+    static let seeds: Range<UInt64> = 1..<2001
+
+    static func phases() -> [ModelPhase] {
+        [
+            ModelPhase(id: "prepare", nodes: all, stepCount: 4, hasGate: false),
+            ModelPhase(id: "first", nodes: ["d1"], undoing: ModelPhase.guarded),
+            ModelPhase(id: "network", nodes: controlPlane, stepCount: 2, undoing: ModelPhase.guarded, witness: "d1"),
+            ModelPhase(
+                id: "others", nodes: ["d2", "d3"], atOnce: 1, undoing: ModelPhase.guarded, witness: "d1"),
+            ModelPhase(id: "workers", nodes: workers, undoing: ModelPhase.saved, witness: "d1"),
+            ModelPhase(id: "look", nodes: all, stepCount: 0),
+        ]
+    }
+
+    static func order(
+        change: (inout [ModelPhase]) -> Void = { _ in },
+        after: [PhaseID: [Order.Dependency]] = [:]
+    ) -> Order {
+        var phases = phases()
+        change(&phases)
+        let right: [PhaseID: [Order.Dependency]] = [
+            "first": [.all("prepare")], "network": [.all("first"), .sameNode("prepare")],
+            "others": [.all("network"), .sameNode("prepare")], "workers": [.all("network"), .sameNode("prepare")],
+            "look": [.all("others"), .all("workers")],
+        ]
+        return Order(
+            name: "five", phases.map { Order.Entry($0, after: after[$0.id] ?? right[$0.id] ?? []) })
+    }
+
+    static func scenario(drivenBy driven: Order = order(), turn: (@Sendable (Request) -> Request)? = nil) -> Scenario {
+        var scenario = Scenario(cluster: "five", order: order(), nodes: all, drivenBy: driven)
+        scenario.turn = turn
+        return scenario
+    }
+
+    /// The first seed that finds this violation; nil where none does.
+    static func firstSeed(_ scenario: Scenario, finding invariant: Invariant) -> UInt64? {
+        seeds.first { seed in
+            scenario.run(seed: seed, faults: Set(Fault.allCases)).violations.contains { $0.invariant == invariant }
+        }
+    }
+}
