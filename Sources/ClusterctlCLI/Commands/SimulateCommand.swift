@@ -1,0 +1,160 @@
+import ArgumentParser
+import Engine
+import Simulation
+
+struct SimulateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "simulate",
+        abstract: "Build this cluster many times over in a model that breaks; contacts nothing.",
+        discussion: """
+            Each seed is one cluster, from bare nodes to "done", with faults that the seed decides. What must never \
+            happen is checked after every event. The plan's order, nodes, guards and deadlines are real, and so is what \
+            decides; what steps do and what gates read is a model (docs/simulation.md). Exits 1 when something that must \
+            never happen did, and says how to see it again. With one run, its story is told.
+            """)
+
+    enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
+
+    @OptionGroup var argument: InventoryArgument
+
+    @Option(help: "How many seeds.")
+    var runs = 1000
+
+    @Option(help: "The first seed.")
+    var seed: UInt64 = 1
+
+    @Option(
+        help:
+            "What goes wrong, separated by commas: \(Fault.allCases.map(\.rawValue).joined(separator: ", ")); or none.",
+        transform: FaultList.parse)
+    var faults = Set(Fault.allCases)
+
+    @Option(name: [.short, .long], help: "text or json.")
+    var output = Format.text
+
+    func validate() throws {
+        guard runs > 0 else { throw ValidationError("--runs must be at least 1") }
+        guard seed <= UInt64.max - UInt64(runs) else { throw ValidationError("--seed is too large") }
+    }
+
+    func run() throws {
+        let site = try Site(try argument.read(), orders: .current)
+        let scenario = Scenario(cluster: site.inventory.name, order: site.order, nodes: site.nodes)
+        let clock = ContinuousClock()
+        let began = clock.now
+        var campaign = Campaign()
+        for offset in 0..<UInt64(runs) {
+            let trial = scenario.run(seed: seed + offset, faults: faults, tellsStory: runs == 1)
+            if output == .text { for line in trial.story { Standard.output(line + "\n") } }
+            campaign.add(trial)
+        }
+        let seconds = max(began.duration(to: clock.now).inSeconds, 0.000_001)
+        let text = SimulationText(campaign: campaign, inventory: argument.inventory, faults: faults)
+        Standard.output(output == .json ? text.json(cluster: site.inventory.name) : text.table())
+        Standard.error("\(runs) seed\(runs == 1 ? "" : "s"), \(Int(Double(runs) / seconds)) a second")
+        for line in text.broken { Standard.error(line) }
+        if !campaign.broken.isEmpty { throw ExitStatus.failed }
+    }
+}
+
+/// The faults by their names, in one word.
+enum FaultList {
+    static func parse(_ text: String) throws -> Set<Fault> {
+        if text == "none" { return [] }
+        return Set(
+            try text.split(separator: ",").map { name in
+                guard let fault = Fault(rawValue: String(name)) else {
+                    throw ValidationError("there is no fault '\(name)'")
+                }
+                return fault
+            })
+    }
+
+    /// As the option takes it; nil where it can be left out.
+    static func option(_ faults: Set<Fault>) -> String? {
+        guard faults.count < Fault.allCases.count else { return nil }
+        let names = Fault.allCases.filter(faults.contains).map(\.rawValue)
+        return "--faults " + (names.isEmpty ? "none" : names.joined(separator: ","))
+    }
+}
+
+/// What a campaign found, as a table for people and as JSON.
+struct SimulationText {
+    let campaign: Campaign
+    let inventory: String
+    let faults: Set<Fault>
+
+    func table() -> String {
+        let endings = Trial.Ending.allCases.filter { campaign.allRuns[$0] != nil }
+        let rows =
+            [["ENDING", "FIRST RUN", "ALL RUNS"]]
+            + endings.map { ending in
+                [ending.rawValue, "\(campaign.firstRuns[ending] ?? 0)", "\(campaign.allRuns[ending] ?? 0)"]
+            }
+        let widths = (0..<3).map { column in rows.map { $0[column].count }.max() ?? 0 }
+        var lines = rows.map { cells in
+            let padding = zip(cells, widths).map { String(repeating: " ", count: $1 - $0.count) }
+            return "\(cells[0])\(padding[0])  \(padding[1])\(cells[1])  \(padding[2])\(cells[2])"
+        }
+        if let worst = campaign.worst, let node = worst.longestOutNode {
+            lines.append("longest out of reach: \(node), \(Int(worst.longestOutSeconds)) s (seed \(worst.seed))")
+        }
+        if let longest = campaign.longest {
+            let count = longest.endings.count
+            lines.append("most runs until done: \(count) (seed \(longest.seed))")
+        }
+        lines.append("seeds in which something happened that must not: \(campaign.broken.count) of \(campaign.seeds)")
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// A line a violation, and the command that shows it again; those of the first ten seeds.
+    var broken: [String] {
+        campaign.broken.prefix(10).flatMap { trial in
+            trial.violations.map { "seed \(trial.seed): error: \($0.invariant.rawValue): \($0.story)" }
+                + ["  see it again: \(replay(trial.seed))"]
+        }
+    }
+
+    private func replay(_ seed: UInt64) -> String {
+        (["clusterctl simulate \(inventory) --seed \(seed) --runs 1"] + [FaultList.option(faults)].compactMap(\.self))
+            .joined(separator: " ")
+    }
+
+    /// docs/simulation.md describes it.
+    func json(cluster: String) -> String {
+        var json = JSONWriter()
+        json.object { json in
+            json.field("version", 1)
+            json.field("cluster", cluster)
+            json.field("seeds", campaign.seeds)
+            json.field("faults", Fault.allCases.filter(faults.contains).map(\.rawValue))
+            for (key, counts) in [("firstRuns", campaign.firstRuns), ("allRuns", campaign.allRuns)] {
+                json.object(key) { json in
+                    for ending in Trial.Ending.allCases { json.field(ending.rawValue, counts[ending] ?? 0) }
+                }
+            }
+            if let worst = campaign.worst, let node = worst.longestOutNode {
+                json.object("longestOutOfReach") { json in
+                    json.field("node", node.rawValue)
+                    json.field("seconds", Int(worst.longestOutSeconds))
+                    json.field("seed", "\(worst.seed)")
+                }
+            }
+            json.array("broken") { json in
+                for trial in campaign.broken {
+                    for violation in trial.violations { write(violation, of: trial, to: &json) }
+                }
+            }
+        }
+        return json.text + "\n"
+    }
+
+    private func write(_ violation: Violation, of trial: Trial, to json: inout JSONWriter) {
+        json.object { json in
+            json.field("seed", "\(trial.seed)")
+            json.field("invariant", violation.invariant.rawValue)
+            json.field("story", violation.story)
+            json.field("replay", replay(trial.seed))
+        }
+    }
+}
