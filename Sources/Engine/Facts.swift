@@ -22,4 +22,13 @@ public struct Facts: Sendable, Equatable {
         get { states[node]?[step] }
         set { states[node, default: [:]][step] = newValue }
     }
+
+    /// What a node has answered to a survey, all at once.
+    mutating func add(_ node: NodeName, answers new: [Probe: Answer], states newStates: [Step: StepState]) {
+        if answers[node]?.merge(new, uniquingKeysWith: { $1 }) == nil { answers[node] = new }
+        if states[node]?.merge(newStates, uniquingKeysWith: { $1 }) == nil { states[node] = newStates }
+    }
+
+    /// How the steps stand on a node.
+    func states(of node: NodeName) -> [Step: StepState] { states[node] ?? [:] }
 }

@@ -43,8 +43,9 @@ extension Machine {
     mutating func startReady(_ candidates: [Int]) {
         var stack = Array(candidates.reversed())
         while let position = stack.popLast(), stage == .running {
+            guard tasks[position].state == .waiting, isNext(position) else { continue }
             let task = tasks[position]
-            guard task.state == .waiting, isNext(position),
+            guard
                 !(task.canBeTakenBack && underCheckpoint.contains(task.id.node)), !waitsForLeftGuard(task),
                 let isAfterChange = changeBefore(position)
             else { continue }

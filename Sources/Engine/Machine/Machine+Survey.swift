@@ -12,6 +12,12 @@ extension Machine {
     }
 
     mutating func survey(_ node: NodeName, attempt: Int) {
+        let (probes, steps) = surveys[node] ?? ([], [])
+        out.append(.survey(open(.survey(node, attempt: attempt)), node, probes: probes, steps: steps))
+    }
+
+    /// What a node is asked: the gates' questions, those of its tasks, and the state of its steps, each once.
+    func surveyQuestions(_ node: NodeName) -> (probes: [Probe], steps: [Step]) {
         var probes: [Probe] = []
         var steps: [Step] = []
         var seenProbes: Set<Probe> = []
@@ -25,14 +31,13 @@ extension Machine {
                 steps.append(step)
             }
         }
-        out.append(.survey(open(.survey(node, attempt: attempt)), node, probes: probes, steps: steps))
+        return (probes, steps)
     }
 
     mutating func surveyed(_ id: RequestID, _ answers: [Probe: Answer], _ states: [Step: StepState]) {
         switch open.removeValue(forKey: id) {
         case .survey(let node, let attempt):
-            for (probe, answer) in answers { facts[node, probe] = answer }
-            for (step, state) in states { facts[node, step] = state }
+            facts.add(node, answers: answers, states: states)
             if case .firing? = leftGuard(node), attempt < Self.guardFiringLooks {
                 return wake(.survey(node, attempt: attempt + 1), afterSeconds: Self.guardFiringPause)
             }
@@ -104,7 +109,7 @@ extension Machine {
         let node = task.id.node
         let finding = task.phase.check(node, facts)
         guard finding == .satisfied else { return finding }
-        if case .armed(let phase)? = leftGuard(node), phase == task.id.phase {
+        if leftArmed[node] == task.id.phase {
             return .pending("the guard of an earlier run is still armed")
         }
         let differing = changes(position)
@@ -120,10 +125,10 @@ extension Machine {
     }
 
     private func changes(_ position: Int) -> [Review.Change] {
-        let task = tasks[position]
-        return task.work.steps.compactMap { step in
+        let states = facts.states(of: tasks[position].id.node)
+        return tasks[position].work.steps.compactMap { step in
             if step.operation.isCheckpoint { return nil }
-            switch facts[task.id.node, step] {
+            switch states[step] {
             case .same: return nil
             case .differs(let current): return .init(step: step, current: current)
             case nil: return .init(step: step, current: "")

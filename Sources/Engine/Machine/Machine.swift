@@ -19,6 +19,8 @@ public struct Machine: Sendable {
     var byNode: [NodeName: [Int]] = [:]
     /// The gates' questions to a node, each once.
     var gateProbes: [NodeName: [Probe]] = [:]
+    /// What each node is asked at the beginning, worked out once.
+    var surveys: [NodeName: (probes: [Probe], steps: [Step])] = [:]
     var progress: [PhaseID: PhaseProgress] = [:]
     var lastID: RequestID = 0
     /// What each open request is for.
@@ -76,6 +78,7 @@ public struct Machine: Sendable {
             }
             progress[planned.id] = PhaseProgress(unpassed: planned.work.count)
         }
+        for node in nodes { surveys[node] = surveyQuestions(node) }
     }
 
     /// Handles one event and says what is to be done next, in order.
