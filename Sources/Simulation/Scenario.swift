@@ -37,7 +37,7 @@ public struct Scenario: Sendable {
         simulator.flaws = flaws
         simulator.keepsRequests = false
         simulator.tellsStory = tellsStory
-        simulator.looksForSecrets = seed % 128 == 0
+        simulator.looksForSecrets = seed % 256 == 0
         simulator.faultsEnd = simulator.weather.between(60, 1500)
         for host in fleet.hosts.indices where simulator.weather.strikes(.reboot, 0.3) {
             simulator.schedule(.shutDown(host: host), after: simulator.weather.between(0, 600))
@@ -61,7 +61,7 @@ extension Simulator {
         var endings: [Trial.Ending] = []
         var runsInCalm = 0
         while violations.isEmpty {
-            let ending = Trial.Ending(run(machine, fate: fate()))
+            let ending = Trial.Ending(run(machine, fate: fate(), maximumEvents: 100_000 + 1000 * fleet.hosts.count))
             note("the run ends: \(ending.rawValue)")
             endings.append(ending)
             if ending == .done || ending == .nothingToDo { break }

@@ -57,7 +57,7 @@ extension Simulator {
         let ripe = max(entry.ripeAt, up)
         guard seconds >= ripe else { return (AbstractPhase.waits, ripe) }
         ledger?.hold(number)
-        return (AbstractPhase.holds, seconds + 5)
+        return (AbstractPhase.holds, seconds + 15)
     }
 
     /// Whether SSH still gets there; and where it does not, whether that will end by itself.

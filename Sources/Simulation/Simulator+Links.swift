@@ -143,7 +143,7 @@ extension Simulator {
             watches[id] = nil
             return answer(life, id, .watchEnded(id))
         }
-        var pause = 5.0
+        var pause = 15.0
         for (position, probe) in watch.probes.enumerated() {
             let (said, changesAt) = reply(to: probe, on: watch.host)
             pause = min(pause, max(0.5, (changesAt ?? seconds + 1) - seconds))

@@ -78,7 +78,9 @@ extension Machine {
         // What a watch says that is to begin anew may be older than the steps of those who have joined it.
         guard case .watch(let node) = open[id], watches[node]?.isBeginningAnew == false else { return }
         facts[node, probe] = answer
-        for position in watches[node]?.members.sorted() ?? [] { judge(position) }
+        for position in gateAskers[Ask(node, probe)] ?? [] where watches[node]?.members.contains(position) == true {
+            judge(position)
+        }
     }
 
     mutating func watchEnded(_ id: RequestID) {

@@ -19,6 +19,8 @@ public struct Machine: Sendable {
     var byNode: [NodeName: [Int]] = [:]
     /// The gates' questions to a node, each once.
     var gateProbes: [NodeName: [Probe]] = [:]
+    /// Positions of the tasks whose gates ask this, in order: whom an answer concerns.
+    var gateAskers: [Ask: [Int]] = [:]
     /// What each node is asked at the beginning, worked out once.
     var surveys: [NodeName: (probes: [Probe], steps: [Step])] = [:]
     var progress: [PhaseID: PhaseProgress] = [:]
@@ -73,6 +75,7 @@ public struct Machine: Sendable {
                 index[task.id] = position
                 byPhase[planned.id, default: []].append(position)
                 byNode[work.node, default: []].append(position)
+                for ask in Set(task.gate?.asks ?? []) { gateAskers[ask, default: []].append(position) }
                 for ask in task.gate?.asks ?? [] { gateProbes[ask.node, default: []].append(ask.probe) }
                 tasks.append(task)
             }
