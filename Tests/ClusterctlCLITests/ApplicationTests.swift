@@ -56,6 +56,9 @@ import Testing
             frames: [.unchanged, .changed], hasRestarted: true, again: [0, 1, 2]),
         Case(
             id: "by a reboot without a guard", steps: [once, file], frames: [.changed], hasRestarted: true, again: [1]),
+        Case(
+            id: "by a reboot, with a command that cannot be asked among those that were not heard of",
+            steps: [file, file, once], frames: [.changed], hasRestarted: true, again: nil),
     ])
     func sendsAgainWhatMayBeSentAgain(row: Case) {
         var application = Self.sent(row.steps)
@@ -82,6 +85,14 @@ import Testing
         #expect(results == nil)
         let rest = [Self.frame(.unchanged), Self.frame(.unchanged)]
         #expect(application.results(rest, of: [1, 2]) == [.changed, .changed, .unchanged])
+    }
+
+    @Test func whatANodeHasForgottenCountsAsChanged() {
+        var application = Self.sent([Self.file, Self.file, Self.file])
+        let results = application.died([Self.frame(.unchanged)], hasRestarted: true)
+        #expect(results == nil)
+        let again = (0..<3).map { _ in Self.frame(.unchanged) }
+        #expect(application.results(again, of: [0, 1, 2]) == [.unchanged, .changed, .changed])
     }
 
     @Test func givesUpOnStepsThatKillTheirProgramEachTime() {

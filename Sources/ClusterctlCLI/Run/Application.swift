@@ -61,9 +61,11 @@ struct Application: Sendable {
         if known.count >= run.positions.count || known.contains(where: \.isFailure) {
             return results(frames, of: run.positions)
         }
-        let position = run.positions[known.count]
+        // A node that was started anew has forgotten what it had done beyond what was heard of it.
+        let isTakenBack = hasRestarted && steps.contains(where: \.armsTheGuard)
+        let doubtful = hasRestarted && !isTakenBack ? run.positions.dropFirst(known.count) : [run.positions[known.count]]
         let event = hasRestarted ? "the node was started anew" : "the program was ended from outside"
-        guard steps[position].canBeAsked else {
+        guard doubtful.allSatisfy({ steps[$0].canBeAsked }) else {
             return results(frames, of: run.positions) + [
                 .failed(Application.unknown("\(event) while this ran: whether it took effect is not known"))
             ]
@@ -77,8 +79,8 @@ struct Application: Sendable {
             if result == .changed { touched.insert(position) }
             if !steps[position].canBeAsked { finished.insert(position) }
         }
-        touched.insert(position)
-        if hasRestarted && steps.contains(where: \.armsTheGuard) { finished = [] }
+        touched.formUnion(doubtful)
+        if isTakenBack { finished = [] }
         return nil
     }
 
