@@ -10,13 +10,13 @@ extension Prelude {
             [ "$operation" != directory ] || sort="directories $2"
             [ "$stage" = "$sort" ] || settle
             stage=$sort
+            if is_staged "$1"; then return 1; fi
             if "${operation}_state" "$@" >"$scratch.state" 2>&1; then
                 remark=''
                 note_stage unchanged "$1"
                 return
             fi
             remark=''
-            if is_staged "$1"; then return 1; fi
             if [ "$operation" = directory ]; then
                 if is_there "$1"; then return 1; fi
                 note_stage changed "$1"
@@ -80,11 +80,11 @@ extension Prelude {
             done
             beside=''
             if [ $# -gt 0 ]; then
+                # Whether anything may be changed is asked after the flush, which may take long.
+                [ "$stage" != files ] || sync "$@" 2>/dev/null || sync
                 if ! may_change 2>"$scratch.trouble"; then
                     settled=''
-                elif [ "$stage" = files ]; then
-                    sync "$@" 2>/dev/null || sync
-                else
+                elif [ "$stage" != files ]; then
                     make_all "${stage#* }" "$@" 2>"$scratch.trouble"
                 fi
             fi

@@ -61,6 +61,24 @@ import Testing
         #expect(try box.mode("there") == 0o700)
     }
 
+    @Test(arguments: TestShell.all) func comparesASecondStepForAPathWithWhatTheFirstMade(shell: TestShell) throws {
+        let box = try ShellBox(shell)
+        #expect(try box.apply([file(box, "f", "old")]).map(\.kind) == [.changed])
+        #expect(try box.apply([file(box, "f", "new"), file(box, "f", "old")]).map(\.kind) == [.changed, .changed])
+        #expect(box.text("f") == "old")
+    }
+
+    /// A flush may take long: what happens meanwhile counts.
+    @Test(arguments: stubbed) func asksWhetherItMayChangeAfterTheFlush(shell: TestShell) throws {
+        let box = try ShellBox(shell)
+        try box.stub("sync", "echo stranger >\"$BOX/run/clusterctl/runs/owner\"; exec /bin/sync \"$@\"")
+        let frames = try box.apply([file(box, "late", "1")])
+        #expect(frames.map(\.kind) == [.failed])
+        #expect(frames.last?.error.contains("another run has begun") == true)
+        #expect(box.text("late") == nil)
+        #expect(try leftovers(box) == [])
+    }
+
     @Test(arguments: stubbed) func stopsAtTheFirstThatFailsAndLeavesNothing(shell: TestShell) throws {
         let box = try ShellBox(shell)
         try box.stub("mv", "case $* in *two) echo 'no, thanks' >&2; exit 1 ;; esac; exec /bin/mv \"$@\"")
