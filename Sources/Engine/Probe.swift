@@ -20,6 +20,8 @@ public enum Probe: Sendable, Hashable {
     case syncLatency(directory: String)
     /// What the guard on this node says: `none`, `armed ...`, `firing ...`, `rolled-back ...` (see templates/guard).
     case guardState
+    /// Who may change the cluster's nodes, and whose programs are at work on this one; read by `LeaseState`.
+    case lease
 }
 
 /// What a node answered to a probe.

@@ -18,6 +18,8 @@ public struct Host: Sendable {
     var rollbackWaiter: (life: Int, request: RequestID)?
     /// Programs that apply steps, until their answer has arrived.
     var programs: [Program] = []
+    /// Whose programs may act here; and, on the keeper, who has the lease.
+    var lease = HostLease()
     /// Counts what breaks standing connections.
     var links = 0
     var upSince = -1_000_000.0

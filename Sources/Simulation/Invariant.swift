@@ -14,6 +14,8 @@ public enum Invariant: String, Sendable, CaseIterable, Hashable {
     case rollingAtOnce = "rolling-at-once"
     /// Two programs never apply the same step at the same time.
     case oneProgramAStep = "one-program-a-step"
+    /// Once another run has changed something, a run changes nothing more, on any node.
+    case oneRunAtATime = "one-run-at-a-time"
     /// After a phase was taken back, each of its steps stands as it did before the phase was begun.
     case undoneIsAsBefore = "undone-is-as-before"
     /// No request shows the text of a secret. Looked at for one seed in 256, because it is slow.

@@ -42,14 +42,14 @@ public struct Scenario: Sendable {
         for host in fleet.hosts.indices where simulator.weather.strikes(.reboot, 0.3) {
             simulator.schedule(.shutDown(host: host), after: simulator.weather.between(0, 600))
         }
-        let endings = simulator.repeatUntilDone(machine, runsAfterFaults: Self.runsAfterFaults)
-        if endings.last == .done || endings.last == .nothingToDo {
+        let (endings, isWhole) = simulator.repeatUntilDone(machine, runsAfterFaults: Self.runsAfterFaults)
+        if isWhole {
             simulator.faultsEnd = simulator.seconds
             simulator.pass(seconds: Self.settlingSeconds)
             simulator.runOnceMore(machine)
         }
         return Trial(
-            seed: seed, endings: endings, violations: simulator.violations,
+            seed: seed, endings: endings, isWhole: isWhole, violations: simulator.violations,
             longestOutSeconds: simulator.longestOut?.seconds ?? 0, longestOutNode: simulator.longestOut?.node,
             seconds: simulator.seconds, eventCount: simulator.eventCount, story: simulator.story)
     }
@@ -57,21 +57,40 @@ public struct Scenario: Sendable {
 
 extension Simulator {
     /// What the operator does: the same command again, after a while, until it is done.
-    fileprivate mutating func repeatUntilDone(_ machine: Machine, runsAfterFaults: Int) -> [Trial.Ending] {
+    fileprivate mutating func repeatUntilDone(_ machine: Machine, runsAfterFaults: Int) -> (
+        endings: [Trial.Ending], isWhole: Bool
+    ) {
         var endings: [Trial.Ending] = []
         var runsInCalm = 0
         while violations.isEmpty {
-            let ending = Trial.Ending(run(machine, fate: fate(), maximumEvents: 100_000 + 1000 * fleet.hosts.count))
-            note("the run ends: \(ending.rawValue)")
-            endings.append(ending)
-            if ending == .done || ending == .nothingToDo { break }
+            let fates = fates()
+            let maximum = 100_000 + 1000 * fleet.hosts.count
+            let outcomes = run(fates.map { _ in machine }, fates: fates, maximumEvents: maximum)
+            for ending in outcomes.map(Trial.Ending.init) {
+                note("the run ends: \(ending.rawValue)")
+                endings.append(ending)
+            }
+            let last = endings.suffix(fates.count)
+            if last.contains(where: \.isEnd), last.allSatisfy({ $0.isEnd || $0 == .refused }) {
+                return (endings, true)
+            }
             if weather.isCalm { runsInCalm += 1 }
             if runsInCalm > runsAfterFaults {
-                violate(.finishes, "\(runsInCalm) runs without faults were not enough: \(ending.rawValue)")
+                violate(.finishes, "\(runsInCalm) runs without faults were not enough")
             }
             pass(seconds: weather.between(1, 60))
         }
-        return endings
+        return (endings, false)
+    }
+
+    private mutating func fates() -> [Fate] {
+        var fates = [fate()]
+        if weather.strikes(.rival, 0.2) {
+            var rival = fate()
+            rival.beginsAfter = weather.below(2) == 0 ? 0 : weather.between(0, 90)
+            fates.append(rival)
+        }
+        return fates
     }
 
     private mutating func fate() -> Fate {
@@ -84,7 +103,7 @@ extension Simulator {
 
     fileprivate mutating func runOnceMore(_ machine: Machine) {
         keepsRequests = true
-        let outcome = run(machine, fate: Fate())
+        let outcome = run(machine)
         let applied = requests.lazy.compactMap { if case .apply(_, let task, _, _) = $0 { task } else { nil } }.first
         if let applied { return violate(.secondRunIsEmpty, "the run after it was done begins \(applied) again") }
         guard outcome == .nothingToDo else {

@@ -9,6 +9,7 @@ extension Simulator {
 
     /// A program is about to change something.
     mutating func judge(_ program: Program, _ step: Int, _ host: Int) {
+        judgeTurn(of: program.life)
         guard let number = program.entry, let entry = ledger?.entries[number] else { return }
         let node = fleet.hosts[host].name
         if let phase = ledger?.unpassedPredecessor(of: number) {

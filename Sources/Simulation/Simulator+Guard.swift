@@ -76,8 +76,10 @@ extension Simulator {
             if wasArmed, fleet.hosts[host].armed == nil { confirmed(task) }
             noteReach(host)
         case .rollback:
-            endEarlierPrograms(life, host)
-            guard let armed = fleet.hosts[host].armed, armed.phase == task.phase || armed.firing != nil else {
+            endOtherPrograms(life, host)
+            guard let armed = fleet.hosts[host].armed,
+                armed.firing != nil || (armed.phase == task.phase && armed.owner == life)
+            else {
                 state = fleet.hosts[host].armed.map { .armedOtherwise(phase: $0.phase) } ?? fleet.hosts[host].guardState
                 break
             }

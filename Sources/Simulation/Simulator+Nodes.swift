@@ -2,26 +2,32 @@ import Engine
 
 /// At the nodes: questions, programs and their steps, and machines that start anew.
 extension Simulator {
-    mutating func arrive(_ request: Request, of life: Int) {
+    mutating func arrive(_ request: Request, of life: Int, sentAt: Double) {
         switch request {
         case .survey(let id, let node, let probes, let steps):
             let host = fleet.index(node)
-            guard life == self.life, connects(life, id, host, fresh: false) else { return }
+            guard at(life) != nil, connects(life, id, host, fresh: false) else { return }
+            if probes.contains(.lease) { mark(life, host) }
             var states: [Step: StepState] = [:]
             states.reserveCapacity(steps.count)
             for step in steps {
                 states[step] = fleet.hosts[host].contents.isDone(step.operation) ? .same : .differs(current: "")
             }
             var answers: [Probe: Answer] = [:]
-            for probe in probes { answers[probe] = reply(to: probe, on: host).0 }
+            for probe in probes { answers[probe] = reply(to: probe, on: host, of: life).0 }
             answer(life, id, .surveyed(id, answers: answers, states: states))
         case .apply(let id, let task, let steps, let watch):
             let host = fleet.index(task.node)
+            // What a controller that was killed had sent may be long on its way, but not across a new start.
+            guard at(life) != nil || fleet.hosts[host].upSince < sentAt else { return }
             if connects(life, id, host, fresh: false) { apply(life, id, task, steps, watch, on: host) }
         case .watch(let id, let node, let probes, let deadline):
             let host = fleet.index(node)
-            guard life == self.life, connects(life, id, host, fresh: false) else { return }
-            beginWatch(id, host, probes, deadlineSeconds: deadline)
+            guard at(life) != nil, connects(life, id, host, fresh: false) else { return }
+            beginWatch(life, id, host, probes, deadlineSeconds: deadline)
+        case .lease(let id, let node, let verb):
+            let host = fleet.index(node)
+            if connects(life, id, host, fresh: false) { lease(verb, life, id, on: host) }
         case .guardian(let id, let task, let verb):
             let host = fleet.index(task.node)
             if connects(life, id, host, fresh: true) { talk(verb, life, id, task, on: host) }
@@ -30,8 +36,9 @@ extension Simulator {
     }
 
     /// What the node answers, and when that may change; nil where that is not known.
-    mutating func reply(to probe: Probe, on host: Int) -> (Answer, changesAt: Double?) {
+    mutating func reply(to probe: Probe, on host: Int, of life: Int) -> (Answer, changesAt: Double?) {
         if case .guardState = probe { return (Answer(status: 0, output: fleet.hosts[host].guardLine), nil) }
+        if case .lease = probe { return (Answer(status: 0, output: leaseLines(life, host)), nil) }
         guard let entry = ledger?.gates[probe] else {
             return (fleet.answer(fleet.hosts[host].name, probe, fleet.hosts[host]), nil)
         }
@@ -48,7 +55,8 @@ extension Simulator {
             if fleet.hosts[host].programs[at].hasEnded { tellEnd(host, at) }
             return
         }
-        let begins = endEarlierPrograms(life, host)
+        guard isAllowed(life, host) else { return answer(life, id, .overtaken(id)) }
+        let begins = endOtherPrograms(life, host)
         lastProgram += 1
         let entry = ledger?.index[task]
         var program = Program(
@@ -61,12 +69,13 @@ extension Simulator {
         schedule(.step(host: host, program: program.number), at: begins)
     }
 
-    /// Programs of earlier controllers stop before their next change.
+    /// Programs of other controllers stop before their next change.
     /// - Returns: when the last of them does.
     @discardableResult
-    mutating func endEarlierPrograms(_ life: Int, _ host: Int) -> Double {
+    mutating func endOtherPrograms(_ life: Int, _ host: Int) -> Double {
         var last = seconds
-        fleet.hosts[host].programs.removeAll { $0.life < life && $0.hasEnded }
+        let living = controllers.map(\.life)
+        fleet.hosts[host].programs.removeAll { $0.hasEnded && !living.contains($0.life) }
         if flaws.contains(.programsRunSideBySide) { return last }
         for at in fleet.hosts[host].programs.indices where fleet.hosts[host].programs[at].life != life {
             fleet.hosts[host].programs[at].isStopped = true
@@ -181,6 +190,7 @@ extension Simulator {
         fleet.hosts[host].isDown = true
         fleet.hosts[host].programs = []
         fleet.hosts[host].rollbackWaiter = nil
+        fleet.hosts[host].lease = HostLease()
         breakLinks(host)
         noteReach(host)
         schedule(.started(host: host), after: weather.boot())

@@ -1,6 +1,7 @@
 import Engine
 
-/// Drives run machines over a fleet in memory, one after another as an operator would, on a clock that jumps.
+/// Drives run machines over a fleet in memory, one after another as an operator would, and now and then two at once, on a
+/// clock that jumps.
 ///
 /// The nodes live on between runs: programs go on, clocks run out, machines start. With a seed, everything that happens
 /// at a node or on the way to it takes time, and what happens first is decided by the seed; without one nothing takes
@@ -32,16 +33,35 @@ public struct Simulator: Sendable {
     var longestOut: (seconds: Double, node: NodeName)?
 
     private var agenda = Agenda<Occurrence>()
-    /// Counts the controllers; what an earlier one asked for is told to nobody.
-    private(set) var life = 0
-    private var began = 0.0
-    var calls: [RequestID: Call] = [:]
-    var watches: [RequestID: Watching] = [:]
-    /// Tasks whose steps this controller has sent.
-    var sent: Set<TaskID> = []
-    /// Connections that stand, by host.
-    var sessions: [Int: Int] = [:]
+    /// Those that live, in the order in which they were begun: one or two.
+    var controllers: [Controller] = []
+    private var lastLife = 0
+    /// The number of the lease that each controller has taken, also of those that live no more.
+    var fences: [Int: Int] = [:]
+    /// The machine that each controller runs or ran on.
+    private(set) var places: [Int: Int] = [:]
+    /// Who has changed something last, and who did before.
+    var lastToChange = 0
+    var superseded: Set<Int> = []
     var lastProgram = 0
+
+    /// A process of clusterctl.
+    struct Controller: Sendable {
+        /// Its number; what is asked for by one that lives no more is told to nobody.
+        let life: Int
+        var machine: Machine
+        let began: Double
+        /// The machine that it runs on: one there knows whether another one there still lives.
+        let place: Int
+        var fate: Fate
+        var events = 0
+        var calls: [RequestID: Call] = [:]
+        var watches: [RequestID: Watching] = [:]
+        /// Tasks whose steps it has sent.
+        var sent: Set<TaskID> = []
+        /// Connections that stand, by host.
+        var sessions: [Int: Int] = [:]
+    }
 
     /// A request whose last answer has not come.
     struct Call: Sendable {
@@ -62,53 +82,93 @@ public struct Simulator: Sendable {
 
     /// What a mutation test breaks at the nodes.
     enum Flaw: Sendable {
-        /// A node does not stop the programs of an earlier controller.
+        /// A node says nothing of programs of other controllers, and does not stop them.
         case programsRunSideBySide
         /// A guard that is armed again forgets what it saved first.
         case guardSavesAnew
+        /// Nobody is refused the lease, and nodes let anybody begin.
+        case leaseIsNotAsked
     }
 
     /// What becomes of a controller, counted in events of its machine.
     struct Fate: Sendable {
+        /// Seconds from now.
+        var beginsAfter = 0.0
         var diesAfter: Int?
         var isInterruptedAfter: Int?
     }
 
-    public init(_ fleet: MemoryFleet) { self.fleet = fleet }
+    public init(_ fleet: MemoryFleet) {
+        self.fleet = fleet
+        // Nobody has begun a run yet.
+        for host in self.fleet.hosts.indices { self.fleet.hosts[host].lease = HostLease() }
+    }
 
     public var happenings: [Happening] {
         requests.compactMap { if case .tell(let happening) = $0 { happening } else { nil } }
     }
 
     /// - Returns: the outcome; nil when the machine asked for nothing more and did not finish, which is a defect.
-    public mutating func run(_ start: Machine) -> Outcome? { run(start, fate: Fate()) }
+    public mutating func run(_ start: Machine) -> Outcome? { run([start], fates: [Fate()], maximumEvents: 100_000)[0] }
 
-    /// - Returns: the outcome; nil when the controller died, or when the machine does not come to an end.
-    mutating func run(_ start: Machine, fate: Fate, maximumEvents: Int = 100_000) -> Outcome? {
-        var machine = start
-        began = seconds
-        defer { endLife() }
-        schedule(.event(life: life, .begin), after: 0)
-        for count in 1...maximumEvents {
-            guard let event = nextEvent(maximum: maximumEvents) else {
+    /// Runs these at once, until none of them lives.
+    /// - Parameter fates: of each, when it begins and what becomes of it.
+    /// - Returns: the outcome of each; nil when the controller died, or when the machine does not come to an end.
+    mutating func run(_ starts: [Machine], fates: [Fate], maximumEvents: Int) -> [Outcome?] {
+        var outcomes = [Outcome?](repeating: nil, count: starts.count)
+        let first = lastLife + 1
+        for (machine, fate) in zip(starts, fates) {
+            lastLife += 1
+            let place = weather.below(2)
+            places[lastLife] = place
+            controllers.append(
+                Controller(
+                    life: lastLife, machine: machine, began: seconds + fate.beginsAfter, place: place, fate: fate))
+            schedule(.event(life: lastLife, .begin), after: fate.beginsAfter)
+        }
+        for _ in 1...maximumEvents {
+            guard !controllers.isEmpty else { return outcomes }
+            guard let (life, event) = nextEvent(maximum: maximumEvents) else {
                 violate(.finishes, "the machine asks for nothing more, and has not finished")
-                return nil
+                controllers = []
+                return outcomes
             }
             eventCount += 1
-            for made in machine.handle(event, at: seconds - began) {
-                let request = turn?(made) ?? made
-                if keepsRequests { requests.append(request) }
-                if tellsStory, case .tell(let happening) = request { note(happening.words) }
-                if looksForSecrets { look(at: request) }
-                if case .finish(let outcome) = request { return outcome }
-                perform(request)
-            }
-            if count == fate.diesAfter { return nil }
-            if count == fate.isInterruptedAfter { schedule(.event(life: life, .interrupted), after: 0) }
+            if let outcome = handle(event, by: life) { outcomes[life - first] = outcome }
         }
         violate(.finishes, "the machine has not finished after \(maximumEvents) events")
+        controllers = []
+        return outcomes
+    }
+
+    /// - Returns: the outcome, where the run came to its end.
+    private mutating func handle(_ event: Event, by life: Int) -> Outcome? {
+        guard let at = at(life) else { return nil }
+        controllers[at].events += 1
+        for made in controllers[at].machine.handle(event, at: seconds - controllers[at].began) {
+            let request = turn?(made) ?? made
+            if keepsRequests { requests.append(request) }
+            if tellsStory, case .tell(let happening) = request { note(happening.words, by: life) }
+            if looksForSecrets { look(at: request) }
+            if case .finish(let outcome) = request {
+                releaseLease(of: life)
+                controllers.remove(at: at)
+                return outcome
+            }
+            perform(request, of: at)
+        }
+        if controllers[at].events == controllers[at].fate.isInterruptedAfter {
+            schedule(.event(life: life, .interrupted), after: 0)
+        }
+        if controllers[at].events == controllers[at].fate.diesAfter {
+            note("the controller is killed", by: life)
+            controllers.remove(at: at)
+        }
         return nil
     }
+
+    /// Where this controller is among those that live.
+    func at(_ life: Int) -> Int? { controllers.firstIndex { $0.life == life } }
 
     /// Nobody runs clusterctl for so many seconds; the nodes go on.
     mutating func pass(seconds duration: Double) {
@@ -120,7 +180,7 @@ public struct Simulator: Sendable {
         seconds = end
     }
 
-    private mutating func nextEvent(maximum: Int) -> Event? {
+    private mutating func nextEvent(maximum: Int) -> (life: Int, Event)? {
         for _ in 0..<maximum {
             guard let (at, occurrence) = agenda.pop() else { return nil }
             advance(to: at)
@@ -132,14 +192,6 @@ public struct Simulator: Sendable {
     private mutating func advance(to time: Double) {
         seconds = max(seconds, time)
         if seconds >= faultsEnd { weather.isCalm = true }
-    }
-
-    private mutating func endLife() {
-        life += 1
-        calls = [:]
-        watches = [:]
-        sent = []
-        sessions = [:]
     }
 
     mutating func schedule(_ occurrence: Occurrence, after duration: Double) {
@@ -158,10 +210,12 @@ public struct Simulator: Sendable {
         note("BROKEN \(invariant.rawValue): \(violation.story)")
     }
 
-    mutating func note(_ words: String) {
+    /// - Parameter life: whose doing it is, where there are several.
+    mutating func note(_ words: String, by life: Int? = nil) {
         guard tellsStory else { return }
         let tenths = Int(seconds * 10)
-        story.append("\(tenths / 10).\(tenths % 10)  \(words)")
+        let whose = life.map { controllers.count > 1 ? "[run \($0)] " : "" } ?? ""
+        story.append("\(tenths / 10).\(tenths % 10)  \(whose)\(words)")
     }
 
     private mutating func look(at request: Request) {
@@ -176,7 +230,7 @@ enum Occurrence: Sendable {
     /// What the operator or a timer tells the machine.
     case event(life: Int, Event)
     /// A request gets to its node.
-    case request(life: Int, Request)
+    case request(life: Int, sentAt: Double, Request)
     /// The last answer to a request gets back.
     case answer(life: Int, RequestID, Event)
     case applied(life: Int, RequestID, host: Int, program: Int)

@@ -17,11 +17,15 @@ public struct Trial: Sendable, Equatable {
         case interrupted
         case killed
         case blocked
+        /// Another run had the lease, or took it.
+        case refused
     }
 
     public let seed: UInt64
     /// One for each run that the operator began, the one after `done` not counted.
     public let endings: [Ending]
+    /// Whether the cluster came to its end.
+    public let isWhole: Bool
     public let violations: [Violation]
     /// The longest time that a node was out of reach, and which.
     public let longestOutSeconds: Double
@@ -33,6 +37,9 @@ public struct Trial: Sendable, Equatable {
 }
 
 extension Trial.Ending {
+    /// Whether nothing is left to do.
+    var isEnd: Bool { self == .done || self == .nothingToDo }
+
     /// - Parameter outcome: nil where the controller died.
     init(_ outcome: Outcome?) {
         switch outcome {
@@ -41,6 +48,7 @@ extension Trial.Ending {
         case .declined, .blocked: self = .blocked
         case .unreachable: self = .unreachable
         case .interrupted: self = .interrupted
+        case .refused: self = .refused
         case nil: self = .killed
         case .failed(let failures): self = .init(failures.map(\.undoing))
         }

@@ -14,6 +14,8 @@ public enum Fault: String, Sendable, CaseIterable, Hashable {
     case interrupt
     /// A step fails.
     case fail
+    /// Somebody else begins a run too, from here or elsewhere.
+    case rival
 }
 
 /// How long things take and what goes wrong, drawn from the seed. Without a seed nothing takes time or goes wrong.

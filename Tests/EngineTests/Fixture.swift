@@ -33,6 +33,21 @@ struct FixturePhase: Phase {
     }
 }
 
+extension Machine {
+    /// Agrees to the review, and gives the lease.
+    mutating func agree(at now: Double) -> [Request] {
+        var requests: [Request] = []
+        for request in handle(.approved, at: now) {
+            guard case .lease(let id, _, .take) = request else {
+                requests.append(request)
+                continue
+            }
+            requests += handle(.leased(id, .ours), at: now)
+        }
+        return requests
+    }
+}
+
 enum Fixture {
     static let nodes: [NodeName] = ["a", "b", "c"]
 

@@ -181,7 +181,7 @@ import Testing
         var id = 0
         var requests = machine.handle(.begin, at: 0)
         requests += machine.handle(.surveyed(1, answers: [:], states: [:]), at: 1)
-        requests += machine.handle(.approved, at: 1)
+        requests += machine.agree(at: 1)
         for case .apply(let apply, _, let steps, _) in requests {
             requests += machine.handle(.applied(apply, steps.map { _ in .changed }), at: 2)
         }
@@ -222,7 +222,7 @@ import Testing
         var requests = machine.handle(.begin, at: 0)
         requests += machine.handle(.surveyed(1, answers: [:], states: [:]), at: 1)
         requests += machine.handle(.surveyed(2, answers: [:], states: [:]), at: 1)
-        requests += machine.handle(.approved, at: 1)
+        requests += machine.agree(at: 1)
         var old: RequestID?
         for case .apply(let apply, let task, let steps, let watch) in requests {
             _ = machine.handle(.applied(apply, steps.map { _ in .changed }), at: 2)

@@ -8,7 +8,7 @@ import Testing
         var machine = Machine(cluster: "test", order: Order(name: "test", [.init(phase)]), nodes: ["a"])
         _ = machine.handle(.begin, at: 0)
         _ = machine.handle(.surveyed(1, answers: [:], states: [:]), at: 1)
-        let requests = machine.handle(.approved, at: 1)
+        let requests = machine.agree(at: 1)
         return (machine, apply(requests) ?? 0)
     }
 

@@ -19,7 +19,7 @@ import Testing
         for seed in 1...seeds {
             let trial = scenario.run(seed: seed, faults: Set(Fault.allCases))
             #expect(trial.violations.isEmpty, "seed \(seed): \(trial.violations)")
-            #expect(trial.endings.last == .done || trial.endings.last == .nothingToDo)
+            #expect(trial.isWhole)
         }
     }
 }

@@ -52,7 +52,7 @@ struct BootstrapCommand: AsyncParsableCommand {
 enum LiveReview {
     static func ask(_ site: Site, connection: ConnectionOptions) async throws -> Review {
         let fleet = try await Connections.fleet(site, options: connection, canWrite: false)
-        let machine = Machine(cluster: site.inventory.name, order: site.order, nodes: site.nodes)
+        let machine = Machine(cluster: site.inventory.name, order: site.order, nodes: site.nodes, mayChange: false)
         var found: Review?
         let console = Console()
         let driver = Driver(

@@ -61,6 +61,7 @@ extension Probe {
         case .listeners(let ports): "who listens on \(ports.map(String.init).joined(separator: ", "))"
         case .syncLatency(let directory): "latency of synchronous writes in \(directory)"
         case .guardState: "the guard's state"
+        case .lease: "the lease, and programs of other runs"
         }
     }
 }

@@ -63,7 +63,8 @@ struct Application: Sendable {
         }
         // A node that was started anew has forgotten what it had done beyond what was heard of it.
         let isTakenBack = hasRestarted && steps.contains(where: \.armsTheGuard)
-        let doubtful = hasRestarted && !isTakenBack ? run.positions.dropFirst(known.count) : [run.positions[known.count]]
+        let doubtful =
+            hasRestarted && !isTakenBack ? run.positions.dropFirst(known.count) : [run.positions[known.count]]
         let event = hasRestarted ? "the node was started anew" : "the program was ended from outside"
         guard doubtful.allSatisfy({ steps[$0].canBeAsked }) else {
             return results(frames, of: run.positions) + [
@@ -90,7 +91,7 @@ struct Application: Sendable {
             case .unchanged: .unchanged
             case .changed: .changed
             case .failed: .failed(frame.answer)
-            case .answer, .same, .differs, .absent, .broken, .beat: nil
+            case .answer, .same, .differs, .absent, .broken, .overtaken, .beat: nil
             }
         }
     }

@@ -46,7 +46,8 @@ struct Driver {
                     let task = Task { [fleet] in await Driver.perform(request, on: fleet, feed: feed) }
                     underWay[id] = task
                     if let watch { underWay[watch.id] = task }
-                case .survey(let id, _, _, _), .watch(let id, _, _, _), .guardian(let id, _, _), .wake(let id, _):
+                case .survey(let id, _, _, _), .watch(let id, _, _, _), .guardian(let id, _, _), .lease(let id, _, _),
+                    .wake(let id, _):
                     underWay[id] = Task { [fleet] in await Driver.perform(request, on: fleet, feed: feed) }
                 }
             }
@@ -70,11 +71,14 @@ struct Driver {
                     case .applied(let results):
                         id.withLock { $0 = watch?.id }
                         feed.yield(.applied(steps, results))
+                    case .overtaken:
+                        id.withLock { $0 = nil }
+                        feed.yield(.overtaken(steps))
                     case .observed(let probe, let answer):
                         if let watch { feed.yield(.observed(watch.id, probe, answer)) }
                     }
                 }
-                if let watch { feed.yield(.watchEnded(watch.id)) }
+                if let watch, id.withLock(\.self) == watch.id { feed.yield(.watchEnded(watch.id)) }
             case .watch(let id, let node, let probes, let deadline):
                 try await fleet.watch(node, probes: probes, deadlineSeconds: deadline) { probe, answer in
                     feed.yield(.observed(id, probe, answer))
@@ -82,6 +86,8 @@ struct Driver {
                 feed.yield(.watchEnded(id))
             case .guardian(let id, let task, let verb):
                 feed.yield(.guarded(id, try await fleet.guardian(task, verb)))
+            case .lease(let id, let node, let verb):
+                feed.yield(.leased(id, try await fleet.lease(node, verb)))
             case .wake(let id, let seconds):
                 guard (try? await Task.sleep(for: .seconds(seconds))) != nil else { return }
                 feed.yield(.woke(id))
@@ -97,7 +103,7 @@ extension Request {
     fileprivate var id: RequestID? {
         switch self {
         case .survey(let id, _, _, _), .apply(let id, _, _, _), .watch(let id, _, _, _), .guardian(let id, _, _),
-            .wake(let id, _), .stop(let id):
+            .lease(let id, _, _), .wake(let id, _), .stop(let id):
             id
         case .review, .tell, .finish: nil
         }
@@ -108,8 +114,8 @@ extension Event {
     /// The request that this event is the last answer to.
     fileprivate var closes: RequestID? {
         switch self {
-        case .surveyed(let id, _, _), .applied(let id, _), .watchEnded(let id), .guarded(let id, _), .lost(let id, _),
-            .woke(let id):
+        case .surveyed(let id, _, _), .applied(let id, _), .watchEnded(let id), .guarded(let id, _), .leased(let id, _),
+            .overtaken(let id), .lost(let id, _), .woke(let id):
             id
         case .begin, .approved, .declined, .observed, .interrupted: nil
         }

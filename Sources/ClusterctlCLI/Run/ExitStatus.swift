@@ -9,6 +9,7 @@ enum ExitStatus {
     static let unreachable = ExitCode(4)
     static let rolledBack = ExitCode(5)
     static let unconfirmed = ExitCode(6)
+    static let leaseHeld = ExitCode(7)
     static let interrupted = ExitCode(130)
 }
 
@@ -19,6 +20,7 @@ extension Outcome {
         case .declined, .blocked: ExitStatus.failed
         case .unreachable: ExitStatus.unreachable
         case .interrupted: ExitStatus.interrupted
+        case .refused: ExitStatus.leaseHeld
         case .failed(let failures): failures.map(\.exitCode).max { $0.rawValue < $1.rawValue } ?? ExitStatus.failed
         }
     }

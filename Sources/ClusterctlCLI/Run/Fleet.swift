@@ -20,12 +20,17 @@ protocol Fleet: Sendable {
 
     /// Talks to the guard over a connection made for this alone.
     func guardian(_ task: TaskID, _ verb: GuardVerb) async throws(LinkFailure) -> GuardState
+
+    /// Says something about the lease to a node.
+    func lease(_ node: NodeName, _ verb: LeaseVerb) async throws(LinkFailure) -> LeaseAnswer
 }
 
 /// How far an `apply` has come.
 enum Progress: Sendable, Equatable {
     case applied([StepResult])
     case observed(Probe, Answer)
+    /// Nothing was begun: another run was here meanwhile.
+    case overtaken
 }
 
 extension LinkFailure: Error {}

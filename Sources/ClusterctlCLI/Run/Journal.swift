@@ -144,6 +144,7 @@ extension Outcome {
         case .unreachable: "unreachable"
         case .failed: "failed"
         case .interrupted: "interrupted"
+        case .refused: "refused"
         }
     }
 }

@@ -15,12 +15,38 @@ enum OutcomeText {
         case .unreachable(let nodes):
             return nodes.map { "\($0.node): error: \($0.failure.message)" } + ["\(name): nothing was changed"]
         case .interrupted(let guarded):
-            let left = guarded.map {
-                "\($0): its guard is armed; the node takes the phase back by itself unless the next run comes first"
-            }
-            return ["interrupted; run the same command again to go on"] + left
+            return ["interrupted; run the same command again to go on"] + left(to: guarded)
+        case .refused(let refusal): return self.refused(refusal, name: name)
         case .failed(let failures):
             return failures.flatMap { self.failure($0, site: site) } + ["journal: \(journal)"]
+        }
+    }
+
+    private static func left(to guarded: [TaskID]) -> [String] {
+        guarded.map {
+            "\($0): its guard is armed; the node takes the phase back by itself unless the next run comes first"
+        }
+    }
+
+    private static func refused(_ refusal: Outcome.Refusal, name: String) -> [String] {
+        switch refusal.reason {
+        case .held(let lease):
+            [
+                "\(name): refused: another run is at work: \(lease.description)",
+                "  it holds the lease on \(refusal.node), which lapses in \(lease.leftSeconds) s unless it shows life",
+                "  nothing was changed; wait for it, or look with 'clusterctl unlock'",
+            ]
+        case .moved:
+            [
+                "\(name): refused: another run has changed something since this one looked (lease on \(refusal.node))",
+                "  nothing was changed; run the same command again",
+            ]
+        case .lost(let lease, let guarded):
+            [
+                "\(name): stopped: another run has taken the lease on \(refusal.node)"
+                    + (lease.map { ": \($0.description)" } ?? ""),
+                "  nothing more is changed by this one",
+            ] + left(to: guarded)
         }
     }
 

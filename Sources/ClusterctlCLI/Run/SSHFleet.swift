@@ -12,7 +12,9 @@ actor SSHFleet: Fleet {
     /// Runs on each node whose answers have come, and which it may forget.
     private var collected: [NodeName: [String]] = [:]
     /// Whose runs these are: a node lets those of an earlier controller change nothing more.
-    private let owner = ShellProgram.makeNonce()
+    let owner = ShellProgram.makeNonce()
+    /// Where this run has taken the lease, and with which number.
+    var lease: (keeper: NodeName, fence: Int)?
     let pool: SessionPool
     let artifacts: Artifacts
     let uploads = UploadTurns()
@@ -43,10 +45,11 @@ actor SSHFleet: Fleet {
         _ node: NodeName, probes: [Probe], steps: [Step]
     ) async throws(LinkFailure) -> (answers: [Probe: Answer], states: [Step: StepState]) {
         let known = await checksums(steps, mustBeKnown: false)
+        let marks = canWrite && probes.contains(.lease)
         let program = try compile { () throws(ShellError) in
             try ShellCompiler.survey(
                 probes: probes, steps: steps, checksums: try known.get(), secrets: secrets,
-                nonce: ShellProgram.makeNonce())
+                nonce: ShellProgram.makeNonce(), owner: marks ? owner : nil)
         }
         let frames = try await run(
             program, on: node, seconds: Self.surveySeconds, frames: probes.count + steps.count)
@@ -58,6 +61,9 @@ actor SSHFleet: Fleet {
             } else if frame.kind == .answer, probes.indices.contains(frame.index) {
                 answers[probes[frame.index]] = frame.answer
             }
+        }
+        if marks, try await endLeaseOfTheDead(answers[.lease], on: node) {
+            return try await survey(node, probes: probes, steps: steps)
         }
         return (answers, states)
     }
@@ -89,6 +95,10 @@ actor SSHFleet: Fleet {
         switch try await collect(run, on: task.node) {
         case .ended(let frames):
             collected[task.node, default: []].append(run.nonce)
+            guard frames.first?.kind != .overtaken else {
+                application.run = nil
+                return nil
+            }
             return application.results(frames, of: run.positions)
         case .neverBegan:
             application.run = nil
@@ -118,7 +128,7 @@ actor SSHFleet: Fleet {
         let program = try compile { () throws(ShellError) in
             try ShellCompiler.apply(
                 steps: steps, then: watch.map { ($0.probes, 1, $0.deadlineSeconds) }, checksums: sums, secrets: all,
-                nonce: ShellProgram.makeNonce(), owner: owner, collected: forgotten)
+                nonce: ShellProgram.makeNonce(), owner: owner, fence: lease?.fence ?? 0, collected: forgotten)
         }
         guardNonces[task] = program.nonce
         application.run = Application.Run(nonce: program.nonce, sentAt: .now, positions: positions)
@@ -131,6 +141,7 @@ actor SSHFleet: Fleet {
                 program, on: task.node, seconds: Self.applySeconds + watching,
                 frames: steps.count + ((watch?.probes.count ?? 0) + 1) * (watching + 10), each: answer.take)
         } catch {
+            if answer.isOvertaken { return forget(&application, program, of: task) }
             guard answer.isComplete else {
                 application.run?.received = answer.received
                 if !error.mayHaveBegun { application.run = nil }
@@ -142,9 +153,18 @@ actor SSHFleet: Fleet {
             if watch == nil { return true }
             throw error.link
         }
+        if answer.isOvertaken { return forget(&application, program, of: task) }
         applications[task] = nil
         collected[task.node, default: []].append(program.nonce)
         answer.end()
+        return true
+    }
+
+    /// Its steps are to be sent again, by another program.
+    private func forget(_ application: inout Application, _ program: ShellProgram, of task: TaskID) -> Bool {
+        application.run = nil
+        applications[task] = application
+        collected[task.node, default: []].append(program.nonce)
         return true
     }
 
@@ -231,6 +251,7 @@ actor SSHFleet: Fleet {
 
     func close() async {
         await endRelay()
+        await releaseLease()
         await pool.closeAll()
     }
 

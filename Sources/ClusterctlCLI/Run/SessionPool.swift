@@ -72,6 +72,8 @@ actor SessionPool {
         return nil
     }
 
+    func hasIdle(_ node: NodeName) -> Bool { idle[node]?.isEmpty == false }
+
     func putBack(_ session: SSHSession, of node: NodeName) { idle[node, default: []].append(session) }
 
     /// Closes a session that nobody uses any more, without waiting for it here.

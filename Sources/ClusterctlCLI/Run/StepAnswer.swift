@@ -7,6 +7,7 @@ final class StepAnswer: Sendable {
     private struct State {
         var received: [Frame] = []
         var isComplete = false
+        var isOvertaken = false
     }
 
     private let state = Mutex(State())
@@ -26,11 +27,17 @@ final class StepAnswer: Sendable {
 
     /// The frames of steps that have come.
     var received: [Frame] { state.withLock(\.received) }
+    /// Whether nothing was begun, because the node is another run's.
+    var isOvertaken: Bool { state.withLock(\.isOvertaken) }
     /// Whether the results have been told.
     var isComplete: Bool { state.withLock(\.isComplete) }
 
     var take: @Sendable (Frame) -> Void {
         { frame in
+            if frame.kind == .overtaken {
+                self.state.withLock { $0.isOvertaken = true }
+                return self.tell(.overtaken)
+            }
             guard frame.kind != .answer else {
                 if self.probes.indices.contains(frame.index) {
                     self.tell(.observed(self.probes[frame.index], frame.answer))

@@ -26,6 +26,9 @@ public enum Event: Sendable {
     case observed(RequestID, Probe, Answer)
     case watchEnded(RequestID)
     case guarded(RequestID, GuardState)
+    case leased(RequestID, LeaseAnswer)
+    /// The steps were not begun: another run has looked at this node, or changed it, since this one did.
+    case overtaken(RequestID)
     /// The connection failed or broke; whether the operation took place is not known.
     case lost(RequestID, LinkFailure)
     case woke(RequestID)

@@ -8,6 +8,12 @@ extension Machine {
 
     mutating func approve() {
         guard stage == .reviewing else { return }
+        guard keeper != nil else { return startTasks() }
+        stage = .leasing
+        askForLease(.take)
+    }
+
+    mutating func startTasks() {
         stage = .running
         startReady(Array(tasks.indices))
     }
@@ -189,7 +195,11 @@ extension Machine {
 
     /// Nothing new starts; what has an armed guard is left to it, and the next run takes it over.
     mutating func interrupt() {
-        let guarded = tasks.filter { $0.windowSeconds != nil && $0.state.isUnderWay }.map(\.id)
-        finish(.interrupted(guarded: guarded))
+        finish(.interrupted(guarded: guardedUnderWay))
+    }
+
+    /// What is left to the guards where the run ends now.
+    var guardedUnderWay: [TaskID] {
+        tasks.filter { $0.windowSeconds != nil && $0.state.isUnderWay }.map(\.id)
     }
 }

@@ -24,6 +24,7 @@ extension Machine {
         var seenSteps: Set<Step> = []
         func add(_ probe: Probe) { if seenProbes.insert(probe).inserted { probes.append(probe) } }
         gateProbes[node]?.forEach(add)
+        if changedNodes.contains(node) { add(.lease) }
         for task in (byNode[node] ?? []).map({ tasks[$0] }) {
             task.work.probes.forEach(add)
             if task.canBeTakenBack { add(.guardState) }
@@ -41,7 +42,7 @@ extension Machine {
             if case .firing? = leftGuard(node), attempt < Self.guardFiringLooks {
                 return wake(.survey(node, attempt: attempt + 1), afterSeconds: Self.guardFiringPause)
             }
-            tell(.surveyed(node))
+            if looksAtPrograms == 0 { tell(.surveyed(node)) }
             concludeSurvey()
         case .diagnosis(let task):
             if let journal = tasks[task].gate?.journal {
@@ -64,6 +65,7 @@ extension Machine {
         guard unsurveyed == 0 else { return }
         let lost = nodes.compactMap { node in unreachable[node].map { Outcome.Unreachable(node: node, failure: $0) } }
         guard lost.isEmpty else { return finish(.unreachable(lost)) }
+        guard !mayChange || isAlone() else { return }
         for node in nodes {
             guard case .armed(let phase)? = leftGuard(node), index[TaskID(phase: phase, node: node)] != nil else {
                 continue

@@ -9,6 +9,12 @@ public struct Machine: Sendable {
     let nodes: [NodeName]
     /// Nodes that may be changed; nil: all.
     let limit: Set<NodeName>?
+    /// A run that only looks asks for no lease, and is refused by none.
+    let mayChange: Bool
+    /// Where the lease is kept: the first node that something is done on.
+    let keeper: NodeName?
+    /// Nodes that something is done on.
+    let changedNodes: Set<NodeName>
 
     var stage = Stage.idle
     var facts = Facts()
@@ -31,6 +37,10 @@ public struct Machine: Sendable {
     var unreachable: [NodeName: LinkFailure] = [:]
     var failures: [Failure] = []
     var unsurveyed = 0
+    /// How often nodes have been asked again because programs of an earlier run were at work there.
+    var looksAtPrograms = 0
+    /// Since when the keeper could not be asked for the lease.
+    var leaseSince: Double?
     /// Nodes with a task under way that can be taken back: one checkpoint at a time on a node.
     var underCheckpoint: Set<NodeName> = []
     /// What a killed run left armed on a node, until that phase has passed: nothing else can arm the guard there.
@@ -41,7 +51,7 @@ public struct Machine: Sendable {
     /// Seconds since the run began, of the event being handled.
     var now = 0.0
 
-    enum Stage: Sendable, Equatable { case idle, surveying, reviewing, running, stopping, finished }
+    enum Stage: Sendable, Equatable { case idle, surveying, reviewing, leasing, running, stopping, finished }
 
     enum Purpose: Sendable {
         case survey(NodeName, attempt: Int)
@@ -57,14 +67,22 @@ public struct Machine: Sendable {
         case rollbackRetry(Int)
         case diagnosis(Int)
         case retry(Int)
+        case lease(LeasePurpose)
+        case leaseAgain(LeasePurpose)
     }
 
     /// - Parameter limit: tasks of other nodes are not run; where such a task has work to do, what comes after it is blocked.
-    public init(cluster: String, order: Order, nodes: [NodeName], limit: Set<NodeName>? = nil) {
+    public init(
+        cluster: String, order: Order, nodes: [NodeName], limit: Set<NodeName>? = nil, mayChange: Bool = true
+    ) {
         self.order = order
         self.plan = Plan(cluster: cluster, order: order)
         self.nodes = nodes
         self.limit = limit
+        self.mayChange = mayChange
+        let changed = Set(plan.phases.flatMap(\.work).filter { !$0.steps.isEmpty }.map(\.node))
+        self.keeper = nodes.first(where: changed.contains)
+        self.changedNodes = changed
         self.tasks = []
         for (entry, planned) in zip(order.entries, plan.phases) {
             for work in planned.work {
@@ -99,6 +117,8 @@ public struct Machine: Sendable {
         case .observed(let id, let probe, let answer): observed(id, probe, answer)
         case .watchEnded(let id): watchEnded(id)
         case .guarded(let id, let state): guarded(id, state)
+        case .leased(let id, let answer): leased(id, answer)
+        case .overtaken(let id): overtaken(id)
         case .lost(let id, let failure): lost(id, failure)
         case .woke(let id): woke(id)
         case .interrupted: interrupt()
@@ -156,7 +176,8 @@ public struct Machine: Sendable {
         case .retry(let task): if case .applying = tasks[task].state { apply(task) }
         case .rollbackRetry(let task): takeBack(task)
         case .confirmRetry(let task): if tasks[task].state == .confirming { confirmOrPass(task) }
-        case .apply, .watch, .life, .confirm, .rollback, .diagnosis, nil: break
+        case .leaseAgain(let purpose): askForLease(purpose)
+        case .apply, .watch, .life, .confirm, .rollback, .diagnosis, .lease, nil: break
         }
     }
 
@@ -169,7 +190,8 @@ public struct Machine: Sendable {
         case .confirm(let task): confirmLost(task, failure)
         case .rollback(let task): rollbackLost(task, failure)
         case .diagnosis(let task): takeBack(task)
-        case .watchAgain, .gateDeadline, .lifeTimer, .retry, .rollbackRetry, .confirmRetry, nil: break
+        case .lease(let purpose): leaseLost(purpose, failure)
+        case .watchAgain, .gateDeadline, .lifeTimer, .retry, .rollbackRetry, .confirmRetry, .leaseAgain, nil: break
         }
     }
 }

@@ -9,10 +9,25 @@ public enum Outcome: Sendable, Equatable {
     case unreachable([Unreachable])
     case failed([Failure])
     case interrupted(guarded: [TaskID])
+    /// Another run has the lease, or has taken it from this one.
+    case refused(Refusal)
 
     public struct Blocked: Sendable, Equatable {
         public let task: TaskID
         public let problems: [Problem]
+    }
+    public struct Refusal: Sendable, Equatable {
+        public enum Reason: Sendable, Equatable {
+            /// Nothing was changed.
+            case held(Lease)
+            /// Another run has changed something since this one has looked. Nothing was changed.
+            case moved
+            /// In the middle of the run; what has an armed guard is left to it.
+            case lost(to: Lease?, guarded: [TaskID])
+        }
+        /// Where the lease is kept.
+        public let node: NodeName
+        public let reason: Reason
     }
     public struct Unreachable: Sendable, Equatable {
         public let node: NodeName

@@ -1,6 +1,7 @@
 /// What the run machine asks of the driver.
 public enum Request: Sendable {
-    /// Ask these probes and how these steps stand, in one read-only exec.
+    /// Ask these probes and how these steps stand, in one read-only exec. Where the lease is asked for, and the fleet
+    /// may write, programs of other runs that have not begun there by then never will, unless they ask again.
     case survey(RequestID, NodeName, probes: [Probe], steps: [Step])
     /// Show what is about to happen and answer `approved` or `declined`.
     case review(Review, Facts)
@@ -12,6 +13,7 @@ public enum Request: Sendable {
     case stop(RequestID)
     /// Talk to the guard, always over a new connection.
     case guardian(RequestID, TaskID, GuardVerb)
+    case lease(RequestID, NodeName, LeaseVerb)
     case wake(RequestID, afterSeconds: Int)
     /// Print it and append it to the journal, flushed before the next request is performed.
     case tell(Happening)

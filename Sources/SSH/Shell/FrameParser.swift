@@ -11,6 +11,8 @@ public struct Frame: Sendable, Equatable {
         case unchanged, changed, failed
         /// What became of a run that is collected and has no end: it never began, or it died.
         case absent, broken
+        /// Nothing was begun: the node is another run's.
+        case overtaken
         /// A sign of life without content.
         case beat
     }
@@ -30,7 +32,7 @@ public struct Frame: Sendable, Equatable {
         switch kind {
         case .same: .same
         case .differs: .differs(current: Frame.described(output))
-        case .answer, .unchanged, .changed, .failed, .absent, .broken, .beat: nil
+        case .answer, .unchanged, .changed, .failed, .absent, .broken, .overtaken, .beat: nil
         }
     }
 

@@ -65,11 +65,11 @@ extension Prelude {
             life_of "$run_process" && [ "$boot $start" = "$run_boot $run_start" ]
         }
 
-        alone() { # the node is this owner's now: an earlier owner's program stops before its next change; waits for that
-            { read -r holder <"$runs/owner"; } 2>/dev/null || holder=''
-            if [ "$holder" != "$owner" ]; then
-                echo "$owner" >"$scratch.owner"
-                mv -f "$scratch.owner" "$runs/owner"
+        alone() { # alone FENCE: nothing is done where another run was since; waits until its programs have stopped
+            read_owner
+            if [ "${holder:-$owner}" != "$owner" ] || ! own "$1"; then
+                emit overtaken 0 0
+                finish
             fi
             waited=0
             for other in "$runs"/*/; do
@@ -87,7 +87,7 @@ extension Prelude {
         }
 
         still_ours() {
-            { read -r holder <"$runs/owner"; } 2>/dev/null
+            read_owner
             [ "$holder" = "$owner" ] && [ ! -e "$run/taken" ]
         }
 

@@ -10,13 +10,16 @@ public enum ShellCompiler {
     ///   - checksums: SHA-256 of artifacts whose checksum is `.listed`, where the controller knows it already; else the
     ///     node compares with what it noted when it put the artifact in place.
     ///   - secrets: compared with what is there, where given; else only the presence of secret files is looked at.
+    ///   - owner: of the run that asks, where it may write: what no other run has begun there by then it never will.
     public static func survey(
         probes: [Probe], steps: [Step], checksums: [ArtifactSource: String] = [:],
-        secrets: [SecretSource: Secret] = [:], nonce: String
+        secrets: [SecretSource: Secret] = [:], nonce: String, owner: String? = nil
     ) throws(ShellError) -> ShellProgram {
         let words = StepWords(purpose: .survey, checksums: checksums, secrets: secrets)
         let isBrief = probes.allSatisfy(\.isBrief) && steps.allSatisfy(\.operation.isBrief)
-        var lines = (isBrief ? ["look"] : ["look", "beats"]) + StepWords.looks(probes: probes, steps: steps)
+        var lines = isBrief ? ["look"] : ["look", "beats"]
+        if let owner { lines.append("mark \(ownerWord(owner))") }
+        lines += StepWords.looks(probes: probes, steps: steps)
         lines += probes.enumerated().map { "ask \($0.offset) \(words.words(of: $0.element))" }
         lines.append("surveying=yes")
         for (index, step) in steps.enumerated() {
@@ -32,20 +35,23 @@ public enum ShellCompiler {
     /// went well it goes on as `watch` does.
     ///
     /// The program is a run: it goes on when its connection is lost, at most one program of this nonce acts on a node,
-    /// and what became of it is asked with `collect`. It waits until programs of other owners have stopped there.
+    /// and what became of it is asked with `collect`. Where another owner has marked the node, or one with a higher fence
+    /// has acted there, nothing is begun and there is one frame, `overtaken`. It waits until programs of other owners
+    /// have stopped there.
     /// - Parameters:
     ///   - owner: who all runs of one controller belong to; 8 to 64 letters and digits.
+    ///   - fence: the number of its lease; 0 where it has none.
     ///   - collected: nonces of runs on the node whose answers have arrived, and which it may forget.
     public static func apply(
         steps: [Step], then watch: (probes: [Probe], intervalSeconds: Int, deadlineSeconds: Int)? = nil,
         checksums: [ArtifactSource: String] = [:], secrets: [SecretSource: Secret], nonce: String,
-        owner: String = "nobody00", collected: [String] = []
+        owner: String = "nobody00", fence: Int = 0, collected: [String] = []
     ) throws(ShellError) -> ShellProgram {
         let words = StepWords(purpose: .apply, checksums: checksums, secrets: secrets)
         let isBrief =
             steps.allSatisfy { $0.operation.isBrief && !$0.operation.isCheckpoint }
             && (watch?.probes ?? []).allSatisfy(\.isBrief)
-        var lines = [claim(owner, collected)] + (isBrief ? [] : ["beats"]) + ["alone"]
+        var lines = [claim(owner, collected)] + (isBrief ? [] : ["beats"]) + ["alone \(fence)"]
         for (index, step) in steps.enumerated() {
             lines += try words.lines(for: step.operation, verb: "step \(index)")
         }
@@ -94,9 +100,32 @@ public enum ShellCompiler {
         return try ShellProgram(lines: begin + ["ask 0 guard \(quoted(verb.arguments))"], nonce: nonce)
     }
 
+    /// One word to the keeper or another node about the lease; the `answer` frame is as `LeaseState` reads it, with
+    /// status 0 where the lease, or the node, is the owner's, and 3 where it is not. May be said as often as one likes.
+    public static func leaseVerb(
+        _ verb: LeaseVerb, owner: String, nonce: String
+    ) throws(ShellError) -> ShellProgram {
+        let line: String
+        switch verb {
+        case .take(let fence, let seconds, let words):
+            line = "take_lease \(ownerWord(owner)) \(fence) \(seconds) \(quoted(words))"
+        case .renew(let fence, let seconds, let words):
+            line = "renew_lease \(ownerWord(owner)) \(fence) \(seconds) \(quoted(words))"
+        case .release(let fence): line = "release_lease \(ownerWord(owner)) \(fence)"
+        case .end(let fence, let next, let words):
+            line = "break_lease \(ownerWord(owner)) \(fence) \(next) \(quoted(words))"
+        case .claim(let fence): line = "claim_node \(ownerWord(owner)) \(fence.map(String.init) ?? "")"
+        }
+        return try ShellProgram(lines: ["look", "ask 0 \(line)"], nonce: nonce, showsLife: false)
+    }
+
     private static func claim(_ owner: String, _ collected: [String]) -> String {
-        precondition(([owner] + collected).allSatisfy(ShellProgram.isNonce), "run ids are 8 to 64 letters and digits")
-        return "claim \(([owner] + collected).joined(separator: " "))"
+        "claim \(([owner] + collected).map(ownerWord).joined(separator: " "))"
+    }
+
+    private static func ownerWord(_ id: String) -> String {
+        precondition(ShellProgram.isNonce(id), "run ids are 8 to 64 letters and digits")
+        return id
     }
 
     /// Reads a secret file for `.copied`: the `answer` frame's output is its exact content.
@@ -126,11 +155,22 @@ public enum GuardVerb: Sendable, Hashable {
     }
 }
 
+/// What is said about the lease. A fence is the lease's number; words are `KEY=VALUE`, for people, and no secret.
+public enum LeaseVerb: Sendable, Hashable {
+    case take(fence: Int, seconds: Int, words: [String])
+    case renew(fence: Int, seconds: Int, words: [String])
+    case release(fence: Int)
+    /// Ends another owner's lease, if it has this number still; what follows gets the next number.
+    case end(fence: Int, next: Int, words: [String])
+    /// Programs of other owners stop on this node before their next change.
+    case claim(fence: Int?)
+}
+
 extension Probe {
     /// Whether a node answers it within half a minute or not at all, so that it need not show life meanwhile.
     fileprivate var isBrief: Bool {
         switch self {
-        case .host, .path, .journal, .command, .http, .guardState: true
+        case .host, .path, .journal, .command, .http, .guardState, .lease: true
         case .unit, .listeners, .syncLatency: false
         }
     }

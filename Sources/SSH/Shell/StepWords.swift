@@ -74,6 +74,7 @@ struct StepWords {
         case .listeners(let ports): "listeners \(ports.map(String.init).joined(separator: " "))"
         case .syncLatency(let directory): "sync_latency \(quoted(directory))"
         case .guardState: "guard_state"
+        case .lease: "lease"
         }
     }
 
