@@ -45,7 +45,7 @@ extension Trial.Ending {
         switch outcome {
         case .nothingToDo: self = .nothingToDo
         case .done: self = .done
-        case .declined, .blocked: self = .blocked
+        case .declined, .blocked, .stale: self = .blocked
         case .unreachable: self = .unreachable
         case .interrupted: self = .interrupted
         case .refused: self = .refused

@@ -23,13 +23,32 @@ struct BootstrapCommand: AsyncParsableCommand {
     @Option(help: "Only change these nodes; names separated by commas.")
     var limit: String?
 
+    @Option(
+        help:
+            "Carry out this saved plan ('plan --out') and nothing else; exit 8 when what it was made from has changed.",
+        completion: .file(extensions: ["json"]))
+    var plan: String?
+
+    func validate() throws {
+        if dryRun && plan != nil {
+            throw ValidationError("--dry-run prints the inventory's plan; to look at a saved one, open its file")
+        }
+    }
+
     func run() async throws {
         let site = try Site(try argument.read(), orders: .current)
         if dryRun { return PlanCommand.write(site.plan, as: output) }
         let chosen = try site.inventory.nodes(limit: limit)
+        let saved = try plan.flatMap { try SavedPlan.read($0, for: site, limit: chosen) }
+        let nodes = saved?.nodes ?? chosen
         let fleet = try await Connections.fleet(site, options: connection, canWrite: true)
-        let run = Run(site: site, limit: chosen, verb: "bootstrap")
-        let outcome = try await run.perform(on: fleet, approve: { approve($0, notes: site.notes($1)) })
+        let run = Run(site: site, limit: nodes, verb: "bootstrap")
+        let outcome = try await run.perform(on: fleet) { review, facts in
+            let now = PlanFacts(review, facts, of: site, limit: nodes)
+            let differences = saved?.differences(now: now) ?? []
+            guard differences.isEmpty else { return .stale(differences) }
+            return review.items.isEmpty || approve(review, notes: site.notes(facts)) ? .approved : .declined
+        }
         guard outcome.exitCode == .success else { throw outcome.exitCode }
     }
 
@@ -50,21 +69,24 @@ struct BootstrapCommand: AsyncParsableCommand {
 
 /// A survey without a run: what a live plan shows.
 enum LiveReview {
-    static func ask(_ site: Site, connection: ConnectionOptions) async throws -> Review {
+    static func ask(
+        _ site: Site, connection: ConnectionOptions, limit: Set<NodeName>?
+    ) async throws -> (Review, Facts) {
         let fleet = try await Connections.fleet(site, options: connection, canWrite: false)
-        let machine = Machine(cluster: site.inventory.name, order: site.order, nodes: site.nodes, mayChange: false)
-        var found: Review?
+        let machine = Machine(
+            cluster: site.inventory.name, order: site.order, nodes: site.nodes, limit: limit, mayChange: false)
+        var found = (Review(items: []), Facts())
         let console = Console()
         let driver = Driver(
             fleet: fleet, tell: { $0.filter(\.isLostLink).forEach(console.show) },
-            approve: { review, _ in
-                found = review
-                return false
+            approve: { review, facts in
+                found = (review, facts)
+                return .declined
             })
         let outcome = await driver.run(machine, interrupts: Interrupts.stream())
         await fleet.close()
         switch outcome {
-        case .declined, .nothingToDo: return found ?? Review(items: [])
+        case .declined, .nothingToDo: return found
         default:
             OutcomeText.lines(outcome, site: site, journal: "").forEach(Standard.error)
             throw outcome.exitCode

@@ -17,20 +17,45 @@ struct PlanCommand: AsyncParsableCommand {
     @Flag(help: "Connect, read-only, and show only what would really change, with a diff for each file.")
     var live = false
 
+    @Option(help: "With --live: look only at what would be changed on these nodes; names separated by commas.")
+    var limit: String?
+
+    @Option(
+        help: "Save the plan in this file as well, for 'bootstrap --plan'; with --live also what it was made from.",
+        completion: .file(extensions: ["json"]))
+    var out: String?
+
     @Flag(help: "With --live: exit 2 when there are changes pending.")
     var detailedExitcode = false
 
     func validate() throws {
         if detailedExitcode && !live { throw ValidationError("--detailed-exitcode needs --live") }
+        if limit != nil && !live { throw ValidationError("--limit needs --live") }
         if live && output != .text { throw ValidationError("--live prints text; leave --output out") }
     }
 
     func run() async throws {
         let site = try Site(try argument.read(), orders: .current)
-        guard live else { return PlanCommand.write(site.plan, as: output) }
-        let review = try await LiveReview.ask(site, connection: connection)
+        let chosen = try site.inventory.nodes(limit: limit)
+        guard live else {
+            PlanCommand.write(site.plan, as: output)
+            return try save(site, facts: nil)
+        }
+        let (review, found) = try await LiveReview.ask(site, connection: connection, limit: chosen)
         Standard.output(ReviewText.render(review, plan: site.plan))
+        try save(site, facts: PlanFacts(review, found, of: site, limit: chosen))
         if detailedExitcode && !review.items.isEmpty { throw ExitStatus.changesPending }
+    }
+
+    private func save(_ site: Site, facts: PlanFacts?) throws {
+        guard let out else { return }
+        try SavedPlan.write(site.plan, facts: facts, to: out)
+        guard let facts else {
+            return Standard.error(
+                "saved in \(out) from the inventory alone: no node was asked, and 'bootstrap --plan' refuses it only when "
+                    + "the inventory gives another plan")
+        }
+        Standard.error("saved in \(out); facts \(facts.digest)")
     }
 
     static func write(_ plan: Plan, as format: Format) {

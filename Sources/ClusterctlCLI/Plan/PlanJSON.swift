@@ -1,16 +1,19 @@
 import Engine
 
-/// `plan -o json`: stable and documented in docs/plan-format.md.
+/// `plan -o json`, and with `facts` a saved plan: stable and documented in docs/plan-format.md.
 struct PlanJSON {
-    static func write(_ plan: Plan, to sink: @escaping (String) -> Void) {
+    static let version = 1
+
+    static func write(_ plan: Plan, facts: PlanFacts? = nil, to sink: @escaping (String) -> Void) {
         var json = JSONWriter(sink: sink)
         json.object { json in
-            json.field("version", 1)
+            json.field("version", version)
             json.field("cluster", plan.cluster)
             json.field("order", plan.order)
             json.array("phases") { json in
                 for phase in plan.phases { write(phase, to: &json) }
             }
+            if let facts { json.object("facts") { facts.write(to: &$0) } }
         }
         json.flush()
         sink("\n")
@@ -43,9 +46,18 @@ struct PlanJSON {
             json.field(description.isPath ? "path" : "name", description.subject)
             for (key, value) in description.fields { json.field(key, value) }
             if let content = description.content { json.field("content", content) }
+            if case .checkpoint(let checkpoint) = step.operation, !checkpoint.undo.isEmpty {
+                json.field("undo", checkpoint.undo.map(undo))
+            }
             json.field("guarded", work.guardWindowSeconds != nil)
             json.field("because", step.because)
         }
+    }
+
+    private static func undo(_ step: Step) -> String {
+        let description = Description(step.operation)
+        let fields = description.fields.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
+        return "\(description.kind) \(description.subject) (\(fields)): \(step.because)"
     }
 
     private static func gate(_ phase: PlannedPhase, to json: inout JSONWriter) {
@@ -59,6 +71,7 @@ struct PlanJSON {
                     json.object { json in
                         json.field("node", work.node.rawValue)
                         json.field("waitingFor", gate.waitingFor)
+                        json.field("deadlineSeconds", gate.deadlineSeconds)
                         json.field("asks", gate.asks.map { "\($0.node): \($0.probe.words)" })
                     }
                 }

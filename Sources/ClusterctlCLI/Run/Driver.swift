@@ -7,8 +7,16 @@ struct Driver {
     /// Told everything that happens, in order, before the requests that follow it are performed: what one event brings
     /// comes together, so that it can be written down in one go.
     let tell: ([Happening]) -> Void
-    /// Shows the review and says whether to go on.
-    let approve: (Review, Facts) -> Bool
+    /// Asked with what the survey found, also when there is nothing to do.
+    let approve: (Review, Facts) -> Approval
+
+    /// What is said to a review.
+    enum Approval {
+        case approved
+        case declined
+        /// The saved plan that was to be carried out was made from something else.
+        case stale([Outcome.Difference])
+    }
 
     /// Runs to the outcome. Interrupts, when they come, arrive on `interrupts`. Nothing is under way when it returns.
     func run(_ start: Machine, interrupts: AsyncStream<Void>) async -> Outcome {
@@ -40,7 +48,11 @@ struct Driver {
                 case .tell: break
                 case .finish(let outcome): return outcome
                 case .review(let review, let facts):
-                    if !review.items.isEmpty { feed.yield(approve(review, facts) ? .approved : .declined) }
+                    switch approve(review, facts) {
+                    case .stale(let differences): return .stale(differences)
+                    case .approved: if !review.items.isEmpty { feed.yield(.approved) }
+                    case .declined: if !review.items.isEmpty { feed.yield(.declined) }
+                    }
                 case .stop(let id): underWay[id]?.cancel()
                 case .apply(let id, _, _, let watch):
                     let task = Task { [fleet] in await Driver.perform(request, on: fleet, feed: feed) }

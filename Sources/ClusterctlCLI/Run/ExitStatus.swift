@@ -10,6 +10,8 @@ enum ExitStatus {
     static let rolledBack = ExitCode(5)
     static let unconfirmed = ExitCode(6)
     static let leaseHeld = ExitCode(7)
+    static let planChanged = ExitCode(8)
+    static let wrongUsage = ExitCode.validationFailure
     static let interrupted = ExitCode(130)
 }
 
@@ -18,6 +20,7 @@ extension Outcome {
         switch self {
         case .nothingToDo, .done: .success
         case .declined, .blocked: ExitStatus.failed
+        case .stale: ExitStatus.planChanged
         case .unreachable: ExitStatus.unreachable
         case .interrupted: ExitStatus.interrupted
         case .refused: ExitStatus.leaseHeld

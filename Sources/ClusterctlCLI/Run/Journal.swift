@@ -141,6 +141,7 @@ extension Outcome {
         case .done: "done"
         case .declined: "declined"
         case .blocked: "blocked"
+        case .stale: "stale"
         case .unreachable: "unreachable"
         case .failed: "failed"
         case .interrupted: "interrupted"

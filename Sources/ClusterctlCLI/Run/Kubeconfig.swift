@@ -55,28 +55,13 @@ struct Kubeconfig {
 
     var text: String { YAMLValue.map(root).yamlText() }
 
-    /// Writes beside the file and renames, mode 0600; a link is followed, so that what it points to is replaced.
+    /// Replaces the file as a whole; a link is followed.
     func write(to path: String) throws {
         let target = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
-        let folder = (target as NSString).deletingLastPathComponent
         try FileManager.default.createDirectory(
-            atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        let temporary = "\(target).clusterctl-\(ProcessInfo.processInfo.processIdentifier)"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else {
-            throw KubeconfigError(what: "\(folder) cannot be written to: \(String(cString: strerror(errno)))")
-        }
-        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        do {
-            try handle.write(contentsOf: Data(text.utf8))
-            try handle.synchronize()
-            guard rename(temporary, target) == 0 else {
-                throw KubeconfigError(what: "\(target) cannot be replaced: \(String(cString: strerror(errno)))")
-            }
-        } catch {
-            unlink(temporary)
-            throw error
-        }
+            atPath: (target as NSString).deletingLastPathComponent, withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700])
+        try PrivateFile.replace(target) { try $0.write(contentsOf: Data(text.utf8)) }
     }
 }
 

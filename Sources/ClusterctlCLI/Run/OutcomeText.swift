@@ -12,6 +12,7 @@ enum OutcomeText {
             return ["\(name): done, \(changed) task\(changed == 1 ? "" : "s") changed something; journal \(journal)"]
         case .declined: return ["\(name): nothing was changed"]
         case .blocked(let blocked): return self.blocked(blocked)
+        case .stale(let differences): return stale(differences)
         case .unreachable(let nodes):
             return nodes.map { "\($0.node): error: \($0.failure.message)" } + ["\(name): nothing was changed"]
         case .interrupted(let guarded):
@@ -59,6 +60,24 @@ enum OutcomeText {
             }
         }
         return lines
+    }
+
+    /// The most differences that are told one by one.
+    private static let differencesToldAtMost = 20
+
+    private static func stale(_ differences: [Outcome.Difference]) -> [String] {
+        var lines = ["the nodes are not as they were when the plan was saved:"]
+        for item in differences.prefix(differencesToldAtMost) {
+            let place = [item.node.rawValue, item.phase?.rawValue, item.what].compactMap(\.self).joined(separator: ", ")
+            lines.append("  \(place): was \(item.was), is now \(item.now)")
+        }
+        let more = differences.count - differencesToldAtMost
+        if more > 0 { lines.append("  and \(more) more") }
+        return lines + [
+            "nothing was changed",
+            "fix: make a new plan, or run bootstrap without --plan to go on from here; "
+                + "a run by this plan changes the nodes too, so that one which stopped half way is not begun again by it",
+        ]
     }
 
     private static func failure(_ failure: Failure, site: Site) -> [String] {

@@ -9,8 +9,8 @@ struct Run {
     let limit: Set<NodeName>?
     let verb: String
 
-    /// - Parameter approve: asked with what the survey found, when there is something to do.
-    func perform(on fleet: SSHFleet, approve: @escaping (Review, Facts) -> Bool) async throws -> Outcome {
+    /// - Parameter approve: asked with what the survey found, also when there is nothing to do.
+    func perform(on fleet: SSHFleet, approve: @escaping (Review, Facts) -> Driver.Approval) async throws -> Outcome {
         let console = Console()
         let journal = try Journal(
             directory: FileManager.default.currentDirectoryPath, cluster: site.inventory.name, verb: verb)

@@ -87,7 +87,9 @@ extension Machine {
         blocked += limited(&items)
         guard blocked.isEmpty else { return finish(.blocked(blocked)) }
         stage = .reviewing
-        out.append(.review(Review(items: items), facts))
+        let notApplicable = tasks.compactMap { task in task.notApplicable.map { (task.id, $0) } }
+        let review = Review(items: items, notApplicable: Dictionary(uniqueKeysWithValues: notApplicable))
+        out.append(.review(review, facts))
         if items.isEmpty { finish(.nothingToDo) }
     }
 

@@ -5,6 +5,8 @@ public enum Outcome: Sendable, Equatable {
     case declined
     /// Refused before anything was changed.
     case blocked([Blocked])
+    /// The nodes are not as they were when the plan that was to be carried out was saved; nothing was changed.
+    case stale([Difference])
     /// Nodes that could not be asked, in inventory order; nothing was changed.
     case unreachable([Unreachable])
     case failed([Failure])
@@ -28,6 +30,24 @@ public enum Outcome: Sendable, Equatable {
         /// Where the lease is kept.
         public let node: NodeName
         public let reason: Reason
+    }
+    /// Something that a saved plan was made from, and how it is now.
+    public struct Difference: Sendable, Equatable {
+        public let node: NodeName
+        /// Nil where it is about the node itself.
+        public let phase: PhaseID?
+        /// A step, the guard, or the conclusion on the phase, in words.
+        public let what: String
+        public let was: String
+        public let now: String
+
+        public init(node: NodeName, phase: PhaseID?, what: String, was: String, now: String) {
+            self.node = node
+            self.phase = phase
+            self.what = what
+            self.was = was
+            self.now = now
+        }
     }
     public struct Unreachable: Sendable, Equatable {
         public let node: NodeName

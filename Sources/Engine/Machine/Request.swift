@@ -51,8 +51,13 @@ public struct Review: Sendable, Equatable {
     }
     /// In the order of the plan; empty when there is nothing to do.
     public let items: [Item]
+    /// The tasks that do not concern their nodes as these are now, each with its reason: not even run after a change.
+    public let notApplicable: [TaskID: String]
 
-    public init(items: [Item]) { self.items = items }
+    public init(items: [Item], notApplicable: [TaskID: String] = [:]) {
+        self.items = items
+        self.notApplicable = notApplicable
+    }
 }
 
 /// Something that happened in a run: shown to the user and kept in the journal. Holds no secret.
