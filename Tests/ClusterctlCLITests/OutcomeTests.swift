@@ -15,7 +15,7 @@ import Testing
 
     @Test(arguments: [
         ("done", Outcome.done(changed: 3), 0), ("nothing", .nothingToDo, 0), ("declined", .declined, 1),
-        ("blocked", .blocked([]), 1), ("unreachable", .unreachable([]), 4),
+        ("blocked", .blocked([]), 1), ("stale", .stale([]), 8), ("unreachable", .unreachable([]), 4),
         ("interrupted", .interrupted(guarded: []), 130),
         ("gate", failed(.gate(waitingFor: "", lastSeen: ""), .takenBack(by: .controller, complete)), 5),
         ("gate, nothing taken back", failed(.gate(waitingFor: "", lastSeen: ""), .leftAsIs(because: "a test")), 1),

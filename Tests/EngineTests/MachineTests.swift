@@ -129,6 +129,16 @@ import Testing
         #expect(blocked.map(\.task) == [TaskID(phase: "second", node: "a")])
     }
 
+    @Test func theReviewNamesWhatDoesNotConcernANode() {
+        var simulator = simulator()
+        let order = Fixture.order {
+            $0.finding = { node, _ in node == "b" ? .notApplicable("b is of another kind") : .satisfied }
+        }
+        _ = simulator.run(machine(order))
+        let reviews = simulator.requests.compactMap { if case .review(let review, _) = $0 { review } else { nil } }
+        #expect(reviews.map(\.notApplicable) == [[TaskID(phase: "second", node: "b"): "b is of another kind"]])
+    }
+
     @Test func limitChangesOnlyTheNodesNamed() {
         let order = Order(
             name: "test", [.init(FixturePhase(id: "first", nodes: Fixture.nodes, steps: [Fixture.file("/first")]))])

@@ -12,6 +12,8 @@ enum PlanDifference: Sendable, Equatable, CustomStringConvertible {
     case cluster(was: String, now: String)
     case order(was: String, now: String)
     case phase(String, Change)
+    /// A whole node, added to the phase or removed from it.
+    case node(phase: String, node: String, Change)
     case operation(phase: String, node: String, name: String, Change)
 
     var description: String {
@@ -19,6 +21,7 @@ enum PlanDifference: Sendable, Equatable, CustomStringConvertible {
         case .cluster(let was, let now): "the plan is for \(was), the inventory is of \(now)"
         case .order(let was, let now): "the plan is of the order \(was), not \(now)"
         case .phase(let phase, let change): "\(phase): \(change.words)"
+        case .node(let phase, let node, let change): "\(phase) on \(node): \(change.words)"
         case .operation(let phase, let node, let name, let change): "\(phase) on \(node), \(name): \(change.words)"
         }
     }
@@ -53,12 +56,23 @@ extension PlanDifference {
     }
 
     private static func between(_ was: JSONValue, _ now: JSONValue) -> [PlanDifference] {
+        let phase = id(now)
+        let (old, new) = (texts(was["nodes"]), texts(now["nodes"]))
+        let nodes =
+            new.filter { !old.contains($0) }.map { PlanDifference.node(phase: phase, node: $0, .added) }
+            + old.filter { !new.contains($0) }.map { .node(phase: phase, node: $0, .removed) }
+        let both = Set(old).intersection(new)
+        let operations = operations(of: phase, was, now).filter { $0.node.map(both.contains) ?? true }
         var fields = changedFields(was, now)
-        let operations = operations(of: id(now), was["operations"]?.list ?? [], now["operations"]?.list ?? [])
-        // Where no single operation differs their order does.
+        // What is told of nodes and operations one by one; where no single operation differs their order does.
+        if !nodes.isEmpty { fields.removeAll { ["nodes", "atOnce", "operations"].contains($0) } }
         if !operations.isEmpty { fields.removeAll { $0 == "operations" } }
-        return (fields.isEmpty ? [] : [.phase(id(now), .changed(fields))]) + operations
+        return (fields.isEmpty ? [] : [.phase(phase, .changed(fields))]) + nodes + operations
     }
+
+    private var node: String? { if case .operation(_, let node, _, _) = self { node } else { nil } }
+
+    private static func texts(_ value: JSONValue?) -> [String] { value?.list.compactMap(\.text) ?? [] }
 
     /// An operation is known by its node, its kind and what it is about; where that stands twice, by which of them it is.
     private struct OperationID: Hashable {
@@ -67,7 +81,8 @@ extension PlanDifference {
         let number: Int
     }
 
-    private static func operations(of phase: String, _ was: [JSONValue], _ now: [JSONValue]) -> [PlanDifference] {
+    private static func operations(of phase: String, _ was: JSONValue, _ now: JSONValue) -> [PlanDifference] {
+        let (was, now) = (was["operations"]?.list ?? [], now["operations"]?.list ?? [])
         let (ids, newIDs) = (operationIDs(was), operationIDs(now))
         let old = Dictionary(zip(ids, was)) { first, _ in first }
         let present = Set(newIDs)

@@ -67,10 +67,7 @@ enum OutcomeText {
 
     private static func stale(_ differences: [Outcome.Difference]) -> [String] {
         var lines = ["the nodes are not as they were when the plan was saved:"]
-        for item in differences.prefix(differencesToldAtMost) {
-            let place = [item.node.rawValue, item.phase?.rawValue, item.what].compactMap(\.self).joined(separator: ", ")
-            lines.append("  \(place): was \(item.was), is now \(item.now)")
-        }
+        lines += differences.prefix(differencesToldAtMost).map { "  \($0.words)" }
         let more = differences.count - differencesToldAtMost
         if more > 0 { lines.append("  and \(more) more") }
         return lines + [
@@ -121,6 +118,13 @@ enum OutcomeText {
 
     private static func indented(_ text: String) -> [String] {
         text.split(whereSeparator: \.isNewline).suffix(12).map { "    | \($0)" }
+    }
+}
+
+extension Outcome.Difference {
+    var words: String {
+        let place = [node.rawValue, phase?.rawValue, what].compactMap(\.self).joined(separator: ", ")
+        return "\(place): was \(was), is now \(now)"
     }
 }
 
