@@ -20,9 +20,11 @@ class BootstrapTest(LabCase):
     def test_from_bare_machines_to_a_cluster_that_a_second_run_leaves_alone(self):
         tree = self.switch_nixos()
         self.nothing_is_touched_without_need()
-        run = self.bootstrap()
+        plan = self.saved_plan_fits_only_what_it_was_made_from()
+        run = self.by_plan(plan)
         self.assertIn("done", run.said())
         self.assert_cluster_whole()
+        self.carried_out_plan_is_refused(plan)
 
         self.second_run_asks_once()
         self.files_are_what_render_wrote(tree)
@@ -47,11 +49,37 @@ class BootstrapTest(LabCase):
         for node in NODES[:4]:
             self.assertEqual(enter(node, "ls", "/usr/local/bin"), "", "nobody agreed to a change")
 
+    def by_plan(self, plan, status=0):
+        return self.clusterctl("bootstrap", self.inventory, "--plan", plan, "--yes", status=status)
+
+    def saved_plan_fits_only_what_it_was_made_from(self):
+        digests = set()
+        for name in ["first.json", "second.json"]:
+            self.assertIn("tasks pending", self.clusterctl("plan", self.inventory, "--live", "--out", name).output)
+            with open(os.path.join(self.directory, name), encoding="utf-8") as file:
+                digests.add(json.load(file)["facts"]["digest"])
+        self.assertEqual(len(digests), 1, "nothing has changed between the two")
+        path = "/etc/modules-load.d/clusterctl.conf"
+        enter("worker-01", "sh", "-c", f"echo '# by hand' >{path}")
+        said = self.by_plan("first.json", status=8).said()
+        self.assertRegex(said, rf"worker-01, host-prep, file {path}: was \(absent\), is now another text")
+        self.assertIn("nothing was changed", said)
+        self.assertEqual(said.count(": was "), 1, said)
+        self.assertEqual(enter("worker-01", "cat", path), "# by hand\n")
+        enter("worker-01", "rm", path)
+        return "first.json"
+
+    def carried_out_plan_is_refused(self, plan):
+        said = self.by_plan(plan, status=8).said()
+        self.assertRegex(said, r"dpu-01, host-prep, file \S*guard.sh: was \(absent\), is now as planned")
+        self.assertIn("make a new plan, or run bootstrap without --plan to go on", said)
+
     def runs_are_told(self):
         rows = [line.split() for line in self.clusterctl("runs", self.inventory).output.splitlines()]
         self.assertEqual(rows[0], ["RUN", "BEGUN", "VERB", "SECONDS", "CHANGED", "OUTCOME"])
         outcomes = [row[5] for row in rows[1:]]
-        self.assertEqual(outcomes[:3], ["declined", "done", "nothing-to-do"], rows)
+        self.assertEqual(outcomes[:3], ["declined", "stale", "done"], rows)
+        self.assertEqual(outcomes[3:5], ["stale", "nothing-to-do"], rows)
         name = rows[1 + outcomes.index("done")][0]
         story = self.clusterctl("runs", "show", self.inventory, name).output
         self.assertRegex(story, r"cilium dpu-01 +confirmed over a new connection")
