@@ -231,4 +231,18 @@ import Testing
         #expect(lines.contains("  and 5 more") && lines.contains("nothing was changed"))
         #expect(lines.last?.contains("make a new plan, or run bootstrap without --plan") == true)
     }
+
+    /// A run by a plan that has changed something cannot be gone on with by the same command.
+    @Test func whatStoppedHalfWayIsToldToGoOnWithoutThePlan() throws {
+        let site = try PlanTests.site("lab")
+        func said(_ outcome: Outcome, byPlan: Bool) -> String {
+            OutcomeText.lines(outcome, site: site, journal: "j", isByPlan: byPlan).joined(separator: "\n")
+        }
+        let failed = OutcomeTests.failed(.guardFired, .takenBack(by: .node, OutcomeTests.complete))
+        for outcome in [failed, .interrupted(guarded: [])] {
+            #expect(said(outcome, byPlan: true).contains("run bootstrap without --plan"))
+            #expect(!said(outcome, byPlan: true).contains("the same command"))
+            #expect(!said(outcome, byPlan: false).contains("--plan"))
+        }
+    }
 }

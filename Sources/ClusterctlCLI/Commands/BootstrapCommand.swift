@@ -42,13 +42,8 @@ struct BootstrapCommand: AsyncParsableCommand {
         let saved = try plan.flatMap { try SavedPlan.read($0, for: site, limit: chosen) }
         let nodes = saved?.nodes ?? chosen
         let fleet = try await Connections.fleet(site, options: connection, canWrite: true)
-        let run = Run(site: site, limit: nodes, verb: "bootstrap")
-        let outcome = try await run.perform(on: fleet) { review, facts in
-            let now = PlanFacts(review, facts, of: site, limit: nodes)
-            let differences = saved?.differences(now: now) ?? []
-            guard differences.isEmpty else { return .stale(differences) }
-            return review.items.isEmpty || approve(review, notes: site.notes(facts)) ? .approved : .declined
-        }
+        let run = Run(site: site, limit: nodes, verb: "bootstrap", plannedFrom: saved)
+        let outcome = try await run.perform(on: fleet, approve: { approve($0, notes: site.notes($1)) })
         guard outcome.exitCode == .success else { throw outcome.exitCode }
     }
 

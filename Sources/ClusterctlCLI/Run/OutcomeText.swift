@@ -4,7 +4,8 @@ import Inventory
 
 /// The last words of a run, for people.
 enum OutcomeText {
-    static func lines(_ outcome: Outcome, site: Site, journal: String) -> [String] {
+    /// - Parameter isByPlan: the run carried out a saved plan, which it has made stale as soon as it changed something.
+    static func lines(_ outcome: Outcome, site: Site, journal: String, isByPlan: Bool = false) -> [String] {
         let name = site.inventory.name
         switch outcome {
         case .nothingToDo: return ["\(name): nothing to do"]
@@ -16,10 +17,13 @@ enum OutcomeText {
         case .unreachable(let nodes):
             return nodes.map { "\($0.node): error: \($0.failure.message)" } + ["\(name): nothing was changed"]
         case .interrupted(let guarded):
-            return ["interrupted; run the same command again to go on"] + left(to: guarded)
+            let how = isByPlan ? "bootstrap without --plan" : "the same command again"
+            return ["interrupted; run \(how) to go on"] + left(to: guarded)
         case .refused(let refusal): return self.refused(refusal, name: name)
         case .failed(let failures):
-            return failures.flatMap { self.failure($0, site: site) } + ["journal: \(journal)"]
+            return failures.flatMap { self.failure($0, site: site) }
+                + (isByPlan ? ["to go on, run bootstrap without --plan, or make a new plan"] : [])
+                + ["journal: \(journal)"]
         }
     }
 
@@ -72,8 +76,8 @@ enum OutcomeText {
         if more > 0 { lines.append("  and \(more) more") }
         return lines + [
             "nothing was changed",
-            "fix: make a new plan, or run bootstrap without --plan to go on from here; "
-                + "a run by this plan changes the nodes too, so that one which stopped half way is not begun again by it",
+            "fix: make a new plan, or run bootstrap without --plan to go on from here "
+                + "(a run by this plan that stopped half way cannot be begun again by it)",
         ]
     }
 

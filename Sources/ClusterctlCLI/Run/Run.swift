@@ -8,9 +8,11 @@ struct Run {
     let site: Site
     let limit: Set<NodeName>?
     let verb: String
+    /// What the nodes must be like, because the saved plan that is carried out was made from it.
+    var plannedFrom: PlanFacts?
 
-    /// - Parameter approve: asked with what the survey found, also when there is nothing to do.
-    func perform(on fleet: SSHFleet, approve: @escaping (Review, Facts) -> Driver.Approval) async throws -> Outcome {
+    /// - Parameter approve: asked with what the survey found, when there is something to do.
+    func perform(on fleet: SSHFleet, approve: @escaping (Review, Facts) -> Bool) async throws -> Outcome {
         let console = Console()
         let journal = try Journal(
             directory: FileManager.default.currentDirectoryPath, cluster: site.inventory.name, verb: verb)
@@ -21,11 +23,19 @@ struct Run {
                 journal.append(happenings)
                 happenings.forEach(console.show)
             },
-            approve: approve)
+            approve: { review, facts in
+                if let plannedFrom {
+                    let now = PlanFacts(review, facts, of: site, limit: limit)
+                    let differences = plannedFrom.differences(now: now)
+                    guard differences.isEmpty else { return .stale(differences) }
+                }
+                return review.items.isEmpty || approve(review, facts) ? .approved : .declined
+            })
         let outcome = await driver.run(machine, interrupts: Interrupts.stream())
         journal.append(outcome)
         await fleet.close()
-        OutcomeText.lines(outcome, site: site, journal: journal.path).forEach(console.say)
+        OutcomeText.lines(outcome, site: site, journal: journal.path, isByPlan: plannedFrom != nil)
+            .forEach(console.say)
         return outcome
     }
 }
