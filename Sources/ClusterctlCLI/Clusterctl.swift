@@ -9,7 +9,7 @@ public struct Clusterctl: AsyncParsableCommand {
         subcommands: [
             InitCommand.self, ValidateCommand.self, SchemaCommand.self, PlanCommand.self, RenderCommand.self,
             BootstrapCommand.self, StatusCommand.self, KubeconfigCommand.self, HostKeysCommand.self, GuardCommand.self,
-            RunsCommand.self, SimulateCommand.self,
+            UnlockCommand.self, RunsCommand.self, SimulateCommand.self,
         ])
 
     public init() {}

@@ -58,8 +58,8 @@ public struct LeaseState: Sendable, Equatable {
 
 /// What is said to a node about the lease.
 public enum LeaseVerb: Sendable, Hashable {
-    /// Take it with this number, unless another run has it, or has taken one that is as high.
-    case take(fence: Int)
+    /// Take it with this number, unless another run has it, or the node has heard of one that was not seen.
+    case take(fence: Int, seen: Int)
     /// A sign of life of the run that has it.
     case renew
     /// This node's programs are this run's from now on: those of other runs stop before their next change.

@@ -8,7 +8,6 @@ extension Simulator {
     /// - Returns: how the checkpoint went; nil where a rollback is waited for.
     mutating func checkpointed(_ checkpoint: Checkpoint, _ program: Program, _ host: Int) -> StepResult? {
         func failed(_ words: String) -> StepResult { .failed(Answer(status: 1, output: "", error: words)) }
-        if program.isStopped { return failed("another run has begun on this node: the guard is left alone") }
         if let armed = fleet.hosts[host].armed, armed.firing != nil, armed.owner != program.life,
             seconds - armed.firingSince < Self.rollbackPatienceSeconds
         {

@@ -61,7 +61,7 @@ extension Simulator {
     mutating func lease(_ verb: LeaseVerb, _ life: Int, _ id: RequestID, on host: Int) {
         let said: LeaseAnswer
         switch verb {
-        case .take(let fence): said = take(fence, life, host)
+        case .take(let fence, let seen): said = take(fence, seen, life, host)
         case .renew:
             let fence = fences[life] ?? 0
             if fleet.hosts[host].lease.taken == nil { fleet.hosts[host].lease.taken = (fence, life, seconds) }
@@ -79,13 +79,14 @@ extension Simulator {
         answer(life, id, .leased(id, said))
     }
 
-    private mutating func take(_ fence: Int, _ life: Int, _ host: Int) -> LeaseAnswer {
+    private mutating func take(_ fence: Int, _ seen: Int, _ life: Int, _ host: Int) -> LeaseAnswer {
         let taken = fleet.hosts[host].lease.taken
         if flaws.contains(.leaseIsNotAsked) {
             fences[life] = fence
             return .ours
         }
-        if taken?.owner != life, taken.map({ $0.until <= seconds && $0.fence < fence }) ?? true {
+        let heard = max(fleet.hosts[host].lease.highest, taken?.fence ?? 0)
+        if taken?.owner != life, taken?.until ?? 0 <= seconds, heard == seen {
             fleet.hosts[host].lease.taken = (fence, life, seconds)
             fences[life] = fence
         }

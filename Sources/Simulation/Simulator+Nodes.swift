@@ -93,6 +93,7 @@ extension Simulator {
             let position = program.results.count
             let step = program.steps[position]
             let result: StepResult
+            if program.isStopped { return giveWay(host, at) }
             judgeTurn(program, position, host)
             if case .checkpoint(let checkpoint) = step.operation {
                 guard let armed = checkpointed(checkpoint, program, host) else {
@@ -119,7 +120,6 @@ extension Simulator {
 
     private mutating func refusal(_ program: Program, _ host: Int) -> Answer? {
         func say(_ words: String) -> Answer { Answer(status: 1, output: "", error: words) }
-        if program.isStopped { return say("another run has begun on this node") }
         if program.isGuarded, !fleet.hosts[host].isGuarding(program.task.phase, owner: program.life) {
             return say("the guard is no longer armed for this program")
         }
@@ -140,6 +140,12 @@ extension Simulator {
         if wasReachable, fleet.hosts[host].cut == .allConnections { breakLinks(host) }
         if program.cutBefore == position { cut(host) }
         noteReach(host)
+    }
+
+    /// The node is another run's: its owner is told that these steps were not done to their end.
+    private mutating func giveWay(_ host: Int, _ at: Int) {
+        let program = fleet.hosts[host].programs.remove(at: at)
+        answer(program.life, program.request, .overtaken(program.request))
     }
 
     private mutating func end(_ host: Int, _ at: Int) {

@@ -33,6 +33,11 @@ struct SurveyFleet: Fleet {
     }
 
     func guardian(_ task: TaskID, _ verb: GuardVerb) async throws(LinkFailure) -> GuardState { .none }
+
+    func lease(_ node: NodeName, _ verb: LeaseVerb) async throws(LinkFailure) -> LeaseAnswer {
+        Issue.record("\(node) was asked for the lease")
+        return .moved
+    }
 }
 
 extension SurveyFleet {
@@ -42,6 +47,7 @@ extension SurveyFleet {
             switch probe {
             case .host: Answer(status: 0, output: host())
             case .guardState: Answer(status: 0, output: "none\n")
+            case .lease: Answer(status: 0, output: "free fence=0\n")
             case .unit: Answer(status: 0, output: "LoadState=not-found\nActiveState=inactive\nNRestarts=0\n")
             case .listeners: Answer(status: 0, output: "")
             default: Answer(status: 127, output: "", error: "sh: k3s: not found\n")

@@ -22,7 +22,7 @@ struct GuardedNode: ParsableArguments {
     var yes = false
 
     /// The fleet, and the node's report; without a guard there, or a way to it, the command ends.
-    func open() async throws -> (fleet: SSHFleet, name: NodeName, report: GuardReport) {
+    func open() async throws -> (site: Site, fleet: SSHFleet, name: NodeName, report: GuardReport) {
         let site = try Site(try argument.read(), orders: .current)
         guard site.inventory.node(named: node) != nil else {
             throw ValidationError("there is no node '\(node)' in this inventory")
@@ -30,7 +30,7 @@ struct GuardedNode: ParsableArguments {
         let name = NodeName(node)
         let fleet = try await Connections.fleet(site, options: connection, canWrite: true)
         do throws(LinkFailure) {
-            if let report = try await fleet.guardReport(name) { return (fleet, name, report) }
+            if let report = try await fleet.guardReport(name) { return (site, fleet, name, report) }
         } catch {
             await fleet.close()
             Standard.error("\(name): error: \(error.message)")

@@ -9,7 +9,7 @@ struct GuardConfirmCommand: AsyncParsableCommand {
     @OptionGroup var chosen: GuardedNode
 
     func run() async throws {
-        let (fleet, node, report) = try await chosen.open()
+        let (_, fleet, node, report) = try await chosen.open()
         do {
             guard report.isArmed, let phase = report.phase, let nonce = report.nonce else {
                 Standard.error("\(node): nothing is unconfirmed there: its guard is \(report.word)")

@@ -24,13 +24,17 @@ struct GuardRehearseCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let (fleet, node, report) = try await chosen.open()
+        let (site, fleet, node, report) = try await chosen.open()
         do {
             if report.isArmed {
                 Standard.error("\(node): error: \(report.phase.map { "\($0)" } ?? "a phase") is unconfirmed there")
                 throw ExitStatus.failed
             }
             try chosen.agrees("let the guard of \(node) fire over one file below /run?")
+            if let refusal = try await fleet.takeLease(keeper: site.keeper ?? node, for: node) {
+                OutcomeText.refused(refusal, name: site.inventory.name).forEach(Standard.error)
+                throw ExitStatus.leaseHeld
+            }
             try await arm(fleet, node)
             Standard.error("\(node): armed and read back; it fires in \(window) s")
             let rollback = try await fired(fleet, node)

@@ -38,7 +38,7 @@ struct GuardStatusCommand: AsyncParsableCommand {
         }
     }
 
-    private static func ask(
+    static func ask(
         _ nodes: [NodeName], _ fleet: SSHFleet
     ) async -> [NodeName: Result<GuardReport?, LinkFailure>] {
         await withTaskGroup(of: (NodeName, Result<GuardReport?, LinkFailure>).self) { group in

@@ -76,13 +76,24 @@ struct Application: Sendable {
                 .failed(Application.unknown("\(event) while this was done, the \(deaths). time in a row"))
             ]
         }
+        note(known, of: run)
+        touched.formUnion(doubtful)
+        if isTakenBack { finished = [] }
+        return nil
+    }
+
+    /// Notes that the program stopped after these frames because the node is another run's.
+    mutating func overtaken(_ frames: [Frame]) {
+        guard let run else { return }
+        self.run = nil
+        note(Application.results(frames), of: run)
+    }
+
+    private mutating func note(_ known: [StepResult], of run: Run) {
         for (position, result) in zip(run.positions, known) {
             if result == .changed { touched.insert(position) }
             if !steps[position].canBeAsked { finished.insert(position) }
         }
-        touched.formUnion(doubtful)
-        if isTakenBack { finished = [] }
-        return nil
     }
 
     static func results(_ frames: [Frame]) -> [StepResult] {

@@ -31,11 +31,17 @@ struct Controller: Sendable {
     }
 
     /// Whether the lease's owner was a process of this machine that is certainly no more; false where that is not known.
-    func hasOutlived(_ lease: Lease) -> Bool {
+    func hasOutlived(_ lease: Lease) -> Bool { isThere(lease) == false }
+
+    /// Whether the lease's owner is a process of this machine that runs.
+    func sees(_ lease: Lease) -> Bool { isThere(lease) == true }
+
+    /// Nil where the owner is somewhere else, or that is not known.
+    private func isThere(_ lease: Lease) -> Bool? {
         guard let place, let start = lease.words["start"], lease.words["place"] == place,
             let process = lease.words["pid"].flatMap(Int32.init)
-        else { return false }
-        return Controller.start(of: process) != start
+        else { return nil }
+        return Controller.start(of: process) == start
     }
 
     /// Two containers may have one kernel, and numbers of their own for processes.

@@ -12,7 +12,8 @@ final class Journal {
     static func folder(directory: String, cluster: String) -> String { "\(directory)/.clusterctl/\(cluster)/runs" }
 
     /// Creates `.clusterctl/<cluster>/runs/<time>-<pid>.jsonl` below `directory`, readable by the user alone.
-    init(directory: String, cluster: String, verb: String, started: Date = Date()) throws {
+    /// - Parameter id: by which the nodes know the run.
+    init(directory: String, cluster: String, verb: String, id: String, started: Date = Date()) throws {
         let folder = Journal.folder(directory: directory, cluster: cluster)
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
@@ -27,6 +28,7 @@ final class Journal {
             json.field("version", 1)
             json.field("cluster", cluster)
             json.field("verb", verb)
+            json.field("id", id)
             json.field("at", started.formatted(.iso8601))
         }
         write(line, isFlushed: true)

@@ -33,13 +33,13 @@ enum OutcomeText {
         }
     }
 
-    private static func refused(_ refusal: Outcome.Refusal, name: String) -> [String] {
+    static func refused(_ refusal: Outcome.Refusal, name: String) -> [String] {
         switch refusal.reason {
         case .held(let lease):
             [
                 "\(name): refused: another run is at work: \(lease.description)",
                 "  it holds the lease on \(refusal.node), which lapses in \(lease.leftSeconds) s unless it shows life",
-                "  nothing was changed; wait for it, or look with 'clusterctl unlock'",
+                "  nothing was changed; wait for it, or see who that is: 'clusterctl unlock'",
             ]
         case .moved:
             [

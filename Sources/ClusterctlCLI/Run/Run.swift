@@ -15,7 +15,8 @@ struct Run {
     func perform(on fleet: SSHFleet, approve: @escaping (Review, Facts) -> Bool) async throws -> Outcome {
         let console = Console()
         let journal = try Journal(
-            directory: FileManager.default.currentDirectoryPath, cluster: site.inventory.name, verb: verb)
+            directory: FileManager.default.currentDirectoryPath, cluster: site.inventory.name, verb: verb,
+            id: fleet.owner)
         let machine = Machine(cluster: site.inventory.name, order: site.order, nodes: site.nodes, limit: limit)
         let driver = Driver(
             fleet: fleet,

@@ -9,23 +9,24 @@ extension SSHFleet {
         let words = Controller.current.words
         let said: SSH.LeaseVerb
         switch verb {
-        case .take(let fence): said = .take(fence: fence, seconds: Lease.seconds, words: words)
+        case .take(let fence, let seen):
+            said = .take(fence: fence, seen: seen, seconds: Lease.seconds, words: words)
         case .renew: said = .renew(fence: lease?.fence ?? 0, seconds: Lease.seconds, words: words)
         case .claim: said = .claim(fence: lease?.fence)
         }
         let (isOurs, state) = try await say(said, to: node)
         guard isOurs else { return state.holder.map { .held($0) } ?? .moved }
-        if case .take(let fence) = verb { lease = (node, fence) }
+        if case .take(let fence, _) = verb { lease = (node, fence) }
         return .ours
     }
 
     /// A lease whose owner was killed on this machine need not be waited for.
     ///
     /// - Returns: whether there was one, which is ended now.
-    func endLeaseOfTheDead(_ answer: Answer?, on node: NodeName) async throws(LinkFailure) -> Bool {
-        guard let answer, case let state = LeaseState(answer.output), let holder = state.holder,
-            Controller.current.hasOutlived(holder)
-        else { return false }
+    func endLeaseOfTheDead(
+        _ holder: Lease, _ state: LeaseState, on node: NodeName
+    ) async throws(LinkFailure) -> Bool {
+        guard Controller.current.hasOutlived(holder) else { return false }
         return try await endLease(holder, next: state.fence + 1, on: node)
     }
 
@@ -39,6 +40,54 @@ extension SSHFleet {
         guard let (keeper, fence) = lease, await pool.hasIdle(keeper) else { return }
         lease = nil
         _ = try? await say(.release(fence: fence), to: keeper)
+    }
+
+    /// Asks nodes for the lease and for programs at work, without any mark of this run there.
+    func leaseStates(_ nodes: [NodeName]) async -> [NodeName: Result<LeaseState, LinkFailure>] {
+        var states: [NodeName: Result<LeaseState, LinkFailure>] = [:]
+        await withTaskGroup(of: (NodeName, Result<LeaseState, LinkFailure>).self) { group in
+            for node in nodes {
+                group.addTask {
+                    do throws(LinkFailure) {
+                        return (node, .success(try await self.leaseState(node)))
+                    } catch {
+                        return (node, .failure(error))
+                    }
+                }
+            }
+            for await (node, state) in group { states[node] = state }
+        }
+        return states
+    }
+
+    private func leaseState(_ node: NodeName) async throws(LinkFailure) -> LeaseState {
+        let program = try compile { () throws(ShellError) in
+            try ShellCompiler.survey(probes: [.lease], steps: [], nonce: ShellProgram.makeNonce())
+        }
+        let frames = try await run(program, on: node, seconds: Self.seconds, frames: 1)
+        return LeaseState(frames.first?.output ?? "")
+    }
+
+    /// Takes the lease for work by hand on one node.
+    /// - Returns: nil, or what another run does there.
+    func takeLease(keeper: NodeName, for node: NodeName) async throws(LinkFailure) -> Outcome.Refusal? {
+        var heard: [NodeName: Int] = [:]
+        for asked in [keeper, node] {
+            var state = try await leaseState(asked)
+            if let holder = state.holder {
+                guard try await endLeaseOfTheDead(holder, state, on: asked) else {
+                    return .init(node: asked, reason: .held(holder))
+                }
+                state = try await leaseState(asked)
+            }
+            heard[asked] = state.fence
+        }
+        let next = (heard.values.max() ?? 0) + 1
+        switch try await lease(keeper, .take(fence: next, seen: heard[keeper] ?? 0)) {
+        case .held(let holder): return .init(node: keeper, reason: .held(holder))
+        case .moved: return .init(node: keeper, reason: .moved)
+        case .ours: return try await lease(node, .claim) == .ours ? nil : .init(node: node, reason: .moved)
+        }
     }
 
     private func say(

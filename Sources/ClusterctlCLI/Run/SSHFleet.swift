@@ -62,7 +62,8 @@ actor SSHFleet: Fleet {
                 answers[probes[frame.index]] = frame.answer
             }
         }
-        if marks, try await endLeaseOfTheDead(answers[.lease], on: node) {
+        let state = answers[.lease].map { LeaseState($0.output) }
+        if marks, let state, let holder = state.holder, try await endLeaseOfTheDead(holder, state, on: node) {
             return try await survey(node, probes: probes, steps: steps)
         }
         return (answers, states)
@@ -95,8 +96,8 @@ actor SSHFleet: Fleet {
         switch try await collect(run, on: task.node) {
         case .ended(let frames):
             collected[task.node, default: []].append(run.nonce)
-            guard frames.first?.kind != .overtaken else {
-                application.run = nil
+            guard frames.last?.kind != .overtaken else {
+                application.overtaken(frames)
                 return nil
             }
             return application.results(frames, of: run.positions)
@@ -141,7 +142,7 @@ actor SSHFleet: Fleet {
                 program, on: task.node, seconds: Self.applySeconds + watching,
                 frames: steps.count + ((watch?.probes.count ?? 0) + 1) * (watching + 10), each: answer.take)
         } catch {
-            if answer.isOvertaken { return forget(&application, program, of: task) }
+            if answer.isOvertaken { return overtaken(&application, answer.received, program, of: task) }
             guard answer.isComplete else {
                 application.run?.received = answer.received
                 if !error.mayHaveBegun { application.run = nil }
@@ -153,16 +154,18 @@ actor SSHFleet: Fleet {
             if watch == nil { return true }
             throw error.link
         }
-        if answer.isOvertaken { return forget(&application, program, of: task) }
+        if answer.isOvertaken { return overtaken(&application, answer.received, program, of: task) }
         applications[task] = nil
         collected[task.node, default: []].append(program.nonce)
         answer.end()
         return true
     }
 
-    /// Its steps are to be sent again, by another program.
-    private func forget(_ application: inout Application, _ program: ShellProgram, of task: TaskID) -> Bool {
-        application.run = nil
+    /// What is left of its steps is to be sent again, if the lease is still ours.
+    private func overtaken(
+        _ application: inout Application, _ received: [Frame], _ program: ShellProgram, of task: TaskID
+    ) -> Bool {
+        application.overtaken(received)
         applications[task] = application
         collected[task.node, default: []].append(program.nonce)
         return true

@@ -38,6 +38,11 @@ struct Site {
         return nodes.flatMap { node in preflight.notes(node, facts).map { "\(node) \($0)" } }
     }
 
+    /// Where the lease is kept, and which nodes are changed at all.
+    var keeper: NodeName? { machine.keeper }
+    var changedNodes: Set<NodeName> { machine.changedNodes }
+    private var machine: Machine { Machine(cluster: inventory.name, order: order, nodes: nodes) }
+
     var nodes: [NodeName] { inventory.nodes.map { NodeName($0.name) } }
 }
 

@@ -27,7 +27,7 @@ public enum Event: Sendable {
     case watchEnded(RequestID)
     case guarded(RequestID, GuardState)
     case leased(RequestID, LeaseAnswer)
-    /// The steps were not begun: another run has looked at this node, or changed it, since this one did.
+    /// The steps were not begun, or not all done: another run has looked at this node, or changed it, meanwhile.
     case overtaken(RequestID)
     /// The connection failed or broke; whether the operation took place is not known.
     case lost(RequestID, LinkFailure)

@@ -40,7 +40,10 @@ extension Machine {
         guard let keeper else { return }
         let id = open(.lease(purpose))
         switch purpose {
-        case .take: out.append(.lease(id, keeper, .take(fence: highestFence + 1)))
+        case .take:
+            // Whoever has changed something since the keeper was asked has had the lease with another number.
+            let seen = leaseState(keeper)?.fence ?? 0
+            out.append(.lease(id, keeper, .take(fence: highestFence + 1, seen: seen)))
         case .renew, .overtaken: out.append(.lease(id, keeper, .renew))
         case .outrun(let node): out.append(.lease(id, node, .claim))
         case .reclaim(let position): out.append(.lease(id, tasks[position].id.node, .claim))

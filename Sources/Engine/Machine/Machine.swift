@@ -12,9 +12,9 @@ public struct Machine: Sendable {
     /// A run that only looks asks for no lease, and is refused by none.
     let mayChange: Bool
     /// Where the lease is kept: the first node that something is done on.
-    let keeper: NodeName?
+    public let keeper: NodeName?
     /// Nodes that something is done on.
-    let changedNodes: Set<NodeName>
+    public let changedNodes: Set<NodeName>
 
     var stage = Stage.idle
     var facts = Facts()

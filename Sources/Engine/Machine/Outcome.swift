@@ -30,6 +30,11 @@ public enum Outcome: Sendable, Equatable {
         /// Where the lease is kept.
         public let node: NodeName
         public let reason: Reason
+
+        public init(node: NodeName, reason: Reason) {
+            self.node = node
+            self.reason = reason
+        }
     }
     /// Something that a saved plan was made from, and how it is now.
     public struct Difference: Sendable, Equatable {

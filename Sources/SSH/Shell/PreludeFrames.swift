@@ -11,7 +11,7 @@ enum Prelude {
         # Only this program's own standard output carries frames; whatever it runs writes to files named $scratch.NAME.
 
         begin() { # begin NONCE, then `look` for a program that only looks or `claim` for one that acts
-            nonce=$1 listing='' digests='' pulse='' beside='' watching='' surveying='' api_down='' needless='' guarded=''
+            nonce=$1 listing='' digests='' pulse='' beside='' watching='' surveying='' api_down='' needless='' guarded='' overtaken=''
             run='' scratch='' forgotten='' heard=yes out_limit=1048576 staged=0 stage=''
             newline='
         '
@@ -236,6 +236,7 @@ enum Prelude {
             remark='' needless=''
             may_change 2>"$scratch.err" && "${operation}_apply" "$@" >"$scratch.out" 2>"$scratch.err"
             status=$?
+            [ -z "$overtaken" ] || give_way
             if [ "$status" -eq 0 ]; then
                 : >"$scratch.out" # nobody reads what a success says
                 : >"$scratch.err"
@@ -251,10 +252,11 @@ enum Prelude {
             if ! still_guarded; then
                 echo 'the guard is no longer armed for this program: nothing more is changed' >&2
                 return 1
-            elif ! still_ours; then
-                echo 'another run has begun on this node: nothing more is changed by this one' >&2
+            elif [ -e "$run/taken" ]; then
+                echo 'this run has been given up: nothing more is changed by it' >&2
                 return 1
             fi
+            still_ours
         }
 
         still_guarded() { # after a checkpoint, whether it still stands: a program outlives the connection that sent it

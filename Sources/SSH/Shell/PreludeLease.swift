@@ -66,11 +66,19 @@ extension Prelude {
 
         is_ours() { case " $words " in *" owner=$owner "*) ;; *) false ;; esac; } # whether the lease that was read is
 
-        say_lease() { # as LeaseState reads it; the highest number that this node has heard of counts, whosever it was
+        say_lease() { # as LeaseState reads it
+            highest_heard
+            if [ "$left" = 0 ]; then
+                remark "free fence=$heard"
+            else
+                remark "held fence=$heard number=$fence left=$left $words"
+            fi
+        }
+
+        highest_heard() { # sets $heard: the highest number that this node has heard of, whosever it was
             read_owner
-            set -- "$fence"
-            [ "$1" -ge "$highest" ] || set -- "$highest"
-            if [ "$left" = 0 ]; then remark "free fence=$1"; else remark "held fence=$1 number=$fence left=$left $words"; fi
+            heard=$fence
+            [ "$heard" -ge "$highest" ] || heard=$highest
         }
 
         answer_lease() { # and a line "program OWNER" for each other run that is at work here
@@ -93,12 +101,13 @@ extension Prelude {
         }
 
         # Status 0: it is ours; 3: it is another's, or somebody has had it in between.
-        answer_take_lease() { # OWNER NUMBER SECONDS WORDS...: NUMBER is higher than any that the owner has seen
-            owner=$1 mine=$2 seconds=$3
-            shift 3
+        answer_take_lease() { # OWNER NUMBER SEEN SECONDS WORDS...: SEEN is what this node had heard of when it was asked
+            owner=$1 mine=$2 seen=$3 seconds=$4
+            shift 4
             find_runs
             read_lease
-            if ! is_ours && [ "$left" = 0 ] && [ "$fence" -lt "$mine" ]; then
+            highest_heard
+            if ! is_ours && [ "$left" = 0 ] && [ "$heard" = "$seen" ]; then
                 make_lease "$mine" "$seconds" "owner=$owner since=$(date +%s) $*"
             fi
             keep_lease "$mine" "$seconds"

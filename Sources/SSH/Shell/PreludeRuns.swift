@@ -67,10 +67,7 @@ extension Prelude {
 
         alone() { # alone FENCE: nothing is done where another run was since; waits until its programs have stopped
             read_owner
-            if [ "${holder:-$owner}" != "$owner" ] || ! own "$1"; then
-                emit overtaken 0 0
-                finish
-            fi
+            if [ "${holder:-$owner}" != "$owner" ] || ! own "$1"; then give_way; fi
             waited=0
             for other in "$runs"/*/; do
                 while is_alive "${other%/}" && [ "$run_owner" != "$owner" ]; do
@@ -86,9 +83,19 @@ extension Prelude {
             done
         }
 
-        still_ours() {
+        still_ours() { # else sets $overtaken
             read_owner
-            [ "$holder" = "$owner" ] && [ ! -e "$run/taken" ]
+            [ "$holder" = "$owner" ] || overtaken=yes
+            [ -z "$overtaken" ]
+        }
+
+        give_way() { # the node is another run's: that is no failure of a step, and its owner must ask for the lease
+            unstage
+            : >"$scratch.out"
+            : >"$scratch.err"
+            remark=''
+            emit overtaken 0 0
+            finish
         }
 
         keep_frame() { # a frame counts only when all of it is there, so that a collector never reads half of one

@@ -88,6 +88,7 @@ extension Prelude {
                     make_all "${stage#* }" "$@" 2>"$scratch.trouble"
                 fi
             fi
+            [ -z "$overtaken" ] || give_way
             number=0
             while [ "$number" -lt "$staged" ]; do
                 number=$((number + 1))

@@ -147,10 +147,7 @@ extension Prelude {
 
         # The guard saves the present state and, with a window, must say that it is armed, or no later step is done.
         checkpoint_apply() { # checkpoint_apply PHASE WINDOW WHAT
-            if ! still_ours; then
-                echo 'another run has begun on this node: the guard is left alone' >&2
-                return 1
-            fi
+            may_change || return
             printf %s "$3" >"$scratch.checkpoint"
             await_rollback
             sh "$state_root/guard/guard.sh" arm "$1" "$2" "$nonce" <"$scratch.checkpoint" || return
@@ -187,6 +184,7 @@ extension Prelude {
                 emit unchanged "$index" 0
                 return
             fi
+            [ -z "$overtaken" ] || give_way
             emit failed "$index" "$status"
             finish
         }

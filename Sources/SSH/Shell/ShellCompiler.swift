@@ -107,8 +107,8 @@ public enum ShellCompiler {
     ) throws(ShellError) -> ShellProgram {
         let line: String
         switch verb {
-        case .take(let fence, let seconds, let words):
-            line = "take_lease \(ownerWord(owner)) \(fence) \(seconds) \(quoted(words))"
+        case .take(let fence, let seen, let seconds, let words):
+            line = "take_lease \(ownerWord(owner)) \(fence) \(seen) \(seconds) \(quoted(words))"
         case .renew(let fence, let seconds, let words):
             line = "renew_lease \(ownerWord(owner)) \(fence) \(seconds) \(quoted(words))"
         case .release(let fence): line = "release_lease \(ownerWord(owner)) \(fence)"
@@ -157,7 +157,8 @@ public enum GuardVerb: Sendable, Hashable {
 
 /// What is said about the lease. A fence is the lease's number; words are `KEY=VALUE`, for people, and no secret.
 public enum LeaseVerb: Sendable, Hashable {
-    case take(fence: Int, seconds: Int, words: [String])
+    /// - Parameter seen: the highest number that the node had heard of when it was asked.
+    case take(fence: Int, seen: Int, seconds: Int, words: [String])
     case renew(fence: Int, seconds: Int, words: [String])
     case release(fence: Int)
     /// Ends another owner's lease, if it has this number still; what follows gets the next number.

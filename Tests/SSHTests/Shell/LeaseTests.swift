@@ -10,8 +10,8 @@ import Testing
     private let one = "owner0001"
     private let two = "owner0002"
 
-    private func take(_ fence: Int, seconds: Int = 60) -> SSH.LeaseVerb {
-        .take(fence: fence, seconds: seconds, words: ["by=me@here", "pid=7"])
+    private func take(_ fence: Int, seen: Int = 0, seconds: Int = 60) -> SSH.LeaseVerb {
+        .take(fence: fence, seen: seen, seconds: seconds, words: ["by=me@here", "pid=7"])
     }
 
     private func renew(_ fence: Int) -> SSH.LeaseVerb { .renew(fence: fence, seconds: 60, words: ["by=me@here"]) }
@@ -26,7 +26,7 @@ import Testing
         #expect(holder.owner == one && holder.fence == 1 && holder.words == ["by": "me@here", "pid": "7"])
         #expect((50...60).contains(holder.leftSeconds))
         #expect(abs(Double(holder.sinceEpochSeconds ?? 0) - Date().timeIntervalSince1970) < 600)
-        #expect(try box.say(take(2), owner: two).status == 3, "a higher number does not help")
+        #expect(try box.say(take(2, seen: 1), owner: two).status == 3, "a higher number does not help")
         #expect(try box.say(take(1), owner: one).status == 0, "said once more it is no mistake")
         #expect(try box.ask().holder == holder)
     }
@@ -36,7 +36,7 @@ import Testing
         for round in 1...4 {
             let programs = try (0..<8).map { number in
                 try ShellCompiler.leaseVerb(
-                    take(round), owner: "owner\(round)00\(number)", nonce: "nonce\(round)00\(number)")
+                    take(round, seen: round - 1), owner: "owner\(round)00\(number)", nonce: "nonce\(round)00\(number)")
             }
             let started = try programs.map { try box.shell.start($0.text) }
             let answers = try zip(programs, started).map { try box.shell.frames(of: $0, in: $1.end())[0].answer }
@@ -52,13 +52,13 @@ import Testing
         let box = try RunBox(shell)
         #expect(try box.say(take(1, seconds: 0), owner: one).status == 0)
         #expect(try box.ask() == LeaseState("free fence=1"))
-        #expect(try box.say(take(2), owner: two).status == 0)
+        #expect(try box.say(take(2, seen: 1), owner: two).status == 0)
         #expect(try box.say(renew(1), owner: one).state.holder?.owner == two)
         #expect(try box.say(.release(fence: 1), owner: one).status == 3)
         #expect(try box.say(renew(2), owner: two).status == 0)
         #expect(try box.say(.release(fence: 2), owner: two).status == 0)
         // Somebody who looked before all this must look again.
-        let late = try box.say(take(2), owner: "owner0003")
+        let late = try box.say(take(3, seen: 1), owner: "owner0003")
         #expect(late.status == 3 && late.state == LeaseState("free fence=2"))
         #expect(try FileManager.default.contentsOfDirectory(atPath: box.runs).sorted() == ["lease.2", "owner"])
     }

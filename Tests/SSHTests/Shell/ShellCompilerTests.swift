@@ -67,7 +67,7 @@ import Testing
             secrets: [.provided(what: "token"): Secret("hush")], nonce: nonce)
         let expected = operations.enumerated().map { "step \($0.offset) \($0.element.1)" }
         let whole =
-            (["claim nobody00", "beats", "alone"] + expected + [
+            (["claim nobody00", "beats", "alone 0"] + expected + [
                 "settle", "finish", "}", "clusterctl_program </dev/null", "",
             ])
             .joined(separator: "\n")
@@ -173,7 +173,7 @@ import Testing
         func first(_ program: ShellProgram) -> [String] { Array(lines(program).prefix(3)) }
         let apply = try ShellCompiler.apply(
             steps: [], secrets: [:], nonce: nonce, owner: "owner000", collected: [other])
-        #expect(first(apply) == ["claim owner000 \(other)", "alone", "settle"])
+        #expect(first(apply) == ["claim owner000 \(other)", "alone 0", "settle"])
         let rollback = try ShellCompiler.guardVerb(.rollback("p"), nonce: nonce, owner: "owner000")
         #expect(first(rollback) == ["claim owner000", "beats", "ask 0 guard 'rollback' 'p'"])
         let confirm = try ShellCompiler.guardVerb(.confirm("p", nonce: other), nonce: nonce)
