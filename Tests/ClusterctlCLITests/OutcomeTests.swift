@@ -17,6 +17,7 @@ import Testing
         ("done", Outcome.done(changed: 3), 0), ("nothing", .nothingToDo, 0), ("declined", .declined, 1),
         ("blocked", .blocked([]), 1), ("stale", .stale([]), 8), ("unreachable", .unreachable([]), 4),
         ("interrupted", .interrupted(guarded: []), 130),
+        ("refused", .refused(.init(node: "dpu-01", reason: .moved)), 7),
         ("gate", failed(.gate(waitingFor: "", lastSeen: ""), .takenBack(by: .controller, complete)), 5),
         ("gate, nothing taken back", failed(.gate(waitingFor: "", lastSeen: ""), .leftAsIs(because: "a test")), 1),
         ("guard", failed(.guardFired, .takenBack(by: .node, complete)), 5),

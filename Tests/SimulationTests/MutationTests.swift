@@ -61,6 +61,7 @@ import Testing
 
     @Test(arguments: [
         (Simulator.Flaw.programsRunSideBySide, Invariant.oneProgramAStep), (.guardSavesAnew, .undoneIsAsBefore),
+        (.leaseIsNotAsked, .oneRunAtATime),
     ])
     func aNodeThatDoesNotKeepItsPromise(flaw: Simulator.Flaw, invariant: Invariant) {
         var scenario = FiveNodes.scenario()
