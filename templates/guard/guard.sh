@@ -3,17 +3,21 @@
 #
 #   arm PHASE WINDOW NONCE     save the present state and start the clock (WINDOW 0: save only); standard input has
 #                              lines "path P" and "unit U", a line "undo", then a shell program
-#   extend PHASE WINDOW NONCE  a sign of life: the window starts anew
-#   confirm PHASE NONCE        the change stays
+#   extend PHASE WINDOW NONCE  a sign of life: the window starts anew; while the guard fires: somebody gets in
+#   confirm PHASE NONCE [RUNG] the change stays; of a held guard only with the rung whose effects are to stay, too
 #   rollback PHASE             take it back now
 #   fire                       called by clusterctl-guard.service: at the deadline, or at boot
 #   state, report              one line; one line and the end of the log
+#
+# States: none; armed; firing; held (somebody got in after one of the quick rungs, and has a window to say what now);
+# rolled-back.
 #
 # Exit status: 0 done, 2 wrong usage, 3 too late (taken back already), 4 another phase is armed, 5 not armed for this
 # phase and nonce, 6 the state cannot be saved, rehearsed or armed.
 #
 # Plain POSIX shell, so that it works when nothing else does; each part of a rollback may run twice. One file, because
-# half a guard would be worse than none. Read it in parts: small things, snapshot, arming, the way back, leftovers.
+# half a guard would be worse than none. Read it in parts: small things, snapshot, arming, the rungs, leftovers, the
+# way back.
 
 PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin
 LC_ALL=C
@@ -22,11 +26,14 @@ umask 077
 root=${CLUSTERCTL_STATE:-/var/lib/clusterctl}
 run=${CLUSTERCTL_RUN:-/run}
 guard=$root/guard
-armed=$guard/armed       # phase, nonce, window, until, deadline, boot, paths, units, undo, files/, and the snapshot
+armed=$guard/armed       # phase, nonce, window, until, deadline, boot, paths, units, undo, files/, and the snapshot;
+                         # firing, held, heard and rung: how far the way back is
 lock=$run/clusterctl-guard.lock
+wait=${CLUSTERCTL_WAIT:-4} # seconds for a new connection after each quick rung
 k3s_units='k3s.service k3s-agent.service'
 always_paths='/etc/cni/net.d/05-cilium.conflist /var/lib/rancher/k3s/server/db
     /etc/rancher/k3s/k3s.yaml /etc/rancher/node/password'   # what K3s and Cilium make by themselves
+firewall_services='firewalld.service nftables.service firewall.service ufw.service netfilter-persistent.service'
 mkdir -p "$guard"
 
 # ---- small things
@@ -73,6 +80,10 @@ only_in_first() { # only_in_first FILE FILE: lines, as often as they are missing
     sort "$1" >"$work/first" && sort "$2" >"$work/second" && comm -23 "$work/first" "$work/second"
 }
 
+note() { # note NAME WORDS: of the armed state, in one step, because some of it is read without the lock
+    echo "$2" >"$armed/$1.$$" && mv -f "$armed/$1.$$" "$armed/$1"
+}
+
 # The lock is a link that names its owner, so that it is made in one step and a dead owner's is known as such.
 take_lock() {
     waited=0
@@ -95,10 +106,13 @@ take_lock() {
 say_state() {
     if [ -f "$armed/complete" ]; then
         of="phase=$(cat "$armed/phase") nonce=$(cat "$armed/nonce")"
+        until="until=$(cat "$armed/until" 2>/dev/null || echo unknown)"
         if [ -f "$armed/firing" ]; then
-            echo "firing $of because=$(cat "$armed/firing")"
+            echo "firing $of because=$(cat "$armed/firing") rung=$(cat "$armed/rung" 2>/dev/null || echo whole)"
+        elif [ -f "$armed/held" ]; then
+            echo "held $of rung=$(cat "$armed/rung") $until"
         else
-            echo "armed $of until=$(cat "$armed/until" 2>/dev/null || echo unknown)"
+            echo "armed $of $until"
         fi
     elif [ -f "$guard/rolled-back" ]; then
         cat "$guard/rolled-back"
@@ -143,7 +157,7 @@ routes() { # routes 4|6, without those that come and go by themselves: of addres
 
 links() { ip -o link show | awk '{ sub(/[:@].*/, "", $2); print $2 }'; }
 
-attachments() { # tc filters, their qdiscs and XDP programs of every link that is no pod's
+attachments() { # tc filters, their qdiscs, TCX and XDP programs of every link that is no pod's
     for link in $(links | grep -v -E '^(lxc|cilium_|veth)'); do
         if has tc; then
             tc qdisc show dev "$link" 2>/dev/null |
@@ -156,9 +170,18 @@ attachments() { # tc filters, their qdiscs and XDP programs of every link that i
         ! ip -o link show dev "$link" | grep -q 'prog/xdp' || echo "$link xdp"
     done
     if has bpftool; then
+        bpftool net show 2>/dev/null | sed -n 's/([0-9]*) \(tcx.*\) prog_id .*/ \1/p' | grep -v -E '^(lxc|cilium_|veth)'
         bpftool cgroup tree 2>/dev/null | awk '/^\// { at = $1 } $NF ~ /^cil_/ { print "cgroup", at, $2, $NF }'
     fi
     [ ! -d /sys/fs/bpf/cilium ] || echo 'pins /sys/fs/bpf/cilium'
+}
+
+firewall_units() { # "UNIT STATE" of services that keep rules of their own; a start or a reload changes the state
+    has systemctl || return 0
+    for unit in $firewall_services; do
+        echo "$unit $(systemctl show -p ActiveState -p InvocationID -p StateChangeTimestampMonotonic -- "$unit" \
+            2>/dev/null | sort | tr '\n' ' ')"
+    done
 }
 
 sysctls() {
@@ -293,11 +316,12 @@ arm() { # arm PHASE WINDOW NONCE
         read_what "$armed" || refuse 6 "cannot save all of $1's files"
         echo "$3" >"$armed/nonce"
         start_clock "$armed" "$2" || refuse 6 "the timer cannot be started anew"
+        rm -f "$armed/held" "$armed/heard"
     else
         arm_anew "$@"
     fi
     sync
-    log "armed for $1, window $2 s"
+    log "armed for $1, window $2 s$(still_in_effect)"
     say_state
 }
 arm_anew() {
@@ -311,6 +335,7 @@ arm_anew() {
     for path in $always_paths; do save_path "$armed.new" "$path"; done
     for unit in $k3s_units; do save_unit "$armed.new" "$unit"; done
     read_what "$armed.new" || refuse 6 "cannot save all of $1's files"
+    firewall_units >"$armed.new/firewall-units"
     snapshot "$armed.new" 2>"$work/errors" || refuse 6 "cannot save the present rules: $(tail -n 1 "$work/errors")"
     rehearse >"$work/rehearsal" 2>&1 ||
         refuse 6 "the present rules could not be put back: $(tail -n 1 "$work/rehearsal")"
@@ -325,32 +350,56 @@ arm_anew() {
     refuse 6 'the timer is not active or the service not enabled, so nothing would take the change back'
 }
 
+# While the guard fires it has the lock: whoever then gets in with phase and nonce leaves a mark for it.
+gets_in() { # gets_in PHASE NONCE
+    [ -f "$armed/firing" ] && [ "$1 $2" = "$(cat "$armed/phase") $(cat "$armed/nonce")" ] && note heard yes
+} 2>/dev/null
+
 extend() { # extend PHASE WINDOW NONCE
+    if gets_in "$1" "$3"; then
+        say_state
+        exit 3
+    fi
     take_lock short
     armed_for "$1" "$3"
     start_clock "$armed" "$2" || refuse 6 'the timer cannot be started anew'
     say_state
 }
 
-confirm() { # confirm PHASE NONCE; once more is no mistake
+confirm() { # confirm PHASE NONCE [RUNG]; once more is no mistake
     if [ "$1 $2" = "$(cat "$guard/confirmed" 2>/dev/null)" ]; then
         echo "confirmed phase=$1"
         return
     fi
+    ! gets_in "$1" "$2" || refuse 3 "too late: $(say_state)"
     take_lock short
     armed_for "$1" "$2"
+    if [ -f "$armed/held" ]; then # a run that saw its gate hold does not know what has been taken off since
+        [ "${3:-}" = "$(cat "$armed/rung")" ] || refuse 3 "too late: $(say_state)"
+    fi
     stop_clock
+    too=$(still_in_effect)
     echo "$1 $2" >"$guard/confirmed"
     rm -rf "$armed"
-    log "confirmed: $1 stays"
-    echo "confirmed phase=$1"
+    log "confirmed: $1 stays$too"
+    echo "confirmed phase=$1$too"
 }
 
-# ---- the way back: each rung may fail and may run twice; the next one is climbed all the same
+still_in_effect() { # what the quick rungs did before somebody got in
+    [ -f "$armed/rung" ] || return 0
+    for number in 1 2 3; do
+        [ "$number" -gt "$(cat "$armed/rung")" ] || printf ' (rung %s stays: %s)' "$number" "$(quick_rung "$number")"
+    done
+}
 
-rung() { # rung WORDS FUNCTION
-    log "$1"
-    "$2" >>"$guard/log" 2>&1 || log "$1: not all of it"
+# ---- the rungs: each may fail and may run twice; the next one is climbed all the same
+
+rung() { # rung WORDS FUNCTION...
+    words=$1 went=done
+    shift
+    log "$words"
+    for part in "$@"; do "$part" >>"$guard/log" 2>&1 || went='not all of it'; done
+    [ "$went" = done ] || log "$words: $went"
 }
 
 # Before anything else that takes time: whatever the rules say, SSH is let in. Putting the rules back removes this.
@@ -426,6 +475,7 @@ detach() { # tc, TCX, XDP and cgroup programs that were not there
         case "$link $what $more" in
             pins*) rm -rf /sys/fs/bpf/cilium /sys/fs/bpf/tc/globals/cilium_* ;;
             cgroup*) detach_cgroups ;;
+            *' tcx/'*) detach_tcx "$link" "$what" "$more" ;;
             *' xdp ') ip link set dev "$link" xdp off || ip link set dev "$link" xdpgeneric off ;;
             *' clsact ' | *' ingress ') tc qdisc del dev "$link" "$what" ;;
             *' pref '*)
@@ -438,6 +488,15 @@ detach() { # tc, TCX, XDP and cgroup programs that were not there
     only_in_first "$armed/attachments" "$work/attached" | while read -r link what more; do
         if [ -z "$more" ] && [ "$what" != xdp ]; then tc qdisc add dev "$link" "$what"; fi
     done
+}
+detach_tcx() { # detach_tcx LINK HOOK NAME: the newest link of that name; what has no link goes only if it is the last
+    bpftool net show dev "$1" | grep -F " $2 " >"$work/tcx"
+    id=$(grep -F " $3 prog_id " "$work/tcx" | sed -n 's/.* link_id \([0-9]*\).*/\1/p' | sort -n | tail -n 1)
+    if [ -n "$id" ]; then
+        bpftool link detach id "$id"
+    elif tail -n 1 "$work/tcx" | grep -q -F " $3 prog_id "; then
+        bpftool net detach "tcx_${2#tcx/}" dev "$1"
+    fi
 }
 detach_cgroups() {
     bpftool cgroup tree | awk '/^\// { at = $1 } $NF ~ /^cil_/ { print at, $2, $1 }' | while read -r at type id; do
@@ -475,6 +534,17 @@ drop_empty_tables() { # tables of iptables-nft that the change made
         tables_of "${of#*:}" | while read -r name; do
             grep -qx "\*$name" "$armed/${of#*:}" || nft delete table "${of%%:*}" "$name"
         done
+    done
+}
+
+reload_firewalls() { # who was started or reloaded since has other rules than were saved: they are loaded again
+    firewall_units >"$work/firewall-units"
+    only_in_first "$work/firewall-units" "$armed/firewall-units" | while read -r unit state _; do
+        [ "$state" = ActiveState=active ] || continue
+        echo "$unit was started or reloaded since: it is asked to load its rules again"
+        word=firewall-reloaded
+        bounded 20 systemctl reload-or-restart "$unit" </dev/null || word=firewall-not-reloaded
+        echo "$word:$unit" >>"$armed/reloaded"
     done
 }
 
@@ -589,29 +659,89 @@ leftovers() {
         ! is_up "$(property "$unit" ActiveState)" || is_up "$active" || echo "unit:$unit:still-active"
         ! is_enabled "$enabled" || is_enabled "$(property "$unit" UnitFileState)" || echo "unit:$unit:not-enabled"
     done <"$armed/units"
+    [ ! -f "$armed/reloaded" ] || cat "$armed/reloaded"
     [ ! -f "$armed/kept-stopped" ] || sed 's/^/unit:/; s/$/:kept-stopped/' "$armed/kept-stopped"
+}
+
+# ---- the way back. When the clock has run out nobody got in: then the quick rungs come first, each with a wait for a
+# new connection, which ends the climb. Else, and when nobody came, all rungs, with the phase's own undo.
+
+quick_rung() { # quick_rung NUMBER: its words
+    case $1 in
+        1) echo 'an accept rule for SSH ahead of everything' ;;
+        2) echo 'what this change attached is taken off' ;;
+        3) echo 'the network as it was saved' ;;
+    esac
+}
+
+climb() { # climb NUMBER: the quick rungs from this one on; true as soon as somebody got in
+    for number in 1 2 3; do
+        [ "$number" -ge "$1" ] || continue
+        note rung "$number"
+        words="rung $number of 3: $(quick_rung "$number")"
+        case $number in
+            1) rung "$words" open_ssh ;;
+            2) rung "$words" detach remove_links ;;
+            3) rung "$words" restore_rules restore_routes restore_sysctls ;;
+        esac
+        log "rung $number of 3: $went; waiting $wait s for a new connection"
+        if somebody_gets_in && hold; then return; fi
+    done
+    return 1
+}
+somebody_gets_in() {
+    waited=0
+    until [ -f "$armed/heard" ]; do
+        [ "$waited" -lt "$wait" ] || return
+        sleep 1
+        waited=$((waited + 1))
+    done
+}
+hold() { # as unconfirmed as before, with a whole window, and with what the rungs did so far
+    log "a new connection got in after rung $number: the climb stops here"
+    if start_clock "$armed" "$(cat "$armed/window")" >>"$guard/log" 2>&1; then
+        mv "$armed/firing" "$armed/held"
+        log "$(say_state)"
+    else
+        log 'the clock cannot be started anew: the way back goes on' && return 1
+    fi
 }
 
 take_back() { # take_back BECAUSE
     trap '' TERM INT HUP PIPE
-    [ -f "$armed/firing" ] || echo "$1" >"$armed/firing"
+    if [ -f "$armed/firing" ]; then
+        from=$(cat "$armed/rung") # killed in the middle: this one again
+    elif [ -f "$armed/held" ]; then
+        from=$(($(cat "$armed/rung") + 1))
+        rm -f "$armed/heard"
+    else
+        from=1
+        note rung 1
+    fi
+    [ -f "$armed/firing" ] || note firing "$1"
+    rm -f "$armed/held"
     log "taking $(cat "$armed/phase") back, because: $1"
     same_boot=''
     if [ "$(cat "$armed/boot")" = "$(cat /proc/sys/kernel/random/boot_id)" ]; then same_boot=yes; fi
+    if [ "$same_boot $(cat "$armed/firing")" = 'yes deadline' ] && [ "$1" != asked ] && [ "$from" != whole ]; then
+        if climb "$from"; then return; fi
+        log 'nobody got in: the whole way'
+    fi
+    note rung whole
     if [ -n "$same_boot" ]; then # a reboot has undone these by itself
-        rung 'an accept rule for SSH ahead of everything' open_ssh
-        rung "the phase's own undo" run_undo
+        rung '1 of 10: an accept rule for SSH ahead of everything' open_ssh
+        rung "2 of 10: the phase's own undo" run_undo
     fi
-    rung 'stop what the change started' stop_units
+    rung '3 of 10: stop what the change started' stop_units
     if [ -n "$same_boot" ]; then
-        rung 'detach programs from links' detach
-        rung 'remove links' remove_links
-        rung 'firewall rules' restore_rules
-        rung 'rules and routes' restore_routes
-        rung 'kernel settings' restore_sysctls
+        rung '4 of 10: detach programs from links' detach
+        rung '5 of 10: remove links' remove_links
+        rung '6 of 10: firewall rules' restore_rules reload_firewalls
+        rung '7 of 10: rules and routes' restore_routes
+        rung '8 of 10: kernel settings' restore_sysctls
     fi
-    rung 'files' restore_files
-    rung 'units' restore_units
+    rung '9 of 10: files' restore_files
+    rung '10 of 10: units' restore_units
     left=$(leftovers 2>>"$guard/log" | tr -s ' \t' '__' | sort -u | paste -s -d , -)
     echo "rolled-back phase=$(cat "$armed/phase") nonce=$(cat "$armed/nonce") at=$(date +%s)" \
         "because=$(cat "$armed/firing") left=${left:-none}" >"$guard/rolled-back"
@@ -653,7 +783,7 @@ rollback() { # rollback PHASE; once more is no mistake
 }
 
 case ${1:-}/$# in
-    arm/4 | extend/4 | confirm/3 | rollback/2 | fire/1) "$@" ;;
+    arm/4 | extend/4 | confirm/[34] | rollback/2 | fire/1) "$@" ;;
     state/1) say_state ;;
     report/1)
         say_state

@@ -36,18 +36,18 @@ enum GuardBox {
         mount -t tmpfs tmpfs /var/lib
         mount -t sysfs sysfs /sys
         mkdir -p /var/lib/clusterctl "$box/run" "$box/state/guard" "$box/state/units" "$box/units" "$box/etc"
-        export CLUSTERCTL_RUN="$box/run"
+        export CLUSTERCTL_RUN="$box/run" CLUSTERCTL_WAIT=0 SH
         exec 2>"$box/noise"
         cp "$GUARD/guard.sh" "$box/state/guard/"
         cat >"$box/bin/systemctl" <<'STUB'
         #!/bin/sh
-        # systemctl over files: $BOX/units/UNIT.enabled and UNIT.active, which holds the invocation.
+        # systemctl over files: $BOX/units/UNIT.enabled, UNIT.active, which holds the invocation, and UNIT.changed.
         verb=$1
         shift
         [ ! -f "$BOX/fail-$verb" ] || exit 1
         while :; do
             case ${1:-} in
-                -p) property=$2; shift 2 ;;
+                -p) properties="${properties-} $2"; shift 2 ;;
                 -s) shift 2 ;;
                 -*) shift ;;
                 *) break ;;
@@ -56,12 +56,15 @@ enum GuardBox {
         unit=$BOX/units/${1:-}
         case $verb in
             show)
-                case $property in
-                    UnitFileState) if [ -f "$unit.enabled" ]; then value=enabled; else value=disabled; fi ;;
-                    ActiveState) if [ -f "$unit.active" ]; then value=active; else value=inactive; fi ;;
-                    InvocationID) value=$(cat "$unit.active") ;;
-                esac
-                echo "$property=$value"
+                for property in $properties; do
+                    case $property in
+                        UnitFileState) if [ -f "$unit.enabled" ]; then value=enabled; else value=disabled; fi ;;
+                        ActiveState) if [ -f "$unit.active" ]; then value=active; else value=inactive; fi ;;
+                        InvocationID) value=$(cat "$unit.active") ;;
+                        StateChangeTimestampMonotonic) value=$(cat "$unit.changed") ;;
+                    esac
+                    echo "$property=$value"
+                done
                 ;;
             is-enabled) [ -f "$unit.enabled" ] ;;
             is-active) [ -f "$unit.active" ] ;;
@@ -69,12 +72,28 @@ enum GuardBox {
             disable) rm -f "$unit.enabled" ;;
             start | restart) cat /proc/sys/kernel/random/uuid >"$unit.active" ;;
             stop | kill) rm -f "$unit.active" ;;
+            reload | reload-or-restart)
+                echo "$verb $1 with $(iptables-nft -S INPUT | grep -c 'dport 22 ')" >>"$BOX/reloads"
+                date +%N >"$unit.changed"
+                ;;
         esac
         STUB
         printf '#!/bin/sh\necho "port 22"\necho "port 2222"\n' >"$box/bin/sshd"
         printf '#!/bin/sh\n' >"$box/bin/logger"
+        printf '#!/bin/sh\nexec $SH "$BOX/state/guard/guard.sh" "$@"\n' >"$box/bin/guard.sh"
+        for program in ip iptables-nft-save; do # of which each rung runs one
+            printf '#!/bin/sh\n[ ! -f "$BOX/when" ] || . "$BOX/when"\nexec /usr/sbin/%s "$@"\n' $program >"$box/bin/$program"
+        done
         chmod +x "$box"/bin/*
 
+        when() { # when PATTERN COMMAND: once, in the middle of the rung with which the guard's log ends
+            echo "if tail -n 1 '$box/state/guard/log' | grep -q -e '$1' && mv '$box/when' '$box/answer'; then
+                $2
+            fi" >"$box/when"
+        }
+        fire_to_be_killed() { sh -c "echo \$\$ >'$box/pid'; exec $SH $box/state/guard/guard.sh fire"; }
+        logged() { grep -q -e "$1" "$box/state/guard/log"; }
+        logs() { grep -c -e "$1" "$box/state/guard/log"; }
         guard() { $SH "$box/state/guard/guard.sh" "$@" 2>"$box/words"; }
         expect() { # expect WORDS COMMAND...
             words=$1

@@ -118,8 +118,8 @@ import Testing
             { what | sed '/^undo/,$d' && cat "$box/what"; } | guard arm cilium 20 n1 >"$box/said"
             damage
             late
-            sh -c "echo \$\$ >'$box/pid'; exec $SH $box/state/guard/guard.sh fire"
-            expect 'was cut' says 'firing phase=cilium nonce=n1 because=deadline'
+            fire_to_be_killed
+            expect 'was cut' says 'firing phase=cilium nonce=n1 because=deadline rung=whole'
             expect 'too late to confirm' status 3 guard confirm cilium n1
             expect 'and to arm' status 3 arm cilium 20 n2
             : >"$box/state/guard/armed/undo"
