@@ -18,7 +18,7 @@ public enum Probe: Sendable, Hashable {
     case listeners([Int])
     /// The slowest and the median of some small synchronous writes below a directory, in microseconds.
     case syncLatency(directory: String)
-    /// What the guard on this node says: `none`, `armed ...`, `firing ...`, `rolled-back ...` (see templates/guard).
+    /// What the guard on this node says: `none`, `armed ...`, `firing ...`, `held ...`, `rolled-back ...` (see templates/guard).
     case guardState
     /// Who may change the cluster's nodes, and whose programs are at work on this one; read by `LeaseState`.
     case lease

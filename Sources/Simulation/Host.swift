@@ -6,6 +6,8 @@ public struct Host: Sendable {
     public var contents = Contents()
     /// What cuts new connections, or all of them.
     public var cut: Cut?
+    /// The quick rung of the guard's way back that ends the cut; 4: only the whole way does.
+    public var cutYieldsTo = 1
     /// Whether it is being started anew.
     public internal(set) var isDown = false
     /// What the guard has saved and when it fires; nil while nothing is armed.
@@ -15,7 +17,7 @@ public struct Host: Sendable {
     /// The phase that was confirmed last, and for which run.
     var confirmed: (phase: PhaseID, owner: Int)?
     /// Who waits for the end of a rollback.
-    var rollbackWaiter: (life: Int, request: RequestID)?
+    var rollbackWaiter: (life: Int, request: RequestID, phase: PhaseID)?
     /// Programs that apply steps, until their answer has arrived.
     var programs: [Program] = []
     /// Whose programs may act here; and, on the keeper, who has the lease.
@@ -55,18 +57,32 @@ struct Armed: Sendable {
     /// Why it is being taken back; nil while it is not.
     var firing: String?
     var firingSince = 0.0
+    /// The quick rung that was begun last; nil where none was, and on the whole way.
+    var rung: Int?
+    /// Whether it waits for somebody after that rung, and whether somebody got in since it fired.
+    var isWaiting = false
+    var isHeard = false
+    /// Whether it stopped after that rung: unconfirmed as before, with a new window.
+    var isHeld = false
 }
 
 /// The guard's verbs, as templates/guard/guard.sh has them.
 extension Host {
     public var guardState: GuardState {
-        if let armed { return armed.firing == nil ? .armed(phase: armed.phase) : .firing(phase: armed.phase) }
+        if let armed {
+            if armed.firing != nil { return .firing(phase: armed.phase) }
+            return armed.isHeld ? .held(phase: armed.phase, rung: armed.rung ?? 0) : .armed(phase: armed.phase)
+        }
         return rolledBack.map { .rolledBack($0) } ?? .none
     }
 
     /// The line that the guard prints.
     var guardLine: String {
-        if let armed { return (armed.firing == nil ? "armed phase=" : "firing phase=") + armed.phase.rawValue }
+        if let armed {
+            if armed.firing != nil { return "firing phase=\(armed.phase)" }
+            return armed.isHeld
+                ? "held phase=\(armed.phase) rung=\(armed.rung ?? 0)" : "armed phase=\(armed.phase)"
+        }
         return rolledBack.map { "rolled-back phase=\($0.phase) because=\($0.because) left=none" } ?? "none"
     }
 
@@ -84,6 +100,8 @@ extension Host {
             armed?.owner = owner
             armed?.windowSeconds = windowSeconds
             armed?.deadline = deadline
+            armed?.isHeld = false
+            armed?.rung = nil
             return nil
         }
         armings += 1
@@ -100,22 +118,32 @@ extension Host {
     }
 
     mutating func extend(_ phase: PhaseID, windowSeconds: Int, owner: Int, at now: Double) -> GuardState {
+        hear(phase, owner: owner)
         if let refusal = refusal(phase, owner: owner) { return refusal }
         armed?.deadline = now + Double(windowSeconds)
-        return .armed(phase: phase)
+        return guardState
     }
 
-    /// Disarms; said once more it is no mistake, and too late it changes nothing.
+    /// A new connection gets in while the guard fires.
+    private mutating func hear(_ phase: PhaseID, owner: Int) {
+        if let armed, armed.firing != nil, armed.phase == phase, armed.owner == owner { self.armed?.isHeard = true }
+    }
+
+    /// Disarms; said once more it is no mistake, and too late, also where it is held, it changes nothing.
     mutating func confirm(_ phase: PhaseID, owner: Int) -> GuardState {
         if let confirmed, confirmed == (phase, owner) { return .confirmed(phase: phase) }
+        hear(phase, owner: owner)
         if let refusal = refusal(phase, owner: owner) { return refusal }
+        if armed?.isHeld == true { return guardState }
         armed = nil
         confirmed = (phase, owner)
         return .confirmed(phase: phase)
     }
 
     /// Whether a program that armed it may still change something.
-    func isGuarding(_ phase: PhaseID, owner: Int) -> Bool { refusal(phase, owner: owner) == nil }
+    func isGuarding(_ phase: PhaseID, owner: Int) -> Bool {
+        refusal(phase, owner: owner) == nil && armed?.isHeld == false
+    }
 
     /// The end of the way back: everything that the phase touched is as it was saved, and SSH is let in.
     mutating func takeBack() {

@@ -2,7 +2,8 @@ import Engine
 
 /// What must hold after every event of a simulation, whatever goes wrong.
 public enum Invariant: String, Sendable, CaseIterable, Hashable {
-    /// A node that SSH does not reach is starting anew, or its guard takes back what cut it, soon after its deadline.
+    /// A node that SSH does not reach is starting anew, or its guard lets SSH in soon after its deadline: within seconds
+    /// where a quick rung does, and at the latest when it is through.
     case everyNodeComesBack = "every-node-comes-back"
     /// On a guarded node nothing is changed by a guarded phase before the guard is armed for it.
     case armedBeforeRisk = "armed-before-risk"

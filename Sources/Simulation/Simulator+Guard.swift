@@ -4,6 +4,9 @@ import Engine
 extension Simulator {
     /// How long a program waits for a rollback that an earlier run left to the guard.
     private static let rollbackPatienceSeconds = 120.0
+    /// The quick rungs, and how long the guard listens after each, looking once a second.
+    private static let rungs = 3
+    private static let listening = 4.0
 
     /// - Returns: how the checkpoint went; nil where a rollback is waited for.
     mutating func checkpointed(_ checkpoint: Checkpoint, _ program: Program, _ host: Int) -> StepResult? {
@@ -31,16 +34,78 @@ extension Simulator {
             armed.windowSeconds != nil, !fleet.hosts[host].isDown
         else { return }
         if seconds >= armed.deadline {
-            fire(host, because: "deadline")
+            deadline(host)
         } else {
             schedule(.clock(host: host, arming: arming), after: armed.deadline - seconds)
         }
     }
 
+    /// The clock has run out and nobody got in: the quick rungs first, from the one after that at which it stopped.
+    private mutating func deadline(_ host: Int) {
+        let stoppedAt = fleet.hosts[host].armed.flatMap { $0.isHeld ? $0.rung : nil } ?? 0
+        begin(host, because: "deadline")
+        climb(host, flaws.contains(.guardIsSlow) ? Self.rungs + 1 : stoppedAt + 1)
+    }
+
+    /// All the way at once: when asked, and at boot.
     mutating func fire(_ host: Int, because: String) {
-        guard let arming = fleet.hosts[host].armed?.number else { return }
+        begin(host, because: because)
+        goAllTheWay(host)
+    }
+
+    private mutating func begin(_ host: Int, because: String) {
         fleet.hosts[host].armed?.firing = because
         fleet.hosts[host].armed?.firingSince = seconds
+        fleet.hosts[host].armed?.isHeld = false
+        fleet.hosts[host].armed?.isHeard = false
+    }
+
+    private mutating func climb(_ host: Int, _ rung: Int) {
+        guard rung <= Self.rungs else { return goAllTheWay(host) }
+        guard let arming = fleet.hosts[host].armed?.number else { return }
+        fleet.hosts[host].armed?.rung = rung
+        fleet.hosts[host].armed?.isWaiting = false
+        schedule(.rung(host: host, arming: arming, rung), after: weather.rung())
+    }
+
+    private func isClimbing(_ host: Int, _ arming: Int, _ rung: Int) -> Bool {
+        guard let armed = fleet.hosts[host].armed, armed.firing != nil else { return false }
+        return armed.number == arming && armed.rung == rung && !fleet.hosts[host].isDown
+    }
+
+    /// A quick rung is done: whoever gets in from now on is waited for.
+    mutating func rung(_ host: Int, _ arming: Int, _ rung: Int) {
+        guard isClimbing(host, arming, rung) else { return }
+        noteReach(host)
+        if fleet.hosts[host].cut != nil, fleet.hosts[host].cutYieldsTo <= rung {
+            note("rung \(rung) lets SSH in to \(fleet.hosts[host].name)")
+            fleet.hosts[host].cut = nil
+        }
+        noteReach(host)
+        fleet.hosts[host].armed?.isWaiting = true
+        let isHeard = fleet.hosts[host].armed?.isHeard == true
+        schedule(.listened(host: host, arming: arming, rung), after: isHeard ? 0 : Self.listening)
+    }
+
+    /// It has looked whether somebody got in.
+    mutating func listened(_ host: Int, _ arming: Int, _ rung: Int) {
+        guard isClimbing(host, arming, rung), let armed = fleet.hosts[host].armed, armed.isWaiting else { return }
+        guard armed.isHeard else { return climb(host, rung + 1) }
+        let window = Double(armed.windowSeconds ?? 0)
+        note("the guard of \(fleet.hosts[host].name) stops at rung \(rung)")
+        fleet.hosts[host].armed?.firing = nil
+        fleet.hosts[host].armed?.isHeld = true
+        fleet.hosts[host].armed?.deadline = seconds + window
+        schedule(.clock(host: host, arming: arming), after: window)
+        guard let waiter = fleet.hosts[host].rollbackWaiter else { return }
+        if waiter.phase == armed.phase { return fire(host, because: "asked") }
+        fleet.hosts[host].rollbackWaiter = nil
+        answer(waiter.life, waiter.request, .guarded(waiter.request, .armedOtherwise(phase: armed.phase)))
+    }
+
+    private mutating func goAllTheWay(_ host: Int) {
+        guard let arming = fleet.hosts[host].armed?.number else { return }
+        fleet.hosts[host].armed?.rung = nil
         schedule(.through(host: host, arming: arming), after: weather.wayBack())
     }
 
@@ -49,6 +114,7 @@ extension Simulator {
         guard let armed = fleet.hosts[host].armed, armed.number == arming, armed.firing != nil,
             !fleet.hosts[host].isDown
         else { return }
+        noteReach(host)
         fleet.hosts[host].takeBack()
         note("the guard of \(fleet.hosts[host].name) has taken \(armed.phase) back (\(armed.firing ?? ""))")
         noteReach(host)
@@ -69,10 +135,12 @@ extension Simulator {
         switch verb {
         case .extend(let window):
             state = fleet.hosts[host].extend(task.phase, windowSeconds: window, owner: life, at: seconds)
+            heard(host)
         case .confirm:
             let wasArmed = fleet.hosts[host].armed != nil
             state = fleet.hosts[host].confirm(task.phase, owner: life)
             if wasArmed, fleet.hosts[host].armed == nil { confirmed(task) }
+            heard(host)
             noteReach(host)
         case .rollback:
             endOtherPrograms(life, host)
@@ -82,11 +150,17 @@ extension Simulator {
                 state = fleet.hosts[host].armed.map { .armedOtherwise(phase: $0.phase) } ?? fleet.hosts[host].guardState
                 break
             }
-            fleet.hosts[host].rollbackWaiter = (life, id)
+            fleet.hosts[host].rollbackWaiter = (life, id, task.phase)
             if armed.firing == nil { fire(host, because: "asked") }
             return
         }
         answer(life, id, .guarded(id, state))
+    }
+
+    /// The guard that waits for somebody sees it when it looks next.
+    private mutating func heard(_ host: Int) {
+        guard let armed = fleet.hosts[host].armed, armed.isHeard, armed.isWaiting, let rung = armed.rung else { return }
+        schedule(.listened(host: host, arming: armed.number, rung), after: weather.between(0, 1))
     }
 
     private func entry(_ phase: PhaseID, _ host: Int) -> Int? {

@@ -47,6 +47,8 @@ extension Simulator {
         case .poll(let life, let id): if isOpen(life, id) { poll(life, id) }
         case .step(let host, let program): step(host, program)
         case .clock(let host, let arming): clock(host, arming)
+        case .rung(let host, let arming, let number): rung(host, arming, number)
+        case .listened(let host, let arming, let number): listened(host, arming, number)
         case .through(let host, let arming): through(host, arming)
         case .cut(let host, let entry, let attempt): cutLater(host, entry, attempt: attempt)
         case .shutDown(let host): shutDown(host)

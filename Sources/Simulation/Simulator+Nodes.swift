@@ -177,6 +177,10 @@ extension Simulator {
         guard fleet.hosts[host].cut == nil, !fleet.hosts[host].isDown else { return }
         note("SSH to \(fleet.hosts[host].name) is cut")
         fleet.hosts[host].cut = weather.below(2) == 0 ? .newConnections : .allConnections
+        let yieldsTo = 1 + weather.below(4)
+        // What the guard has done before the cut does not help against it.
+        let isDone = fleet.hosts[host].armed?.rung.map { yieldsTo <= $0 } ?? (fleet.hosts[host].armed?.firing != nil)
+        fleet.hosts[host].cutYieldsTo = isDone ? 4 : yieldsTo
         if fleet.hosts[host].cut == .allConnections { breakLinks(host) }
         noteReach(host)
     }

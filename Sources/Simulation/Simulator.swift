@@ -88,6 +88,8 @@ public struct Simulator: Sendable {
         case guardSavesAnew
         /// Nobody is refused the lease, and nodes let anybody begin.
         case leaseIsNotAsked
+        /// A guard that nobody confirms goes all the way at once, without quick rungs.
+        case guardIsSlow
     }
 
     /// What becomes of a controller, counted in events of its machine.
@@ -239,8 +241,10 @@ enum Occurrence: Sendable {
     case poll(life: Int, RequestID)
     /// A program comes to its next step.
     case step(host: Int, program: Int)
-    /// The guard's clock runs out, and its way back is through.
+    /// The guard's clock runs out, a quick rung is done, somebody was waited for after it, and the way back is through.
     case clock(host: Int, arming: Int)
+    case rung(host: Int, arming: Int, Int)
+    case listened(host: Int, arming: Int, Int)
     case through(host: Int, arming: Int)
     /// What this task has changed cuts the node off, unless it has been taken back since.
     case cut(host: Int, entry: Int, attempt: Int)

@@ -55,7 +55,9 @@ struct Weather: Sendable {
     /// One way of a message. Less than the fifteen seconds after which a silent node counts as lost.
     mutating func latency() -> Double { seconds(0.01, 0.2, slow: 0.03, upTo: 12) }
     mutating func step() -> Double { seconds(0.05, 1.5, slow: 0.02, upTo: 200) }
-    /// The guard's way back; 150 s is what the undo of a phase may take.
+    /// A quick rung of the guard's way back.
+    mutating func rung() -> Double { seconds(0.1, 2, slow: 0.1, upTo: 5) }
+    /// All of the guard's way back; 150 s is what the undo of a phase may take.
     mutating func wayBack() -> Double { seconds(0.5, 15, slow: 0.1, upTo: 150) }
     mutating func boot() -> Double { seconds(15, 60, slow: 0.2, upTo: 180) }
     /// Until a gate holds after its steps; where it is slow, perhaps later than it is waited for.

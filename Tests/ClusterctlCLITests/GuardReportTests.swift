@@ -13,7 +13,11 @@ import Testing
             ("none\n", "idle", nil, ""),
             ("armed phase=cilium nonce=n1 until=1800000000\n", "armed", "cilium", "fires at 2027-01-15 08:00:00Z"),
             ("armed phase=workers nonce=n1 until=never\n", "saved", "workers", "without a clock"),
-            ("firing phase=cilium nonce=n1 because=boot\n", "taking back", "cilium", "at work"),
+            (
+                "held phase=cilium nonce=n1 rung=2 until=1800000000\n", "held", "cilium",
+                "let SSH in again at rung 2 of 3; goes on at 2027-01-15 08:00:00Z"
+            ),
+            ("firing phase=cilium nonce=n1 because=boot rung=whole\n", "taking back", "cilium", "at work"),
             (
                 "rolled-back phase=cilium nonce=n1 at=1800000000 because=deadline left=none\n", "took back", "cilium",
                 "at 2027-01-15 08:00:00Z, because: deadline; all is as it was"
@@ -29,7 +33,8 @@ import Testing
         #expect(report.word == word && report.phase?.rawValue == phase)
         #expect(report.note.hasPrefix(note) && note.isEmpty == report.note.isEmpty)
         #expect(report.log == ["2027-01-15 08:00:00 a line", "another"])
-        #expect(report.isArmed == output.hasPrefix("armed"))
+        #expect(report.isUnconfirmed == (word == "armed" || word == "saved" || word == "held"))
+        #expect(report.heldAtRung == (word == "held" ? 2 : nil))
         #expect(report.nonce == (output == "none\n" ? nil : "n1"))
     }
 

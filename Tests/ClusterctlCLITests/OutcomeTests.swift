@@ -20,9 +20,9 @@ import Testing
         ("refused", .refused(.init(node: "dpu-01", reason: .moved)), 7),
         ("gate", failed(.gate(waitingFor: "", lastSeen: ""), .takenBack(by: .controller, complete)), 5),
         ("gate, nothing taken back", failed(.gate(waitingFor: "", lastSeen: ""), .leftAsIs(because: "a test")), 1),
-        ("guard", failed(.guardFired, .takenBack(by: .node, complete)), 5),
-        ("partly", failed(.guardFired, .takenBack(by: .node, partial)), 6),
-        ("unknown", failed(.guardFired, .unconfirmed("no route")), 6),
+        ("guard", failed(.guardFired(heldAtRung: nil), .takenBack(by: .node, complete)), 5),
+        ("partly", failed(.guardFired(heldAtRung: nil), .takenBack(by: .node, partial)), 6),
+        ("unknown", failed(.guardFired(heldAtRung: nil), .unconfirmed("no route")), 6),
         ("step", failed(.operation(step, Answer(status: 1, output: "")), .leftAsIs(because: "a test")), 1),
         ("link", failed(.link(LinkFailure(kind: .unreachable, message: "")), .leftAsIs(because: "a test")), 4),
     ])
@@ -30,8 +30,10 @@ import Testing
 
     @Test func theWorstOfSeveralFailuresDecides() {
         let gate = Failure(
-            task: Self.task, cause: .guardFired, undoing: .takenBack(by: .node, Self.complete), journal: "", lookAt: "")
-        let lost = Failure(task: Self.task, cause: .guardFired, undoing: .unconfirmed("x"), journal: "", lookAt: "")
+            task: Self.task, cause: .guardFired(heldAtRung: nil), undoing: .takenBack(by: .node, Self.complete),
+            journal: "", lookAt: "")
+        let lost = Failure(
+            task: Self.task, cause: .guardFired(heldAtRung: nil), undoing: .unconfirmed("x"), journal: "", lookAt: "")
         #expect(Outcome.failed([gate, lost]).exitCode == ExitStatus.unconfirmed)
     }
 

@@ -86,7 +86,7 @@ class CutTest(LabCase):
         quiet = (
             'for run in /run/clusterctl/runs/*/; do [ -d "$run" ] || continue; '
             '[ -e "$run/ended" ] || [ -e "$run/never" ] || echo "$run"; done; '
-            "sh /var/lib/clusterctl/guard/guard.sh state | grep -E 'armed|firing'")
+            "sh /var/lib/clusterctl/guard/guard.sh state | grep -E 'armed|firing|held'")
         self.wait_until(lambda: enter(node, "sh", "-c", quiet, check=False) == "", "the killed run to be through")
 
     def same_as_before(self, node, state):

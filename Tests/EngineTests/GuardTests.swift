@@ -3,15 +3,17 @@ import Simulation
 import Testing
 
 @Suite struct GuardTests {
-    /// One node, guarded; the step cuts it off when `cuts`.
-    func run(cuts: Bool, healsAfterCut: Bool = false) -> (Outcome?, Simulator) {
+    /// One node, guarded; the step cuts it off when `cuts`, until the guard has climbed this rung.
+    func run(cuts: Bool, yieldsTo rung: Int = 1) -> (Outcome?, Simulator) {
         let phase = FixturePhase(
             id: "risky", nodes: ["a"], steps: [Fixture.file("/risky")], window: 20, gatePath: "/risky")
         let order = Order(name: "test", [.init(phase)])
         let fleet = MemoryFleet(
             ["a"], answer: Fixture.answer,
             afterStep: { _, step, host in
-                if cuts, step == Fixture.file("/risky") { host.cut = .allConnections }
+                guard cuts, step == Fixture.file("/risky") else { return }
+                host.cut = .allConnections
+                host.cutYieldsTo = rung
             })
         var simulator = Simulator(fleet)
         let outcome = simulator.run(Machine(cluster: "test", order: order, nodes: ["a"]))
@@ -34,18 +36,72 @@ import Testing
     }
 
     @Test func aNodeThatIsCutOffTakesThePhaseBackByItself() {
-        let (outcome, simulator) = run(cuts: true)
+        let (outcome, simulator) = run(cuts: true, yieldsTo: 4)
         guard case .failed(let failures) = outcome, let failure = failures.first else {
             Issue.record("\(String(describing: outcome))")
             return
         }
-        #expect(failure.cause == .guardFired)
+        #expect(failure.cause == .guardFired(heldAtRung: nil))
         guard case .takenBack(by: .node, let rollback) = failure.undoing, rollback.isComplete else {
             Issue.record("\(failure.undoing)")
             return
         }
         #expect(simulator.fleet["a"].contents.files["/risky"] == nil, "the node is as it was")
-        #expect(simulator.seconds < 20 + 10, "it is noticed within ten seconds of the deadline")
+        #expect(simulator.seconds < 20 + 12 + 10, "it is noticed within ten seconds of the third rung")
+    }
+
+    @Test(arguments: 1...3) func aGuardThatLetsSSHInAgainIsToldToGoAllTheWay(rung: Int) {
+        let (outcome, simulator) = run(cuts: true, yieldsTo: rung)
+        guard case .failed(let failures) = outcome, let failure = failures.first else {
+            Issue.record("\(String(describing: outcome))")
+            return
+        }
+        #expect(failure.cause == .guardFired(heldAtRung: rung))
+        #expect(failure.cause.summary.hasSuffix("let SSH in again at rung \(rung) of 3"))
+        guard case .takenBack(by: .controller, let rollback) = failure.undoing, rollback.isComplete else {
+            Issue.record("\(failure.undoing)")
+            return
+        }
+        #expect(rollback.because == "asked")
+        #expect(simulator.fleet["a"].contents.files["/risky"] == nil, "the node is as it was")
+        let verbs = simulator.requests.compactMap { if case .guardian(_, _, let verb) = $0 { verb } else { nil } }
+        #expect(verbs.last == .rollback && verbs.filter { $0 == .rollback }.count == 1)
+        let isConfirmed = simulator.happenings.contains { if case .confirmed = $0 { true } else { false } }
+        #expect(!isConfirmed, "the gate held, but the guard may have taken off what the phase needs")
+    }
+
+    @Test func aGuardHeldSinceAnEarlierRunIsTakenOverByTheNextRun() {
+        let phases = ["early", "late"].map { name in
+            FixturePhase(
+                id: PhaseID(name), nodes: ["a"], steps: [Fixture.file("/\(name)")], window: 20, gatePath: "/\(name)")
+        }
+        let order = Order(name: "test", [.init(phases[0]), .init(phases[1], after: [.all("early")])])
+        var machine = Machine(cluster: "test", order: order, nodes: ["a"])
+        _ = machine.handle(.begin, at: 0)
+        let held = Answer(status: 0, output: "held phase=late nonce=n rung=1 until=9")
+        _ = machine.handle(.surveyed(1, answers: [.guardState: held], states: [:]), at: 1)
+        let applied = machine.handle(.approved, at: 1).compactMap {
+            if case .apply(_, let task, _, _) = $0 { task.phase } else { nil }
+        }
+        #expect(applied == ["late"], "arming for another phase would be refused by the node")
+    }
+
+    @Test func aNodeThatIsSilentWhileItsStepsRunIsTriedAgainAtOnce() throws {
+        let phase = FixturePhase(id: "p", nodes: ["a"], steps: [Fixture.file("/p")], window: 90, gatePath: "/p")
+        var machine = Machine(cluster: "test", order: Order(name: "test", [.init(phase)]), nodes: ["a"])
+        _ = machine.handle(.begin, at: 0)
+        _ = machine.handle(.surveyed(1, answers: [:], states: [:]), at: 1)
+        func wake(_ requests: [Request]) -> (id: RequestID, after: Int)? {
+            requests.compactMap { if case .wake(let id, let after) = $0 { (id: id, after: after) } else { nil } }.last
+        }
+        let timer = try #require(wake(machine.handle(.approved, at: 1)))
+        #expect(timer.after == 30)
+        let life = machine.handle(.woke(timer.id), at: 31).compactMap {
+            if case .guardian(let id, _, _) = $0 { id } else { nil }
+        }
+        let lost = LinkFailure(kind: .unreachable, message: "no route")
+        #expect(
+            wake(machine.handle(.lost(try #require(life.first), lost), at: 41))?.after == 1, "a guard listens briefly")
     }
 
     @Test func aGuardLeftArmedIsTakenOverByTheNextRun() {
@@ -131,6 +187,11 @@ import Testing
         ("none", GuardState.none),
         ("armed phase=cilium nonce=x until=1", .armed(phase: "cilium")),
         ("firing phase=cilium", .firing(phase: "cilium")),
+        ("firing phase=cilium nonce=x because=deadline rung=1", .firing(phase: "cilium")),
+        ("held phase=cilium nonce=x rung=2 until=1", .held(phase: "cilium", rung: 2)),
+        ("too late: held phase=cilium nonce=x rung=2 until=1", .held(phase: "cilium", rung: 2)),
+        ("armed otherwise: held phase=cilium nonce=y rung=2 until=1", .armedOtherwise(phase: "cilium")),
+        ("confirmed phase=cilium (rung 1 stays: an accept rule)", .confirmed(phase: "cilium")),
         ("confirmed phase=cilium", .confirmed(phase: "cilium")),
         ("too late: firing phase=cilium nonce=x because=deadline", .firing(phase: "cilium")),
         (
@@ -212,6 +273,15 @@ import Testing
         let end = machine.handle(.guarded(id, .none), at: 4)
         #expect(end.contains { if case .tell(.failed) = $0 { true } else { false } })
         #expect(!end.contains { if case .tell(.confirmed) = $0 { true } else { false } })
+    }
+
+    @Test func aGuardThatIsHeldMeanwhileIsNotConfirmed() {
+        // Its gate holds, but the guard may have taken off what the phase needs.
+        var (machine, id, _) = confirming(window: 20)
+        let end = machine.handle(.guarded(id, .held(phase: "p", rung: 2)), at: 4)
+        #expect(end.contains { if case .tell(.failed) = $0 { true } else { false } })
+        let rollbacks = end.filter { if case .guardian(_, _, .rollback) = $0 { true } else { false } }
+        #expect(rollbacks.count == 1)
     }
 
     @Test func anAnswerOlderThanTheStepsDoesNotOpenTheGate() throws {

@@ -62,6 +62,7 @@ import Testing
     @Test(arguments: [
         (Simulator.Flaw.programsRunSideBySide, Invariant.oneProgramAStep), (.guardSavesAnew, .undoneIsAsBefore),
         (.leaseIsNotAsked, .oneRunAtATime),
+        (.guardIsSlow, .everyNodeComesBack),
     ])
     func aNodeThatDoesNotKeepItsPromise(flaw: Simulator.Flaw, invariant: Invariant) {
         var scenario = FiveNodes.scenario()

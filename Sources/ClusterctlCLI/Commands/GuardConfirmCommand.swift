@@ -11,17 +11,21 @@ struct GuardConfirmCommand: AsyncParsableCommand {
     func run() async throws {
         let (_, fleet, node, report) = try await chosen.open()
         do {
-            guard report.isArmed, let phase = report.phase, let nonce = report.nonce else {
+            guard report.isUnconfirmed, let phase = report.phase, let nonce = report.nonce else {
                 Standard.error("\(node): nothing is unconfirmed there: its guard is \(report.word)")
                 throw ExitStatus.failed
             }
-            try chosen.agrees("keep \(phase) on \(node), though no gate has been asked?")
-            let state = try await fleet.confirmGuard(phase, nonce: nonce, on: node)
+            let too = report.heldAtRung.map { ", with what its guard did up to rung \($0) of 3" } ?? ""
+            try chosen.agrees("keep \(phase) on \(node)\(too), though no gate has been asked?")
+            let state = try await fleet.confirmGuard(phase, nonce: nonce, rung: report.heldAtRung, on: node)
             guard case .confirmed = state else {
                 Standard.error("\(node): error: not confirmed: \(state.words)")
                 throw ExitStatus.failed
             }
-            Standard.output("\(node): \(phase) stays; its guard is disarmed\n")
+            Standard.output("\(node): \(phase) stays\(too); its guard is disarmed\n")
+            if report.heldAtRung != nil, let line = try await fleet.guardReport(node)?.log.last {
+                Standard.error("  | \(line)")
+            }
         } catch {
             await fleet.close()
             throw GuardRollbackCommand.told(error, node)
@@ -38,6 +42,7 @@ extension GuardState {
         case .armed(let phase): "it is armed for \(phase)"
         case .armedOtherwise(let phase): "it is armed for \(phase), or by another run"
         case .firing(let phase): "it is taking \(phase) back"
+        case .held(let phase, let rung): "it is held for \(phase) at rung \(rung) of 3"
         case .rolledBack(let rollback): "too late, " + rollback.words(by: .node)
         case .confirmed(let phase): "\(phase) is confirmed"
         case .failed(let why): why

@@ -26,7 +26,7 @@ struct GuardRehearseCommand: AsyncParsableCommand {
     func run() async throws {
         let (site, fleet, node, report) = try await chosen.open()
         do {
-            if report.isArmed {
+            if report.isUnconfirmed {
                 Standard.error("\(node): error: \(report.phase.map { "\($0)" } ?? "a phase") is unconfirmed there")
                 throw ExitStatus.failed
             }
@@ -38,7 +38,7 @@ struct GuardRehearseCommand: AsyncParsableCommand {
             try await arm(fleet, node)
             Standard.error("\(node): armed and read back; it fires in \(window) s")
             let rollback = try await fired(fleet, node)
-            for line in try await fleet.guardReport(node)?.log.suffix(14) ?? [] { Standard.error("  | \(line)") }
+            for line in try await fleet.guardReport(node)?.log.suffix(22) ?? [] { Standard.error("  | \(line)") }
             Standard.output("\(node): \(rollback.words(by: .node))\n")
             if !rollback.isComplete { throw ExitStatus.unconfirmed }
         } catch {

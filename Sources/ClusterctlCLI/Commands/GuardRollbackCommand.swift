@@ -11,7 +11,7 @@ struct GuardRollbackCommand: AsyncParsableCommand {
     func run() async throws {
         let (_, fleet, node, report) = try await chosen.open()
         do {
-            guard report.isArmed, let phase = report.phase else {
+            guard report.isUnconfirmed, let phase = report.phase else {
                 Standard.error("\(node): nothing is unconfirmed there: its guard is \(report.word)")
                 throw ExitStatus.failed
             }

@@ -77,6 +77,7 @@ extension GuardReport {
         case .armed: untilEpochSeconds == nil ? "saved" : "armed"
         case .armedOtherwise: "armed"
         case .firing: "taking back"
+        case .held: "held"
         case .rolledBack: "took back"
         case .confirmed: "confirmed"
         case .failed: "failed"
@@ -94,6 +95,9 @@ extension GuardReport {
             return untilEpochSeconds.map { "fires at \(time($0)) (its clock) unless it hears of a run" }
                 ?? "without a clock: it is taken back only when told"
         case .firing: return "at work"
+        case .held(_, let rung):
+            let when = untilEpochSeconds.map { " at \(time($0)) (its clock)" } ?? ""
+            return "let SSH in again at rung \(rung) of 3; goes on\(when) unless it hears of a run"
         case .rolledBack(let rollback):
             let when = rollback.atEpochSeconds.map { "at \(time($0)), " } ?? ""
             return when + "because: \(rollback.because)"

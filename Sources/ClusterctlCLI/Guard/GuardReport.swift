@@ -6,7 +6,7 @@ struct GuardReport: Equatable {
     let state: GuardState
     /// The nonce of the run that armed it, which a confirmation has to name.
     let nonce: String?
-    /// When it fires, by the node's own clock; nil where it does not, or that is not known.
+    /// When it fires, or goes on, by the node's own clock; nil where it does not, or that is not known.
     let untilEpochSeconds: Int?
     let log: [String]
 
@@ -27,14 +27,24 @@ struct GuardReport: Equatable {
     /// The phase that the guard holds, or has taken back last.
     var phase: PhaseID? {
         switch state {
-        case .armed(let phase), .firing(let phase), .armedOtherwise(let phase), .confirmed(let phase): phase
+        case .armed(let phase), .firing(let phase), .held(let phase, _), .armedOtherwise(let phase),
+            .confirmed(let phase):
+            phase
         case .rolledBack(let rollback): rollback.phase
         case .none, .failed: nil
         }
     }
 
     /// Whether a change is unconfirmed just now.
-    var isArmed: Bool { if case .armed = state { true } else { false } }
+    var isUnconfirmed: Bool {
+        switch state {
+        case .armed, .held: true
+        default: false
+        }
+    }
+
+    /// The rung at which its way back stopped; nil where it is not held.
+    var heldAtRung: Int? { if case .held(_, let rung) = state { rung } else { nil } }
 }
 
 extension SSHFleet {
@@ -47,8 +57,11 @@ extension SSHFleet {
     }
 
     /// Keeps what is unconfirmed on the node, as a run does at the end of a phase: over a new connection.
-    func confirmGuard(_ phase: PhaseID, nonce: String, on node: NodeName) async throws(LinkFailure) -> GuardState {
-        GuardState(try await ask(.confirm(phase, nonce: nonce), on: node))
+    /// - Parameter rung: where a held guard stopped; what it did up to there stays, too.
+    func confirmGuard(
+        _ phase: PhaseID, nonce: String, rung: Int?, on node: NodeName
+    ) async throws(LinkFailure) -> GuardState {
+        GuardState(try await ask(.confirm(phase, nonce: nonce, rung: rung), on: node))
     }
 
     /// Takes back what is unconfirmed on the node.

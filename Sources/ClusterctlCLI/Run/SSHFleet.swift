@@ -249,7 +249,7 @@ actor SSHFleet: Fleet {
             try ShellCompiler.guardVerb(.report, nonce: ShellProgram.makeNonce())
         }
         let output = try await run(program, on: node, seconds: Self.surveySeconds, frames: 1).first?.output ?? ""
-        return output.split(whereSeparator: \.isNewline).dropFirst().suffix(15).map(String.init)
+        return output.split(whereSeparator: \.isNewline).dropFirst().suffix(24).map(String.init)
     }
 
     func close() async {

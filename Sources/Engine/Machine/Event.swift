@@ -94,6 +94,9 @@ public enum GuardState: Sendable, Equatable {
     case none
     case armed(phase: PhaseID)
     case firing(phase: PhaseID)
+    /// It fired and stopped after this rung of its way back, because a new connection got in: unconfirmed as before, with
+    /// a window of its own, and with what the rungs up to this one did.
+    case held(phase: PhaseID, rung: Int)
     /// Armed, but for another phase or by another run.
     case armedOtherwise(phase: PhaseID)
     case rolledBack(Rollback)

@@ -37,7 +37,7 @@ extension Machine {
         case .armedOtherwise(let phase):
             tasks[position].failure?.undoing = .leftAsIs(
                 because: "another run, or phase, has armed the guard: \(phase)")
-        case .armed, .firing, .confirmed:
+        case .armed, .firing, .held, .confirmed:
             tasks[position].failure?.undoing = .unconfirmed("the guard says \(state)")
         case .failed(let why): tasks[position].failure?.undoing = .unconfirmed(why)
         }
@@ -81,7 +81,9 @@ extension Failure.Cause {
         case .operation(let step, let answer): "\(step.operation.summary): \(answer.lastLine)"
         case .gate(let waitingFor, let lastSeen): "still waiting for \(waitingFor): \(lastSeen)"
         case .link(let failure): failure.message
-        case .guardFired: "no new connection confirmed it in time, and the node took the phase back"
+        case .guardFired(nil): "no new connection confirmed it in time, and the node took the phase back"
+        case .guardFired(let rung?):
+            "no new connection confirmed it in time: the node's guard fired, and let SSH in again at rung \(rung) of 3"
         }
     }
 }

@@ -25,7 +25,7 @@ extension Machine {
     }
 
     mutating func lifeLost(_ position: Int, _ failure: LinkFailure) {
-        if tasks[position].state == .applying { return startLifeTimer(position) }
+        if tasks[position].state == .applying { return retryLife(position) }
         guard tasks[position].state == .gating else { return }
         tasks[position].lastReason = "\(tasks[position].id.node): \(failure.message)"
         tell(.linkLost(tasks[position].id.node, during: tasks[position].id, failure))
@@ -40,6 +40,11 @@ extension Machine {
             tasks[position].failure = makeFailure(position, .link(failure), .unconfirmed(failure.message))
             return failed(position)
         }
+        retryLife(position)
+    }
+
+    /// At once, because a guard that fires listens for a few seconds only after each of its first rungs.
+    private mutating func retryLife(_ position: Int) {
         tasks[position].lifeTimerRuns = true
         wake(.lifeTimer(position), afterSeconds: 1)
     }
@@ -76,6 +81,7 @@ extension Machine {
         if tasks[position].state == .applying {
             // Not armed yet, or armed: what else there may be to say is said when the steps are through.
             if case .armed = state { tell(.signOfLife(tasks[position].id)) }
+            if case .firing = state { return retryLife(position) }
             return startLifeTimer(position)
         }
         guard tasks[position].state == .gating else { return }
@@ -85,6 +91,7 @@ extension Machine {
             guardArmed(position)
         case .firing:
             retryOrGiveUp(position, LinkFailure(kind: .unreachable, message: "the guard is taking the phase back"))
+        case .held(_, let rung): fail(position, .guardFired(heldAtRung: rung))
         case .rolledBack(let rollback): takenBackByNode(position, rollback)
         case .none, .confirmed, .armedOtherwise: guardTaken(position)
         case .failed(let why): fail(position, .gate(waitingFor: "the guard to answer", lastSeen: why))
@@ -100,6 +107,7 @@ extension Machine {
         case .confirmed:
             if tasks[position].windowSeconds != nil { tell(.confirmed(tasks[position].id)) }
             pass(position)
+        case .held(_, let rung): fail(position, .guardFired(heldAtRung: rung))
         case .rolledBack(let rollback): takenBackByNode(position, rollback)
         case .none, .armedOtherwise: guardTaken(position)
         case .firing, .armed:
@@ -112,7 +120,7 @@ extension Machine {
         stopWatching(position)
         tell(.takenBack(tasks[position].id, by: .node, rollback))
         tasks[position].failure = makeFailure(
-            position, .guardFired, .takenBack(by: .node, rollback))
+            position, .guardFired(heldAtRung: nil), .takenBack(by: .node, rollback))
         failed(position)
     }
 }

@@ -67,10 +67,11 @@ extension Machine {
         guard lost.isEmpty else { return finish(.unreachable(lost)) }
         guard !mayChange || isAlone() else { return }
         for node in nodes {
-            guard case .armed(let phase)? = leftGuard(node), index[TaskID(phase: phase, node: node)] != nil else {
-                continue
+            switch leftGuard(node) {
+            case .armed(let phase)?, .held(let phase, _)?:
+                if index[TaskID(phase: phase, node: node)] != nil { leftArmed[node] = phase }
+            default: continue
             }
-            leftArmed[node] = phase
         }
         var blocked: [Outcome.Blocked] = []
         var items: [Review.Item] = []

@@ -67,8 +67,9 @@ public struct Failure: Sendable, Equatable {
         /// The gate's sentence and the last thing seen.
         case gate(waitingFor: String, lastSeen: String)
         case link(LinkFailure)
-        /// The node took the phase back by itself because no new connection confirmed it.
-        case guardFired
+        /// No new connection confirmed it. The node took the phase back by itself; or its guard stopped after this rung of
+        /// its way back, because somebody got in again.
+        case guardFired(heldAtRung: Int?)
     }
     public enum Undoing: Sendable, Equatable {
         /// Nothing was taken back, for this reason.

@@ -18,12 +18,12 @@ extension Operation {
 extension GuardState {
     /// Reads the line that the guard program prints; see templates/guard/guard.sh.
     ///
-    /// `none`, `armed phase=P ...`, `firing phase=P ...`, `confirmed phase=P`, or
+    /// `none`, `armed phase=P ...`, `firing phase=P ...`, `held phase=P ... rung=N ...`, `confirmed phase=P`, or
     /// `rolled-back phase=P at=EPOCH because=WORD left=none|WORDS`, each perhaps behind a refusal such as `too late: `.
     public init(line: String) {
         let text = line.split(whereSeparator: \.isNewline).last.map(String.init) ?? ""
         let all = text.split(separator: " ")
-        let words = all.drop { !["none", "armed", "firing", "confirmed", "rolled-back"].contains($0) }
+        let words = all.drop { !["none", "armed", "firing", "held", "confirmed", "rolled-back"].contains($0) }
         func value(_ key: String) -> String? {
             words.first { $0.hasPrefix(key + "=") }.map { String($0.dropFirst(key.count + 1)) }
         }
@@ -35,6 +35,7 @@ extension GuardState {
             self = .armedOtherwise(phase: PhaseID(other ?? ""))
         case "armed": self = .armed(phase: phase)
         case "firing": self = .firing(phase: phase)
+        case "held": self = .held(phase: phase, rung: value("rung").flatMap { Int($0) } ?? 0)
         case "confirmed": self = .confirmed(phase: phase)
         case "rolled-back":
             let left = text.firstRange(of: "left=").map { String(text[$0.upperBound...]) } ?? "nobody knows what"

@@ -138,8 +138,9 @@ public enum ShellCompiler {
 public enum GuardVerb: Sendable, Hashable {
     /// A sign of life: the window starts anew.
     case extend(PhaseID, windowSeconds: Int, nonce: String)
-    /// The phase stays; status 3 when the guard has already begun to take it back.
-    case confirm(PhaseID, nonce: String)
+    /// The phase stays; status 3 when the guard has already begun to take it back. A held guard is confirmed only by who
+    /// names the rung at which it stopped.
+    case confirm(PhaseID, nonce: String, rung: Int? = nil)
     /// The phase is taken back now.
     case rollback(PhaseID)
     /// Its state and the last lines of its log.
@@ -148,7 +149,8 @@ public enum GuardVerb: Sendable, Hashable {
     var arguments: [String] {
         switch self {
         case .extend(let phase, let window, let nonce): ["extend", phase.rawValue, String(window), nonce]
-        case .confirm(let phase, let nonce): ["confirm", phase.rawValue, nonce]
+        case .confirm(let phase, let nonce, let rung):
+            ["confirm", phase.rawValue, nonce] + (rung.map { [String($0)] } ?? [])
         case .rollback(let phase): ["rollback", phase.rawValue]
         case .report: ["report"]
         }
