@@ -21,7 +21,8 @@ class CutTest(LabCase):
         back = self.wait_for_ssh(node)
         run.finish()
         self.assertEqual(run.status, 5, run.said())
-        self.assertIn("the node took the phase back by itself", run.said())
+        self.assertIn("guard fired, and let SSH in again at rung 1 of 3", run.said())
+        self.assertIn("the phase was taken back", run.said())
         self.assertLessEqual(back - cut, WINDOW_SECONDS + 10, "SSH must answer within the deadline and ten seconds")
         print(f"\nSSH to {node} was cut in {phase} and answered again after {back - cut:.1f} s")
 
@@ -72,6 +73,7 @@ class CutTest(LabCase):
         back = self.wait_for_ssh("dpu-02")
         run.finish()
         self.assertEqual(run.status, 5, run.said())
+        self.assertIn("guard fired, and let SSH in again at rung 1 of 3", run.said())
         self.assertLessEqual(back - cut, WINDOW_SECONDS + 10)
         print(f"\nSSH to dpu-02 was cut in replicas and answered again after {back - cut:.1f} s")
         self.same_as_before("dpu-02", state)

@@ -38,7 +38,7 @@ struct GuardRehearseCommand: AsyncParsableCommand {
             try await arm(fleet, node)
             Standard.error("\(node): armed and read back; it fires in \(window) s")
             let rollback = try await fired(fleet, node)
-            for line in try await fleet.guardReport(node)?.log.suffix(22) ?? [] { Standard.error("  | \(line)") }
+            for line in try await fleet.guardReport(node)?.log.suffix(20) ?? [] { Standard.error("  | \(line)") }
             Standard.output("\(node): \(rollback.words(by: .node))\n")
             if !rollback.isComplete { throw ExitStatus.unconfirmed }
         } catch {

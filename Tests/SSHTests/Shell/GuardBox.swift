@@ -73,7 +73,7 @@ enum GuardBox {
             start | restart) cat /proc/sys/kernel/random/uuid >"$unit.active" ;;
             stop | kill) rm -f "$unit.active" ;;
             reload | reload-or-restart)
-                echo "$verb $1 with $(iptables-nft -S INPUT | grep -c 'dport 22 ')" >>"$BOX/reloads"
+                echo "$verb $1 with $(iptables-nft -S INPUT | grep -c 'dport 22 -j ACCEPT')" >>"$BOX/reloads"
                 date +%N >"$unit.changed"
                 ;;
         esac

@@ -51,7 +51,7 @@ import Testing
             expect 'arms' arm cilium 20 nonce1
             late
             (until logged waiting; do sleep 0.1; done && guard confirm cilium nonce1) &
-            export CLUSTERCTL_WAIT=60
+            export CLUSTERCTL_WAIT=30
             expect 'fires' guard fire
             expect 'shows as well that one gets in' says 'held * rung=1 *'
             """#)
