@@ -94,7 +94,7 @@ struct NodeLease {
     }
 
     private var guardWords: String {
-        guard let report, let phase = report.phase, report.isArmed else { return "-" }
+        guard let report, let phase = report.phase, report.isUnconfirmed else { return "-" }
         return "\(phase): \(report.note)"
     }
 
@@ -107,7 +107,7 @@ struct NodeLease {
         }
         let busy = rows.filter { $0.state?.programs.contains(holder.owner) == true }.map(\.node.rawValue)
         if !busy.isEmpty { lines.append("  its programs are at work on \(busy.joined(separator: ", "))") }
-        for row in rows where row.report?.isArmed == true {
+        for row in rows where row.report?.isUnconfirmed == true {
             lines.append("  \(row.node): \(row.guardWords)")
         }
         return lines
