@@ -238,7 +238,7 @@ import Testing
         func said(_ outcome: Outcome, byPlan: Bool) -> String {
             OutcomeText.lines(outcome, site: site, journal: "j", isByPlan: byPlan).joined(separator: "\n")
         }
-        let failed = OutcomeTests.failed(.guardFired, .takenBack(by: .node, OutcomeTests.complete))
+        let failed = OutcomeTests.failed(.guardFired(heldAtRung: nil), .takenBack(by: .node, OutcomeTests.complete))
         for outcome in [failed, .interrupted(guarded: [])] {
             #expect(said(outcome, byPlan: true).contains("run bootstrap without --plan"))
             #expect(!said(outcome, byPlan: true).contains("the same command"))
