@@ -100,8 +100,6 @@ extension Host {
             armed?.owner = owner
             armed?.windowSeconds = windowSeconds
             armed?.deadline = deadline
-            armed?.isHeld = false
-            armed?.rung = nil
             return nil
         }
         armings += 1

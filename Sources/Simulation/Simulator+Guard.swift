@@ -16,6 +16,10 @@ extension Simulator {
         {
             return nil
         }
+        if let armed = fleet.hosts[host].armed, armed.isHeld, armed.phase == checkpoint.phase {
+            fire(host, because: "asked")
+            return nil
+        }
         if flaws.contains(.guardSavesAnew) { fleet.hosts[host].armed = nil }
         let giving = fleet.hosts[host].armed?.phase
         let refusal = fleet.hosts[host].arm(

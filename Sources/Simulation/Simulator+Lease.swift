@@ -86,7 +86,7 @@ extension Simulator {
             return .ours
         }
         let heard = max(fleet.hosts[host].lease.highest, taken?.fence ?? 0)
-        if taken?.owner != life, taken?.until ?? 0 <= seconds, heard == seen {
+        if taken?.until ?? 0 <= seconds, heard == seen {
             fleet.hosts[host].lease.taken = (fence, life, seconds)
             fences[life] = fence
         }

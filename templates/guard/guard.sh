@@ -5,7 +5,7 @@
 #                              lines "path P" and "unit U", a line "undo", then a shell program
 #   extend PHASE WINDOW NONCE  a sign of life: the window starts anew; while the guard fires: somebody gets in
 #   confirm PHASE NONCE [RUNG] the change stays; of a held guard only with the rung whose effects are to stay, too
-#   rollback PHASE             take it back now
+#   rollback PHASE [NONCE...]  take it back now; with nonces only what one of them has armed
 #   fire                       called by clusterctl-guard.service: at the deadline, or at boot
 #   state, report              one line; one line and the end of the log
 #
@@ -95,7 +95,7 @@ take_lock() {
         fi
         if [ "$1" = short ] && [ -f "$armed/firing" ]; then refuse 3 "too late: $(say_state)"; fi
         waited=$((waited + 1))
-        [ "$waited" -lt 60 ] || refuse 6 "another guard (process $owner) does not end"
+        [ "$waited" -lt 240 ] || refuse 6 "another guard (process $owner) does not end"
         sleep 1
     done
     work=$(mktemp -d "$run/clusterctl-guard.XXXXXX") || exit 6
@@ -306,6 +306,9 @@ armed_for() { # armed_for PHASE NONCE, else it says why not
 arm() { # arm PHASE WINDOW NONCE
     take_lock short
     [ ! -f "$armed/firing" ] || refuse 3 "a rollback has begun: $(say_state)"
+    if [ -f "$armed/held" ] && [ "$(cat "$armed/phase")" = "$1" ]; then
+        take_back asked </dev/null # what its rungs have taken off, the phase's steps might not bring again
+    fi
     rm -f "$guard/rolled-back" # of an earlier run: told as this one's it would be a lie
     if [ -f "$armed/complete" ] && [ "$(cat "$armed/phase")" != "$1" ]; then
         [ "$(cat "$armed/window")" = 0 ] || refuse 4 "another phase is unconfirmed: $(say_state)"
@@ -316,12 +319,11 @@ arm() { # arm PHASE WINDOW NONCE
         read_what "$armed" || refuse 6 "cannot save all of $1's files"
         echo "$3" >"$armed/nonce"
         start_clock "$armed" "$2" || refuse 6 "the timer cannot be started anew"
-        rm -f "$armed/held" "$armed/heard"
     else
         arm_anew "$@"
     fi
     sync
-    log "armed for $1, window $2 s$(still_in_effect)"
+    log "armed for $1, window $2 s"
     say_state
 }
 arm_anew() {
@@ -770,10 +772,21 @@ fire() {
     fi
 }
 
-rollback() { # rollback PHASE; once more is no mistake
+is_one_of() { # is_one_of NONCE PHASE NONCE...; without any, all are
+    wanted=$1
+    shift 2
+    [ $# -gt 0 ] || return 0
+    for nonce; do
+        if [ "$nonce" = "$wanted" ]; then return 0; fi
+    done
+    return 1
+}
+
+rollback() { # rollback PHASE [NONCE...]; once more is no mistake
     take_lock long
     if [ -f "$armed/complete" ]; then
-        [ "$(cat "$armed/phase")" = "$1" ] || refuse 5 "armed otherwise: $(say_state)"
+        [ "$(cat "$armed/phase")" = "$1" ] && is_one_of "$(cat "$armed/nonce")" "$@" ||
+            refuse 5 "armed otherwise: $(say_state)"
         take_back asked
     fi
     case $(say_state) in
@@ -783,7 +796,7 @@ rollback() { # rollback PHASE; once more is no mistake
 }
 
 case ${1:-}/$# in
-    arm/4 | extend/4 | confirm/[34] | rollback/2 | fire/1) "$@" ;;
+    arm/4 | extend/4 | confirm/[34] | rollback/[2-9] | fire/1) "$@" ;;
     state/1) say_state ;;
     report/1)
         say_state

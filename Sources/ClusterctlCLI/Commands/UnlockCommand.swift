@@ -40,9 +40,9 @@ struct UnlockCommand: AsyncParsableCommand {
         let isCutShort = known.count < rows.count
         let held = rows.filter { $0.state?.holder != nil }
         guard !held.isEmpty else {
-            Standard.output("\(name): nobody has the lease\n")
-            if isCutShort { throw ExitStatus.unreachable }
-            return
+            guard isCutShort else { return Standard.output("\(name): nobody has the lease\n") }
+            Standard.error("\(name): no node that answered has the lease; ask again when all of them do")
+            throw ExitStatus.unreachable
         }
         for line in held.flatMap({ $0.warnings(among: rows) }) { Standard.error(line) }
         guard yes || Standard.asks("Take the lease away?") else {

@@ -107,7 +107,7 @@ extension Prelude {
             find_runs
             read_lease
             highest_heard
-            if ! is_ours && [ "$left" = 0 ] && [ "$heard" = "$seen" ]; then
+            if [ "$left" = 0 ] && [ "$heard" = "$seen" ]; then
                 make_lease "$mine" "$seconds" "owner=$owner since=$(date +%s) $*"
             fi
             keep_lease "$mine" "$seconds"

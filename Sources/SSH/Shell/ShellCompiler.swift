@@ -142,7 +142,8 @@ public enum GuardVerb: Sendable, Hashable {
     /// names the rung at which it stopped.
     case confirm(PhaseID, nonce: String, rung: Int? = nil)
     /// The phase is taken back now.
-    case rollback(PhaseID)
+    /// With nonces only what one of these programs has armed.
+    case rollback(PhaseID, nonces: [String] = [])
     /// Its state and the last lines of its log.
     case report
 
@@ -151,7 +152,7 @@ public enum GuardVerb: Sendable, Hashable {
         case .extend(let phase, let window, let nonce): ["extend", phase.rawValue, String(window), nonce]
         case .confirm(let phase, let nonce, let rung):
             ["confirm", phase.rawValue, nonce] + (rung.map { [String($0)] } ?? [])
-        case .rollback(let phase): ["rollback", phase.rawValue]
+        case .rollback(let phase, let nonces): ["rollback", phase.rawValue] + nonces.suffix(7)
         case .report: ["report"]
         }
     }

@@ -131,7 +131,12 @@ import Testing
             expect 'fires' guard fire
             expect 'arms again' arm cilium 20 nonce2
             expect 'says so' says 'armed phase=cilium nonce=nonce2 until=1*'
-            expect 'and what stays' logged 'armed for cilium, window 20 s (rung 1 stays: an accept rule'
+            expect 'after it took back what was held' logged 'rolled-back phase=cilium nonce=nonce1'
+            expect 'to the end' logged 'because=asked left=none'
+            expect 'so that nothing of it is left' same_facts
+            expect 'another run is not obeyed' status 5 guard rollback cilium nonce1 nonce3
+            expect 'it is armed still' says 'armed phase=cilium nonce=nonce2 *'
+            damage
             late
             expect 'fires' guard fire
             expect 'from the first rung' test "$(logs 'rung 1 of 3: done')" -eq 2

@@ -85,6 +85,8 @@ import Testing
         #expect(try box.say(.end(fence: 3, next: 4, words: ["by=two"]), owner: two).status == 0)
         #expect(try box.ask() == LeaseState("free fence=4"))
         #expect(try box.say(renew(3), owner: one).status == 3)
+        #expect(try box.say(take(5, seen: 4), owner: two).status == 0, "whoever has ended it may take it")
+        #expect(try box.ask().holder?.owner == two)
         let late = try box.apply("late", owner: one, fence: 3)
         #expect(late == [.overtaken] && box.marks.isEmpty)
     }
