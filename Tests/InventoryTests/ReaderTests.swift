@@ -99,6 +99,23 @@ struct ReaderTests {
         #expect(SSHSettings().over(settings) == settings && settings.over(SSHSettings()) == settings)
     }
 
+    @Test func takesUpTheWayOutOfBand() throws {
+        let text = String(decoding: try Repository.bytes(ofCase: "out-of-band", in: "good"), as: UTF8.self)
+        let nodes = try InventoryReader.good(text, file: "/etc/lab.yaml").nodes.map(\.profile.outOfBand)
+        var rescue = RescuePath(address: "192.168.100.2", proxy: .jump([SSHJumpHost(user: "ops", host: "h1")]))
+        #expect(nodes[0] == OutOfBand(text: "iDRAC, then rshim", rescue: rescue))
+        rescue = RescuePath(
+            address: "fe80::1%tmfifo_net0", port: Port(2222), user: "root", proxy: .jump([SSHJumpHost(host: "w1")]),
+            hostKeyAlias: "d2")
+        #expect(nodes[1] == OutOfBand(rescue: rescue))
+        rescue = RescuePath(
+            address: "10.9.0.3", hostKeys: ["SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"])
+        #expect(nodes[2] == OutOfBand(rescue: rescue), "it stands for itself: the group's text is no part of it")
+        // A BlueField has a console whatever the inventory says; other machines may have nothing.
+        #expect(nodes[3] == Profile(.bluefield).outOfBand && nodes[3].text != nil && nodes[4] == OutOfBand())
+        #expect(nodes[5] == OutOfBand(text: "serial console"))
+    }
+
     @Test func takesUpClusterSettings() throws {
         let inventory = try InventoryReader.good(Self.full, file: "/etc/clusters/full.yaml")
         #expect(inventory.k3s.token == .file("/etc/clusters/secrets/token"))

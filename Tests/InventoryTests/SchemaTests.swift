@@ -88,7 +88,7 @@ struct SchemaTests {
         }
         for object in [
             InventoryFields.root, InventoryFields.ssh, InventoryFields.k3s, InventoryFields.secret,
-            InventoryFields.keepAlive, InventoryFields.artifacts,
+            InventoryFields.keepAlive, InventoryFields.outOfBand, InventoryFields.artifacts,
             InventoryFields.network,
             InventoryFields.cilium, InventoryFields.endpoint, NodeFields.node,
         ] {

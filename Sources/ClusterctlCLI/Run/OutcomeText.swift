@@ -116,7 +116,7 @@ enum OutcomeText {
     }
 
     private static func outOfBand(_ failure: Failure, site: Site) -> [String] {
-        let hint = site.inventory.node(named: failure.task.node.rawValue)?.profile.outOfBand
+        let hint = site.inventory.node(named: failure.task.node.rawValue)?.profile.outOfBand.text
         return ["  out of band: " + (hint ?? "rshim console of the DPU's host (/dev/rshim0/console), or its BMC")]
     }
 

@@ -5,8 +5,9 @@ enum InventoryChecks {
     typealias Check = @Sendable (Draft, inout Findings) -> Void
 
     static let all: [Check] = [
-        PrimaryCheck.run, UniquenessCheck.run, AddressCheck.run, ControlPlaneCheck.run, DPUCheck.run, TaintCheck.run,
-        RangeCheck.run, RangeSizeCheck.run, EndpointCheck.run, K3sVersionCheck.run, CiliumCheck.run,
+        PrimaryCheck.run, UniquenessCheck.run, AddressCheck.run, OutOfBandCheck.run, ControlPlaneCheck.run,
+        DPUCheck.run,
+        TaintCheck.run, RangeCheck.run, RangeSizeCheck.run, EndpointCheck.run, K3sVersionCheck.run, CiliumCheck.run,
     ]
 
     static func run(_ draft: Draft, _ findings: inout Findings) {

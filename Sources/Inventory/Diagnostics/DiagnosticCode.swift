@@ -60,6 +60,7 @@ public enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     case twoControlPlaneNodes = "inventory.two-control-plane-nodes"
     case reservedLabel = "inventory.reserved-label"
     case taintsBlockCilium = "inventory.taints-block-cilium"
+    case outOfBandIsNoDetour = "inventory.out-of-band-is-no-detour"
     // Network and endpoint.
     case tooManyRanges = "inventory.too-many-ranges"
     case familiesDisagree = "inventory.families-disagree"

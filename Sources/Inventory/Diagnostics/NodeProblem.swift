@@ -19,6 +19,13 @@ enum NodeProblem: InventoryProblem {
     case twoControlPlaneNodes
     case reservedLabel(String, isRole: Bool)
     case taintsBlockCilium(String)
+    case outOfBandIsNoDetour(String, NoDetour)
+    case sharedOutOfBand(node: String, other: String)
+
+    enum NoDetour {
+        case ownAddress(String)
+        case throughItself(String)
+    }
 
     var code: DiagnosticCode {
         switch self {
@@ -41,6 +48,8 @@ enum NodeProblem: InventoryProblem {
         case .twoControlPlaneNodes: .twoControlPlaneNodes
         case .reservedLabel: .reservedLabel
         case .taintsBlockCilium: .taintsBlockCilium
+        case .outOfBandIsNoDetour: .outOfBandIsNoDetour
+        case .sharedOutOfBand: .duplicateTarget
         }
     }
 }

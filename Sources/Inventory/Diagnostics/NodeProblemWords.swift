@@ -44,6 +44,7 @@ extension NodeProblem {
                 fix: "split the inventory into several clusters")
         case .unmanagedControlPlane, .ephemeralControlPlane, .evenControlPlane, .twoControlPlaneNodes: controlPlaneWords
         case .dpuWithoutGuard, .hostFirewallOnDPU, .dpuLinksExposed: dpuWords
+        case .outOfBandIsNoDetour, .sharedOutOfBand: outOfBandWords
         case .reservedLabel(let key, let isRole):
             Words(
                 message: "nodes may not give themselves the label '\(key)'",
@@ -80,6 +81,27 @@ extension NodeProblem {
             Words(
                 message: "2 control plane nodes",
                 why: "the loss of either one stops the whole cluster: two are less safe than one", fix: "use 1 or 3")
+        }
+    }
+
+    private var outOfBandWords: Words {
+        switch self {
+        case .outOfBandIsNoDetour(let name, .throughItself(let host)):
+            Words(
+                message: "the way out of band to '\(name)' leads through '\(host)', which is the node itself",
+                why: "it is wanted when that cannot be reached",
+                fix: "write the host that the machine is in, or another one that has a link of its own to it")
+        case .outOfBandIsNoDetour(let name, .ownAddress(let address)):
+            Words(
+                message: "the way out of band to '\(name)' leads to \(address), which SSH uses anyway",
+                why: "what cuts SSH there cuts this way, too",
+                fix: "write the address of another link, such as 192.168.100.2 over rshim's tmfifo")
+        case .sharedOutOfBand(let node, let other):
+            Words(
+                message: "the ways out of band to '\(other)' and to '\(node)' are the same",
+                why: "what is meant for one node would be done to the other",
+                fix: "give each node an 'outOfBand' of its own, with its own 'proxyJump' or 'address'")
+        default: controlPlaneWords
         }
     }
 

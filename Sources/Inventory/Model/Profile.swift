@@ -31,8 +31,8 @@ public struct Profile: Sendable, Hashable {
     public var ciliumHostFirewall: Bool
     /// What the deadlines of gates are multiplied by.
     public var deadlineFactor: Double
-    /// How to reach the machine when SSH is gone; shown when a rollback could not be confirmed.
-    public var outOfBand: String?
+    /// How to reach the machine when SSH is gone.
+    public var outOfBand: OutOfBand
 
     /// The defaults of a profile.
     public init(_ name: ProfileName) {
@@ -43,13 +43,13 @@ public struct Profile: Sendable, Hashable {
             excludedDevices = ["tmfifo+", "oob+"]
             ciliumHostFirewall = false
             deadlineFactor = 2
-            outOfBand = "rshim console (/dev/rshim0/console on the host), or the BMC of the DPU"
+            outOfBand = OutOfBand(text: "rshim console (/dev/rshim0/console on the host), or the BMC of the DPU")
         case .plain:
             self.guard = nil
             excludedDevices = []
             ciliumHostFirewall = true
             deadlineFactor = 1
-            outOfBand = nil
+            outOfBand = OutOfBand()
         }
     }
 }

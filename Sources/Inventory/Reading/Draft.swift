@@ -78,7 +78,7 @@ struct NodeSettings: Sendable {
     var excludedDevices: [String]?
     var hostFirewall: Bool?
     var deadlineFactor: Double?
-    var outOfBand: String?
+    var outOfBand: OutOfBand?
     /// Where each key that holds stands.
     var marks: [String: Mark] = [:]
 

@@ -59,7 +59,7 @@ extension NodeSettings {
             case "excludedDevices": excludedDevices = value.texts(.device)
             case "hostFirewall": hostFirewall = value.boolean
             case "deadlineFactor": deadlineFactor = value.scalar?.double
-            case "outOfBand": outOfBand = value.text(.sentence)
+            case "outOfBand": outOfBand = OutOfBand(value)
             default: break
             }
         }

@@ -72,6 +72,23 @@ extension SSHSettings {
     }
 }
 
+extension OutOfBand {
+    /// A text, or a map with a way and perhaps a text.
+    init?(_ node: YAMLNode) {
+        if let text = node.text(.sentence) {
+            self.init(text: text)
+        } else if let address = node["address"]?.text(.sshHost) {
+            let rescue = RescuePath(
+                address: address, port: node["port"]?.number.flatMap(Port.init), user: node["user"]?.text(.user),
+                proxy: SSHProxy(node), hostKeys: node["hostKey"]?.texts(.hostKey),
+                hostKeyAlias: node["hostKeyAlias"]?.text(.sshHost))
+            self.init(text: node["text"]?.text(.sentence), rescue: rescue)
+        } else {
+            return nil
+        }
+    }
+}
+
 extension SSHProxy {
     /// What one level says; `proxyJump` and `proxyCommand` of another level are no longer of interest then.
     fileprivate init?(_ node: YAMLNode) {

@@ -58,8 +58,10 @@ enum NodeFields {
                 "deadlineFactor", .number(0.1...20), "What deadlines are multiplied by on this node",
                 standard: "2 for bluefield, 1 for plain"),
             Field(
-                "outOfBand", .text(.sentence), "How to reach the machine without SSH; shown when a rollback failed",
-                example: "\"iDRAC at 10.42.66.12, then rshim\""),
+                "outOfBand", .either([.text(.sentence), .object(InventoryFields.outOfBand)]),
+                "How the machine is reached when SSH does not come back at its address: a text for people, or a way "
+                    + "that clusterctl itself takes to have a phase taken back",
+                example: "{proxyJump: c4140-host, address: 192.168.100.2}"),
         ]
     }
 }

@@ -74,6 +74,33 @@ extension InventoryFields {
             standard: "none; `--ask-become-pass` asks"),
     ]
 
+    /// A way to the same machine, account and host key: what is left out is as at the node's own address.
+    static let outOfBand = ObjectType(
+        "out-of-band settings",
+        [
+            Field(
+                "address", .text(.sshHost),
+                "Where SSH finds the node on this way; over rshim's tmfifo as a rule 192.168.100.2", required: true,
+                example: "192.168.100.2"),
+            Field(
+                "proxyJump", .oneOrMore(.text(.jumpHost)),
+                "The hosts to pass, in this order, or nodes of this inventory by name; over tmfifo the host that the "
+                    + "DPU is in, by a link that is not the DPU's own",
+                standard: "what ssh_config says", example: "ops@c4140-host"),
+            Field("user", .text(.user), "Who logs in", standard: "as at the node's own address"),
+            Field(
+                "port", .integer(1...65535), "The port of the SSH server", standard: "as at the node's own address"),
+            Field(
+                "hostKey", .oneOrMore(.text(.hostKey)), "The host key that is shown on this way",
+                standard: "the node's own"),
+            Field(
+                "hostKeyAlias", .text(.sshHost), "The name that the files of known host keys know that key by",
+                standard: "the node's own name there"),
+            Field(
+                "text", .text(.sentence), "What people should know besides",
+                example: "\"iDRAC at 10.42.66.12, then rshim\""),
+        ])
+
     static let keepAlive = ObjectType(
         "keep-alive settings",
         [
