@@ -16,6 +16,9 @@ extension Happening {
         case .failed(let task, let why): "\(task): failed, \(why)"
         case .takingBack(let task): "\(task): the controller takes it back"
         case .takenBack(let task, let party, _): "\(task): taken back by the \(party)"
+        case .rescuing(let task, let way): "\(task): going over \(way)"
+        case .rescued(let task, let way, _, _): "\(task): taken back over \(way)"
+        case .rescueFailed(let task, let way, let why): "\(task): not taken back over \(way), \(why)"
         }
     }
 }

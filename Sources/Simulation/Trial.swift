@@ -62,7 +62,7 @@ extension Trial.Ending {
             case .unconfirmed:
                 self = .unconfirmed
                 return
-            case .takenBack: self = .takenBack
+            case .takenBack, .rescued: self = .takenBack
             case .leftAsIs: break
             }
         }

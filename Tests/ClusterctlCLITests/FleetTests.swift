@@ -76,6 +76,56 @@ struct FleetTests {
         #expect(node.marks == ["1", "2"])
     }
 
+    /// By hand as in a run: the rollback is told once, and what came of it is asked for.
+    @Test func followsARollbackWhoseConnectionIsCut() async throws {
+        let node = try NodeFixture()
+        try node.placeGuard("echo $1 >>\(node.path("marks")); \(node.killOnce("sshd")); sleep 1; " + node.rolledBack)
+        let state = try await node.fleet.rollBackGuard("p", on: "n")
+        #expect(state == .rolledBack(Rollback(phase: "p", because: "asked")))
+        #expect(node.marks == ["rollback"])
+        await node.close()
+    }
+
+    // MARK: Rescue paths
+
+    /// The node's own address is gone; its key is known by that, and it is reached by a host beside it.
+    @Test func takesBackByAHostBesideTheNode() async throws {
+        let node = try NodeFixture()
+        let host = try ServerFixture()
+        try node.placeGuard(
+            "echo $1 >>\(node.path("marks")); case $1 in report) echo armed phase=p nonce=n until=1 ;; "
+                + "*) \(node.rolledBack) ;; esac")
+        let gone = try ServerFixture.freePort()
+        let key = try "[127.0.0.1]:\(gone) \(node.server.publicHostKey())\n"
+        try key.write(toFile: node.path("known_hosts"), atomically: true, encoding: .utf8)
+        var target = try node.server.target(hostKeys: HostKeyPolicy(knownHostsFiles: [node.path("known_hosts")]))
+        target.port = gone
+        let own = node.fleet(at: target)
+        target.port = node.server.port
+        (target.hostKeys.alias, target.hostKeys.aliasPort) = ("127.0.0.1", gone)
+        target.route = .jump(try host.target())
+        let rescues = RescueFleet(["n": node.fleet(at: target)])
+        let rescue = Rescue(
+            path: { _ in "ssh host" }, open: { _ in rescues },
+            ask: { name throws(LinkFailure) in _ = try await own.guardReport(name) }, keepsLease: { true },
+            tell: { _ in })
+        let failure = Failure(
+            task: TaskID(phase: "p", node: "n"), cause: .guardFired(heldAtRung: nil), undoing: .unconfirmed("silence"), journal: "",
+            lookAt: "")
+        guard
+            case .failed(let failures) = await rescue.attempt(.failed([failure]), interrupts: { AsyncStream { _ in } }),
+            case .rescued(let rollback, _, let ordinary?)? = failures.first?.undoing
+        else {
+            Issue.record("it was not rescued")
+            return
+        }
+        #expect(rollback.isComplete && ordinary.message.contains("refuses connections to port \(gone)"))
+        #expect(node.marks == ["report", "rollback", "report"], "it is looked at, told once, and nothing is confirmed")
+        #expect(try host.logins == 1)
+        await own.close()
+        await node.close()
+    }
+
     @Test func asksAgainWhatOnlyLooks() async throws {
         let node = try NodeFixture()
         let probe = Probe.command(["sh", "-c", node.killOnce("sshd") + "; echo here"])
@@ -176,10 +226,24 @@ private struct NodeFixture {
         self.directory = directory
         var target = try server.target()
         target.port = relay.port
-        fleet = SSHFleet(
-            pool: SessionPool(access: ["n": .init(target: target, root: nil)], connector: SSHConnector()),
-            artifacts: Artifacts(cache: "\(directory)/cache"), secrets: [:], canWrite: true)
+        fleet = Self.fleet(at: target, cache: "\(directory)/cache")
     }
+
+    func fleet(at target: SSHTarget) -> SSHFleet { Self.fleet(at: target, cache: path("cache")) }
+
+    private static func fleet(at target: SSHTarget, cache: String) -> SSHFleet {
+        SSHFleet(
+            pool: SessionPool(access: ["n": .init(target: target, root: nil)], connector: SSHConnector()),
+            artifacts: Artifacts(cache: cache), secrets: [:], canWrite: true)
+    }
+
+    /// A guard that is this shell text.
+    func placeGuard(_ text: String) throws {
+        try FileManager.default.createDirectory(atPath: path("state/guard"), withIntermediateDirectories: true)
+        try text.write(toFile: path("state/guard/guard.sh"), atomically: true, encoding: .utf8)
+    }
+
+    let rolledBack = "echo rolled-back phase=p nonce=n because=asked left=none"
 
     private let directory: String
 

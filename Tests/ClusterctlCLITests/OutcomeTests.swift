@@ -1,4 +1,5 @@
 import Engine
+import Inventory
 import Testing
 
 @testable import ClusterctlCLI
@@ -23,6 +24,14 @@ import Testing
         ("guard", failed(.guardFired(heldAtRung: nil), .takenBack(by: .node, complete)), 5),
         ("partly", failed(.guardFired(heldAtRung: nil), .takenBack(by: .node, partial)), 6),
         ("unknown", failed(.guardFired(heldAtRung: nil), .unconfirmed("no route")), 6),
+        ("rescued", failed(.guardFired(heldAtRung: nil), .rescued(complete, over: "ssh h", ordinary: nil)), 5),
+        ("rescued in part", failed(.guardFired(heldAtRung: nil), .rescued(partial, over: "ssh h", ordinary: nil)), 6),
+        (
+            "rescued and silent",
+            failed(
+                .guardFired(heldAtRung: nil),
+                .rescued(complete, over: "ssh h", ordinary: LinkFailure(kind: .unreachable, message: ""))), 6
+        ),
         ("step", failed(.operation(step, Answer(status: 1, output: "")), .leftAsIs(because: "a test")), 1),
         ("link", failed(.link(LinkFailure(kind: .unreachable, message: "")), .leftAsIs(because: "a test")), 4),
     ])
@@ -35,6 +44,44 @@ import Testing
         let lost = Failure(
             task: Self.task, cause: .guardFired(heldAtRung: nil), undoing: .unconfirmed("x"), journal: "", lookAt: "")
         #expect(Outcome.failed([gate, lost]).exitCode == ExitStatus.unconfirmed)
+    }
+
+    private func end(_ undoing: Failure.Undoing) throws -> [String] {
+        let text = """
+            version: 1
+            name: edge
+            k3s: {version: v1.35.7+k3s1}
+            network: {pods: 10.142.0.0/16, services: 10.143.0.0/16}
+            cilium: {version: 1.19.4}
+            endpoint: {dns: api.example.org}
+            dpus: {dpu-01: {address: 10.0.0.1, outOfBand: {proxyJump: h1, address: 192.168.100.2}}}
+            """
+        let site = try Site(InventoryReader.read(text: text, file: "e.yaml").get().inventory, orders: .standard)
+        return OutcomeText.lines(Self.failed(.guardFired(heldAtRung: nil), undoing), site: site, journal: "j")
+    }
+
+    @Test func aPhaseThatIsLostEndsWithTheCard() throws {
+        let lines = try end(.unconfirmed("no route\nfirewall?\nover the rescue path (ssh h1): h1 is off"))
+        let place = try #require(lines.firstIndex(of: "  whether the phase was taken back is not known: no route"))
+        #expect(
+            lines[(place + 1)...(place + 3)] == [
+                "    firewall?", "    over the rescue path (ssh h1): h1 is off", "  out of band to dpu-01:",
+            ])
+        #expect(lines.contains("         sh /var/lib/clusterctl/guard/guard.sh rollback cilium"))
+    }
+
+    @Test func aPhaseThatWasRescuedTellsHowAndWhetherTheNodeIsBack() throws {
+        let back = try end(.rescued(Self.complete, over: "ssh h1, then 192.168.100.2", ordinary: nil))
+        #expect(
+            back.contains {
+                $0.hasPrefix("  taken back over the rescue path (ssh h1, then 192.168.100.2): the phase was taken back")
+            })
+        #expect(back.contains("  SSH answers again") && !back.joined().contains("out of band"))
+        let silent = LinkFailure(kind: .unreachable, message: "no route\nfirewall?")
+        let gone = try end(.rescued(Self.complete, over: "ssh h1", ordinary: silent))
+        let place = try #require(gone.firstIndex(of: "  SSH does not answer at its own address: no route"))
+        #expect(gone[(place + 1)...(place + 2)] == ["    firewall?", "  out of band to dpu-01:"])
+        #expect(gone.contains("    cilium was taken back there"))
     }
 
     @Test func aRollbackIsToldInASentence() {

@@ -20,6 +20,8 @@ import Testing
     }
 
     private let cilium = TaskID(phase: "cilium", node: "dpu-1")
+    private let lost = TaskID(phase: "cilium", node: "dpu-2")
+    private let silent = TaskID(phase: "cilium", node: "dpu-3")
     private let prep = TaskID(phase: "host-prep", node: "dpu-2")
 
     private var story: [Happening] {
@@ -34,6 +36,11 @@ import Testing
             .takenBack(
                 cilium, by: .node,
                 Rollback(phase: "cilium", because: "deadline", left: "nft", log: ["first rung", "second"])),
+            .rescuing(lost, over: "ssh h1, then 192.168.100.2"),
+            .rescued(
+                lost, over: "ssh h1, then 192.168.100.2", Rollback(phase: "cilium", because: "asked"),
+                ordinary: LinkFailure(kind: .unreachable, message: "no route")),
+            .rescueFailed(silent, over: "ssh h3, then 192.168.100.2", why: "h3 is off"),
         ]
     }
 
@@ -66,6 +73,12 @@ import Testing
         let armed = "2 steps, guard armed first (fires after 90 s of silence)"
         #expect(lines.contains { $0.contains("  cilium dpu-1 ") && $0.hasSuffix(armed) })
         #expect(lines.contains { $0.hasSuffix("the node took the phase back by itself (deadline); left: nft") })
+        #expect(
+            lines.contains {
+                $0.hasSuffix("everything is as it was; SSH does not answer at its own address: no route")
+            })
+        #expect(lines.contains { $0.hasSuffix("  trying the rescue path (ssh h1, then 192.168.100.2)") })
+        #expect(lines.contains { $0.hasSuffix("  not over the rescue path either: h3 is off") })
         #expect(lines.count == story.count + 2)
     }
 
@@ -87,6 +100,15 @@ import Testing
         #expect(timeline.bars[0].begin == 100 && timeline.bars[0].end == 900)
         #expect(timeline.bars[0].waitedMilliseconds == 600 && timeline.bars[0].changes == ["/f"])
         #expect(timeline.bars[1].marks.map(\.name) == ["failed"])
+    }
+
+    @Test func aRescueEndsAPhaseAndAFailedOneDoesNotLeaveItOpen() throws {
+        let bars = RunTimeline(try record(story, .failed([]))).bars
+        #expect(bars.first { $0.node == "dpu-2" && $0.phase == "cilium" }?.ending == .takenBack)
+        let failed = RunTimeline(
+            try record(
+                [.rescuing(silent, over: "x"), .rescueFailed(silent, over: "x", why: "off")], .failed([])))
+        #expect(failed.bars.map(\.ending) == [.failed] && failed.bars[0].marks.map(\.name) == ["rescuing", "rescue-failed"])
     }
 
     @Test func givesOverlappingPhasesOfANodeLanesOfTheirOwn() throws {

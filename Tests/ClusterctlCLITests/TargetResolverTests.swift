@@ -148,6 +148,79 @@ struct TargetResolverTests {
         #expect(first.route == .command("connect outer"))
     }
 
+    // MARK: Rescue paths
+
+    private func rescue(
+        _ outOfBand: String, ssh: String = "", _ configured: [String: SSHConfiguration] = [:]
+    ) async throws -> SSHTarget? {
+        let text = """
+            version: 1
+            name: lab
+            ssh: {\(ssh)}
+            k3s: {version: v1.35.7+k3s1}
+            network: {pods: 10.142.0.0/16, services: 10.143.0.0/16}
+            cilium: {version: 1.19.4}
+            endpoint: {dns: api.example.org}
+            servers: {s1: {address: 10.0.0.1, \(outOfBand)}}
+            workers: {host-1: {address: 10.0.0.9, ssh: {user: root, port: 2200, proxyJump: gate, hostKey: "\(pin)"}}}
+            """
+        let inventory = try InventoryReader.read(text: text, file: "/lab/i.yaml").get().inventory
+        let resolver = TargetResolver(local: local) { _, question in configured[question.name] ?? SSHConfiguration() }
+        return try await resolver.rescueTarget(for: inventory.nodes[0], in: inventory)
+    }
+
+    private let pin = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"
+
+    @Test func aRescuePathLeadsToTheSameMachineAccountAndKey() async throws {
+        let own = configuration {
+            $0.user = "cfg"
+            $0.port = 2201
+            $0.identityFiles = ["/own"]
+            $0.hostName = "192.0.2.1"
+        }
+        let target = try await rescue(
+            "outOfBand: {proxyJump: h1, address: tmfifo}", ssh: "bindAddress: 10.0.0.7, knownHosts: kh",
+            ["10.0.0.1": own])
+        var wanted = SSHTarget(host: "tmfifo", port: 2201, user: "cfg")
+        wanted.login.identityFiles = ["/own"]
+        // The files know it by what SSH goes to anyway.
+        wanted.hostKeys = HostKeyPolicy(knownHostsFiles: ["/lab/kh"], alias: "192.0.2.1")
+        wanted.hostKeys.aliasPort = 2201
+        var jump = SSHTarget(host: "h1", user: "me", hostKeys: HostKeyPolicy(knownHostsFiles: ["/lab/kh"]))
+        jump.bindAddress = "10.0.0.7"
+        wanted.route = .jump(jump)
+        #expect(target == wanted)
+        #expect(try await rescue("outOfBand: BMC") == nil)
+    }
+
+    @Test func aRescuePathMaySayOtherwise() async throws {
+        let key = "outOfBand: {address: oob, user: root, port: 22, hostKeyAlias: own, hostKey: '\(pin)'}"
+        let oob = configuration {
+            $0.hostName = "10.9.0.3"
+            $0.proxy = .jump(["outer"])
+        }
+        let target = try #require(try await rescue(key, ssh: "port: 2222, proxyJump: never", ["oob": oob]))
+        #expect(target.host == "10.9.0.3" && target.port == 22 && target.user == "root")
+        #expect(target.hostKeys.alias == "own" && target.hostKeys.aliasPort == 22 && target.hostKeys.pinned == [pin])
+        #expect(way(target) == ["me@outer:22"])
+        let direct = try await rescue("outOfBand: {address: oob, proxyJump: none}", ["oob": oob])
+        #expect(direct?.route == .direct)
+        let alias = try await rescue("outOfBand: {address: oob}", ssh: "hostKeyAlias: a, hostKey: '\(pin)'")
+        #expect(alias?.hostKeys.alias == "a" && alias?.hostKeys.pinned == [pin])
+    }
+
+    @Test func aNodeOnARescuePathIsReachedAsItIsAnyway() async throws {
+        let target = try #require(try await rescue("outOfBand: {proxyJump: [h1, ops@host-1], address: tmfifo}"))
+        #expect(way(target) == ["me@h1:22", "ops@10.0.0.9:2200"])
+        let first = try #require(try await rescue("outOfBand: {proxyJump: host-1, address: tmfifo}"))
+        #expect(way(first) == ["me@gate:22", "root@10.0.0.9:2200"])
+        guard case .jump(let host) = first.route else { return #expect(Bool(false), "no jump host") }
+        #expect(host.hostKeys.pinned == [pin])
+        await #expect(throws: SSHConfigurationProblem.jumpLoop(["tmfifo", "h1", "h1"])) {
+            try await rescue("outOfBand: {proxyJump: [h1, h1], address: tmfifo}")
+        }
+    }
+
     @Test func refusesToGoInCircles() async throws {
         let all = configuration { $0.proxy = .jump(["gate"]) }
         await #expect(throws: SSHConfigurationProblem.jumpLoop(["10.0.0.1", "gate", "gate"])) {

@@ -41,9 +41,9 @@ struct BootstrapCommand: AsyncParsableCommand {
         let chosen = try site.inventory.nodes(limit: limit)
         let saved = try plan.flatMap { try SavedPlan.read($0, for: site, limit: chosen) }
         let nodes = saved?.nodes ?? chosen
-        let fleet = try await Connections.fleet(site, options: connection, canWrite: true)
+        let connections = try await Connections(site.inventory, options: connection)
         let run = Run(site: site, limit: nodes, verb: "bootstrap", plannedFrom: saved)
-        let outcome = try await run.perform(on: fleet, approve: { approve($0, notes: site.notes($1)) })
+        let outcome = try await run.perform(by: connections, approve: { approve($0, notes: site.notes($1)) })
         guard outcome.exitCode == .success else { throw outcome.exitCode }
     }
 

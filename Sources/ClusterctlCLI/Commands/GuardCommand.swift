@@ -21,19 +21,33 @@ struct GuardedNode: ParsableArguments {
     @Flag(name: [.short, .long], help: "Do not ask before changing something.")
     var yes = false
 
-    /// The fleet, and the node's report; without a guard there, or a way to it, the command ends.
+    /// The node at its own address, and its guard's report; without a guard there, or a way to it, the command ends.
     func open() async throws -> (site: Site, fleet: SSHFleet, name: NodeName, report: GuardReport) {
+        try await open { connections, site in try await connections.fleet(site, canWrite: true) }
+    }
+
+    /// As `open()`, by the node's rescue path.
+    func openRescue() async throws -> (site: Site, fleet: RescueFleet, name: NodeName, report: GuardReport) {
+        try await open { connections, _ in
+            try await Connections.told { try await connections.rescueFleet([NodeName(node)]) }
+        }
+    }
+
+    private func open<Fleet: GuardFleet>(
+        by connect: (Connections, Site) async throws -> Fleet
+    ) async throws -> (site: Site, fleet: Fleet, name: NodeName, report: GuardReport) {
         let site = try Site(try argument.read(), orders: .current)
-        guard site.inventory.node(named: node) != nil else {
+        guard let found = site.inventory.node(named: node) else {
             throw ValidationError("there is no node '\(node)' in this inventory")
         }
         let name = NodeName(node)
-        let fleet = try await Connections.fleet(site, options: connection, canWrite: true)
+        let fleet = try await connect(try await Connections(site.inventory, options: connection), site)
         do throws(LinkFailure) {
             if let report = try await fleet.guardReport(name) { return (site, fleet, name, report) }
         } catch {
             await fleet.close()
             Standard.error("\(name): error: \(error.message)")
+            OutOfBandCard.lines(found, .unknown, in: site.inventory).forEach(Standard.error)
             throw ExitStatus.unreachable
         }
         await fleet.close()

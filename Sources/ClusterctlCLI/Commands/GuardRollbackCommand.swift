@@ -8,8 +8,20 @@ struct GuardRollbackCommand: AsyncParsableCommand {
 
     @OptionGroup var chosen: GuardedNode
 
+    @Flag(help: "By the node's rescue path ('outOfBand' in the inventory), beside its own address.")
+    var outOfBand = false
+
     func run() async throws {
-        let (_, fleet, node, report) = try await chosen.open()
+        if outOfBand {
+            let (_, fleet, node, report) = try await chosen.openRescue()
+            try await takeBack(fleet, node, report)
+        } else {
+            let (_, fleet, node, report) = try await chosen.open()
+            try await takeBack(fleet, node, report)
+        }
+    }
+
+    private func takeBack(_ fleet: some GuardFleet, _ node: NodeName, _ report: GuardReport) async throws {
         do {
             guard report.isUnconfirmed, let phase = report.phase else {
                 Standard.error("\(node): nothing is unconfirmed there: its guard is \(report.word)")

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Engine
 import Foundation
+import Inventory
 
 struct GuardStatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,14 +16,18 @@ struct GuardStatusCommand: AsyncParsableCommand {
     @Flag(help: "Also the end of each guard's log.")
     var log = false
 
+    @Flag(help: "By the nodes' rescue paths ('outOfBand' in the inventory); without names, all nodes that have one.")
+    var outOfBand = false
+
     func run() async throws {
         let site = try Site(try argument.read(), orders: .current)
         let unknown = nodes.filter { site.inventory.node(named: $0) == nil }
         guard unknown.isEmpty else {
             throw ValidationError("there is no node \(unknown.joined(separator: ", ")) in this inventory")
         }
-        let asked = site.nodes.filter { nodes.isEmpty || nodes.contains($0.rawValue) }
-        let fleet = try await Connections.fleet(site, options: connection, canWrite: false)
+        let all = site.inventory.nodes.filter { !outOfBand || $0.profile.outOfBand.rescue != nil }
+        let asked = nodes.isEmpty ? all.map { NodeName($0.name) } : site.nodes.filter { nodes.contains($0.rawValue) }
+        let fleet = try await fleet(site, asked)
         let reports = await GuardStatusCommand.ask(asked, fleet)
         await fleet.close()
         Standard.output(GuardStatusCommand.table(asked.map { ($0, reports[$0]) }))
@@ -33,13 +38,23 @@ struct GuardStatusCommand: AsyncParsableCommand {
         for node in asked {
             if case .failure(let failure) = reports[node] { Standard.error("\(node): error: \(failure.message)") }
         }
+        for node in site.inventory.nodes {
+            guard case .failure = reports[NodeName(node.name)], node.hasCard else { continue }
+            OutOfBandCard.lines(node, .unknown, in: site.inventory).forEach(Standard.error)
+        }
         if reports.values.contains(where: { if case .failure = $0 { true } else { false } }) {
             throw ExitStatus.unreachable
         }
     }
 
+    private func fleet(_ site: Site, _ nodes: [NodeName]) async throws -> any GuardFleet {
+        let connections = try await Connections(site.inventory, options: connection)
+        guard outOfBand else { return try await connections.fleet(site, canWrite: false) }
+        return try await Connections.told { try await connections.rescueFleet(nodes) }
+    }
+
     static func ask(
-        _ nodes: [NodeName], _ fleet: SSHFleet
+        _ nodes: [NodeName], _ fleet: any GuardFleet
     ) async -> [NodeName: Result<GuardReport?, LinkFailure>] {
         await withTaskGroup(of: (NodeName, Result<GuardReport?, LinkFailure>).self) { group in
             for node in nodes {
@@ -67,6 +82,11 @@ struct GuardStatusCommand: AsyncParsableCommand {
         }
         return TextTable.text(head, cells)
     }
+}
+
+extension Node {
+    /// Whether a change can have cut it off, or somebody has written down how to get there all the same.
+    fileprivate var hasCard: Bool { profile.guard != nil || profile.outOfBand != OutOfBand() }
 }
 
 extension GuardReport {

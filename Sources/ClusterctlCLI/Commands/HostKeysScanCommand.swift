@@ -30,15 +30,19 @@ struct HostKeysScanCommand: AsyncParsableCommand {
     func run() async throws {
         let inventory = try argument.read()
         let chosen = try inventory.nodes(limit: limit)
-        let (targets, secrets) = try await Connections.open(inventory, options: connection, writesHostKeys: pin)
-        let connector = SSHConnector(secrets: secrets)
-        let nodes = inventory.nodes.filter { chosen?.contains(NodeName($0.name)) ?? true }.compactMap { node in
-            targets[NodeName(node.name)].map { HostKeyScan.Item(name: node.name, target: $0) }
+        let connections = try await Connections(inventory, options: connection, writesHostKeys: pin)
+        let connector = SSHConnector(secrets: connections.secrets)
+        let names = inventory.nodes.map { NodeName($0.name) }.filter { chosen?.contains($0) ?? true }
+        func items(_ targets: [NodeName: SSHTarget]) -> [HostKeyScan.Item] {
+            names.compactMap { name in targets[name].map { HostKeyScan.Item(name: name.rawValue, target: $0) } }
         }
+        let nodes = items(connections.targets)
+        // A rescue path must be trusted before it is needed; at its end is the node's own key.
+        let rescues = items(try await Connections.told { try await connections.rescueTargets(names) })
         var scan = HostKeyScan(rows: [])
         var pinned: [String] = []
         // What lies on the way comes first: where that is pinned, the next can be reached.
-        for batch in HostKeyScan.jumpHosts(before: nodes) + [nodes] {
+        for batch in HostKeyScan.jumpHosts(before: nodes + rescues) + [nodes] {
             let rows = await HostKeyScan.scan(batch, by: connector)
             if pin { pinned += try await remember(rows, connector) }
             scan.rows += rows

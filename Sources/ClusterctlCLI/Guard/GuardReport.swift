@@ -46,33 +46,3 @@ struct GuardReport: Equatable {
     /// The rung at which its way back stopped; nil where it is not held.
     var heldAtRung: Int? { if case .held(_, let rung) = state { rung } else { nil } }
 }
-
-extension SSHFleet {
-    /// Over a connection of its own, so that what is shown says that one can be made.
-    ///
-    /// - Returns: nil where there is no guard on the node.
-    func guardReport(_ node: NodeName) async throws(LinkFailure) -> GuardReport? {
-        let frames = try await ask(.report, on: node)
-        return frames.first { $0.kind == .answer }.flatMap { GuardReport($0.answer) }
-    }
-
-    /// Keeps what is unconfirmed on the node, as a run does at the end of a phase: over a new connection.
-    /// - Parameter rung: where a held guard stopped; what it did up to there stays, too.
-    func confirmGuard(
-        _ phase: PhaseID, nonce: String, rung: Int?, on node: NodeName
-    ) async throws(LinkFailure) -> GuardState {
-        GuardState(try await ask(.confirm(phase, nonce: nonce, rung: rung), on: node))
-    }
-
-    /// Takes back what is unconfirmed on the node.
-    func rollBackGuard(_ phase: PhaseID, on node: NodeName) async throws(LinkFailure) -> GuardState {
-        GuardState(try await ask(.rollback(phase), on: node))
-    }
-}
-
-extension GuardState {
-    fileprivate init(_ frames: [Frame]) {
-        let answer = frames.first { $0.kind == .answer }?.answer
-        self.init(line: answer.map { $0.output.isEmpty ? $0.error : $0.output } ?? "")
-    }
-}

@@ -33,6 +33,12 @@ final class Console {
         case .takingBack(let task): line(.plain, task, "taking the phase back")
         case .takenBack(let task, let party, let rollback):
             line(rollback.isComplete ? .plain : .bad, task, rollback.words(by: party))
+        case .rescuing(let task, let way): line(.plain, task, "trying the rescue path (\(way))")
+        case .rescued(let task, _, let rollback, let ordinary):
+            let rest = ordinary == nil ? "; SSH answers again" : "; SSH does not answer at its own address"
+            line(rollback.isComplete && ordinary == nil ? .plain : .bad, task, rollback.words(by: .controller) + rest)
+        case .rescueFailed(let task, _, let why):
+            line(.bad, task, "not over the rescue path either: " + why.replacing("\n", with: "; "))
         }
     }
 

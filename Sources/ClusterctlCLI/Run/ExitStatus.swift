@@ -34,6 +34,8 @@ extension Failure {
         switch (undoing, cause) {
         case (.unconfirmed, _): ExitStatus.unconfirmed
         case (.takenBack(_, let rollback), _) where !rollback.isComplete: ExitStatus.unconfirmed
+        case (.rescued(let rollback, _, let ordinary), _):
+            rollback.isComplete && ordinary == nil ? ExitStatus.rolledBack : ExitStatus.unconfirmed
         case (.takenBack, .gate), (.takenBack, .guardFired): ExitStatus.rolledBack
         case (.leftAsIs, .gate), (.leftAsIs, .guardFired): ExitStatus.failed
         case (_, .link): ExitStatus.unreachable

@@ -70,7 +70,7 @@ extension Happening {
     /// Whether it must be on the disk before anything else is done: what is about to be changed, and what went wrong.
     var isAnnouncement: Bool {
         switch self {
-        case .applying, .confirmed, .failed, .takingBack, .takenBack: true
+        case .applying, .confirmed, .failed, .takingBack, .takenBack, .rescuing, .rescued, .rescueFailed: true
         case .surveyed, .skipped, .applied, .passed, .waiting, .signOfLife, .linkLost: false
         }
     }
@@ -91,6 +91,9 @@ extension Happening {
         case .failed: "failed"
         case .takingBack: "taking-back"
         case .takenBack: "taken-back"
+        case .rescuing: "rescuing"
+        case .rescued: "rescued"
+        case .rescueFailed: "rescue-failed"
         }
     }
 
@@ -128,11 +131,27 @@ extension Happening {
         case .takenBack(let id, let party, let rollback):
             task(id)
             json.field("by", party == .node ? "node" : "controller")
-            json.field("complete", rollback.isComplete)
-            json.field("because", rollback.because)
-            json.field("left", rollback.left)
-            json.field("log", rollback.log)
+            write(rollback, to: &json)
+        case .rescuing(let id, let way):
+            task(id)
+            json.field("over", way)
+        case .rescued(let id, let way, let rollback, let ordinary):
+            task(id)
+            json.field("over", way)
+            write(rollback, to: &json)
+            if let ordinary { json.field("why", ordinary.message) }
+        case .rescueFailed(let id, let way, let why):
+            task(id)
+            json.field("over", way)
+            json.field("why", why)
         }
+    }
+
+    private func write(_ rollback: Rollback, to json: inout JSONWriter) {
+        json.field("complete", rollback.isComplete)
+        json.field("because", rollback.because)
+        json.field("left", rollback.left)
+        json.field("log", rollback.log)
     }
 }
 

@@ -109,15 +109,32 @@ enum OutcomeText {
         case .leftAsIs(let because): return ["  nothing was taken back: \(because)"]
         case .takenBack(let party, let rollback):
             return ["  " + rollback.words(by: party)] + rollback.log.map { "    | \($0)" }
-                + (rollback.isComplete ? [] : outOfBand(failure, site: site))
+                + (rollback.isComplete ? [] : card(failure, .takenBack(failure.task.phase), site))
+        case .rescued(let rollback, let path, let ordinary):
+            let isWhole = rollback.isComplete && ordinary == nil
+            return ["  taken back over the rescue path (\(path)): " + rollback.words(by: .controller)]
+                + rollback.log.map { "    | \($0)" }
+                + [
+                    ordinary.map { told("SSH does not answer at its own address:", $0.message) } ?? [
+                        "  SSH answers again"
+                    ]
+                ]
+                .flatMap(\.self) + (isWhole ? [] : card(failure, .takenBack(failure.task.phase), site))
         case .unconfirmed(let why):
-            return ["  whether the phase was taken back is not known: \(why)"] + outOfBand(failure, site: site)
+            return told("whether the phase was taken back is not known:", why)
+                + card(failure, .unconfirmed(failure.task.phase), site)
         }
     }
 
-    private static func outOfBand(_ failure: Failure, site: Site) -> [String] {
-        let hint = site.inventory.node(named: failure.task.node.rawValue)?.profile.outOfBand.text
-        return ["  out of band: " + (hint ?? "rshim console of the DPU's host (/dev/rshim0/console), or its BMC")]
+    /// A reason of more than one line below what it is the reason of.
+    private static func told(_ what: String, _ why: String) -> [String] {
+        let lines = why.split(whereSeparator: \.isNewline)
+        return ["  \(what) \(lines.first ?? "")"] + lines.dropFirst().map { "    \($0)" }
+    }
+
+    private static func card(_ failure: Failure, _ standing: OutOfBandCard.Standing, _ site: Site) -> [String] {
+        guard let node = site.inventory.node(named: failure.task.node.rawValue) else { return [] }
+        return OutOfBandCard.lines(node, standing, in: site.inventory).map { "  \($0)" }
     }
 
     private static func indented(_ text: String) -> [String] {

@@ -12,18 +12,21 @@ struct Run {
     var plannedFrom: PlanFacts?
 
     /// - Parameter approve: asked with what the survey found, when there is something to do.
-    func perform(on fleet: SSHFleet, approve: @escaping (Review, Facts) -> Bool) async throws -> Outcome {
+    func perform(
+        by connections: Connections, approve: @escaping (Review, Facts) -> Bool
+    ) async throws -> Outcome {
+        let fleet = try await connections.fleet(site, canWrite: true)
         let console = Console()
         let journal = try Journal(
             directory: FileManager.default.currentDirectoryPath, cluster: site.inventory.name, verb: verb,
             id: fleet.owner)
         let machine = Machine(cluster: site.inventory.name, order: site.order, nodes: site.nodes, limit: limit)
+        func tell(_ happenings: [Happening]) {
+            journal.append(happenings)
+            happenings.forEach(console.show)
+        }
         let driver = Driver(
-            fleet: fleet,
-            tell: { happenings in
-                journal.append(happenings)
-                happenings.forEach(console.show)
-            },
+            fleet: fleet, tell: tell,
             approve: { review, facts in
                 if let plannedFrom {
                     let now = PlanFacts(review, facts, of: site, limit: limit)
@@ -32,7 +35,15 @@ struct Run {
                 }
                 return review.items.isEmpty || approve(review, facts) ? .approved : .declined
             })
-        let outcome = await driver.run(machine, interrupts: Interrupts.stream())
+        let rescue = Rescue(
+            path: { name in
+                site.inventory.node(named: name.rawValue).flatMap { RescueRoute($0, in: site.inventory)?.words }
+            },
+            open: { try await connections.rescueFleet($0) },
+            ask: { node throws(LinkFailure) in _ = try await fleet.guardReport(node) },
+            keepsLease: { await fleet.keepsLease() }, tell: tell)
+        let ended = await driver.run(machine, interrupts: Interrupts.stream())
+        let outcome = await rescue.attempt(ended, interrupts: Interrupts.stream)
         journal.append(outcome)
         await fleet.close()
         OutcomeText.lines(outcome, site: site, journal: journal.path, isByPlan: plannedFrom != nil)

@@ -20,6 +20,17 @@ extension SSHFleet {
         return .ours
     }
 
+    /// Shows life once, and tells whether the lease is still this run's as far as anybody knows.
+    func keepsLease() async -> Bool {
+        guard let keeper = lease?.keeper else { return true }
+        do throws(LinkFailure) {
+            return try await lease(keeper, .renew) == .ours
+        } catch {
+            // Where the keeper cannot be reached nobody else can take it either.
+            return true
+        }
+    }
+
     /// A lease whose owner was killed on this machine need not be waited for.
     ///
     /// - Returns: whether there was one, which is ended now.

@@ -194,20 +194,21 @@ actor SSHFleet: Fleet {
     func guardian(_ task: TaskID, _ verb: Engine.GuardVerb) async throws(LinkFailure) -> GuardState {
         // Without steps sent by this run there is nothing of it to take back.
         guard let nonce = guardNonces[task] else { return .none }
-        let frames: [Frame]
+        let state: GuardState
         switch verb {
         case .extend(let window):
-            frames = try await ask(.extend(task.phase, windowSeconds: window, nonce: nonce), on: task.node)
-        case .confirm: frames = try await ask(.confirm(task.phase, nonce: nonce), on: task.node)
-        case .rollback: frames = try await rollBack(task)
+            state = try await tell(.extend(task.phase, windowSeconds: window, nonce: nonce), on: task.node)
+        case .confirm: state = try await tell(.confirm(task.phase, nonce: nonce), on: task.node)
+        case .rollback: state = try await rollBack(task)
         }
-        guard let answer = frames.first(where: { $0.kind == .answer })?.answer else {
-            throw LinkFailure(kind: .garbled, message: "the guard gave no answer")
-        }
-        let state = GuardState(line: answer.output.isEmpty ? answer.error : answer.output)
         guard case .rolledBack(var rollback) = state else { return state }
         rollback.log = (try? await guardLog(task.node)) ?? []
         return .rolledBack(rollback)
+    }
+
+    /// What the guard says to a word that is said once, over a connection made for this alone.
+    func tell(_ verb: SSH.GuardVerb, on node: NodeName) async throws(LinkFailure) -> GuardState {
+        try GuardState(try await ask(verb, on: node))
     }
 
     /// Over a connection made for this alone, and not again: the machine decides when.
@@ -222,25 +223,25 @@ actor SSHFleet: Fleet {
         }
     }
 
-    /// A rollback that was begun is followed to its end, over as many connections as it takes.
-    private func rollBack(_ task: TaskID) async throws(LinkFailure) -> [Frame] {
+    /// A rollback that was begun is followed to its end when this is called again after its connection broke.
+    func rollBack(_ task: TaskID) async throws(LinkFailure) -> GuardState {
         if let run = rollbacks[task], case .ended(let frames) = try await collect(run, on: task.node) {
             rollbacks[task] = nil
-            return frames
+            return try GuardState(frames)
         }
         let program = try compile { () throws(ShellError) in
             try ShellCompiler.guardVerb(.rollback(task.phase), nonce: ShellProgram.makeNonce(), owner: owner)
         }
         rollbacks[task] = Application.Run(nonce: program.nonce, sentAt: .now, positions: [0])
+        let frames: [Frame]
         do throws(ProgramFailure) {
-            let frames = try await perform(
-                program, on: task.node, seconds: Self.guardSeconds, frames: 1, fresh: true)
-            rollbacks[task] = nil
-            return frames
+            frames = try await perform(program, on: task.node, seconds: Self.guardSeconds, frames: 1, fresh: true)
         } catch {
             if !error.mayHaveBegun { rollbacks[task] = nil }
             throw error.link
         }
+        rollbacks[task] = nil
+        return try GuardState(frames)
     }
 
     /// What the guard wrote down last: the story of a rollback.

@@ -37,6 +37,41 @@ struct TargetResolver {
         return target
     }
 
+    /// How a node is reached by its rescue path; nil where it has none. What the path does not say is as for the node's
+    /// own address, and
+    /// so is the name that known_hosts files have for it: it is the same machine.
+    ///
+    /// - Throws: `SSHConfigurationProblem`
+    func rescueTarget(for node: Node, in inventory: Inventory) async throws -> SSHTarget? {
+        guard let rescue = node.profile.outOfBand.rescue else { return nil }
+        let ordinary = try await target(for: node)
+        let question = HostQuestion(
+            name: rescue.address, user: rescue.user ?? ordinary.user, port: rescue.port?.number ?? ordinary.port)
+        let configured = try await lookUp(node.ssh.configuration ?? .standard, question)
+        var target = ordinary
+        target.host = configured.hostName ?? rescue.address
+        target.port = question.port ?? ordinary.port
+        target.user = question.user ?? ordinary.user
+        target.addressFamily = .any
+        target.bindAddress = nil
+        if let alias = rescue.hostKeyAlias ?? ordinary.hostKeys.alias {
+            target.hostKeys.alias = alias
+        } else {
+            (target.hostKeys.alias, target.hostKeys.aliasPort) = (ordinary.host, ordinary.port)
+        }
+        if let keys = rescue.hostKeys { target.hostKeys.pinned = keys }
+        switch rescue.proxy {
+        case .jump(let hosts):
+            target.route = try await route(over: hosts, node.ssh, passed: [rescue.address], nodes: inventory)
+        case .direct: target.route = .direct
+        // No field of a rescue path gives a command.
+        case .command, nil:
+            let tokens = tokens(question, configured, alias: target.hostKeys.alias)
+            target.route = try await route(configured, tokens, node.ssh, passed: [rescue.address])
+        }
+        return target
+    }
+
     // MARK: The way
 
     private func route(
@@ -57,12 +92,20 @@ struct TargetResolver {
     }
 
     /// The first host is reached by the way that its own configuration names, each further one over the one before.
-    private func route(over hosts: [SSHJumpHost], _ settings: SSHSettings, passed: [String]) async throws -> SSHRoute {
+    ///
+    /// - Parameter nodes: whose nodes may stand by name for themselves.
+    private func route(
+        over hosts: [SSHJumpHost], _ settings: SSHSettings, passed: [String], nodes: Inventory? = nil
+    ) async throws -> SSHRoute {
         var passed = passed
         var last: SSHTarget?
         for host in hosts {
             guard !passed.contains(host.host) else { throw SSHConfigurationProblem.jumpLoop(passed + [host.host]) }
             passed.append(host.host)
+            if let node = nodes?.node(named: host.host) {
+                last = try await target(for: node, as: host, over: last)
+                continue
+            }
             let question = HostQuestion(name: host.host, user: host.user, port: host.port?.number)
             let configured = try await lookUp(settings.configuration ?? .standard, question)
             let tokens = tokens(question, configured, alias: configured.hostKeyAlias)
@@ -76,6 +119,15 @@ struct TargetResolver {
             last = target
         }
         return last.map { .jump($0) } ?? .direct
+    }
+
+    /// A node as a jump host: as it is reached anyway, but for what is said here.
+    private func target(for node: Node, as host: SSHJumpHost, over last: SSHTarget?) async throws -> SSHTarget {
+        var target = try await target(for: node)
+        target.user = host.user ?? target.user
+        target.port = host.port?.number ?? target.port
+        if let last { target.route = .jump(last) }
+        return target
     }
 
     // MARK: One host

@@ -53,6 +53,8 @@ struct RunEvent: Decodable, Equatable {
     var waitingFor: String?
     var because: String?
     var by: String?
+    /// The rescue path.
+    var over: String?
     var isComplete: Bool?
     var left: String?
     var log: [String] = []
@@ -65,7 +67,8 @@ struct RunEvent: Decodable, Equatable {
     }
 
     private enum Key: String, CodingKey {
-        case t, event, version, cluster, verb, at, phase, node, why, steps, guardWindowSeconds, changed, because, by
+        case t, event, version, cluster, verb, at, phase, node, why, steps, guardWindowSeconds, changed, because, by,
+            over
         case complete, left, log
         case `for`
         case `is`
@@ -83,6 +86,7 @@ struct RunEvent: Decodable, Equatable {
         guardWindowSeconds = try fields.decodeIfPresent(Int.self, forKey: .guardWindowSeconds)
         changes = (try? fields.decodeIfPresent([String].self, forKey: .changed)) ?? []
         (waitingFor, because, by, left) = (try text(.for), try text(.because), try text(.by), try text(.left))
+        over = try text(.over)
         isComplete = try fields.decodeIfPresent(Bool.self, forKey: .complete)
         log = try fields.decodeIfPresent([String].self, forKey: .log) ?? []
         outcome = try text(.is)

@@ -34,6 +34,9 @@ enum RunStory {
         case "failed": "failed: \(event.why ?? "")"
         case "taking-back": "taking the phase back"
         case "taken-back": takenBack(event)
+        case "rescuing": "trying the rescue path (\(event.over ?? ""))"
+        case "rescued": takenBack(event) + "; " + ordinary(event)
+        case "rescue-failed": "not over the rescue path either: \(event.why ?? "")"
         case "outcome": nil
         default: event.name
         }
@@ -49,6 +52,10 @@ enum RunStory {
         let who = event.by == "node" ? "the node took the phase back by itself" : "the phase was taken back"
         let why = event.because.map { " (\($0))" } ?? ""
         return who + why + (event.isComplete == true ? "; everything is as it was" : "; left: \(event.left ?? "")")
+    }
+
+    private static func ordinary(_ event: RunEvent) -> String {
+        event.why.map { "SSH does not answer at its own address: \($0)" } ?? "SSH answers again"
     }
 
     private static func place(_ event: RunEvent) -> String {

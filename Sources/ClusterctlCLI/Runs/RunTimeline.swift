@@ -89,13 +89,13 @@ extension RunTimeline.Bar {
             waitingFor = event.waitingFor
             lastReason = event.because
         case "passed": ending = .passed
-        case "failed":
+        case "failed", "rescuing":
             ending = .failed
             mark(event)
-        case "taken-back":
+        case "taken-back", "rescued":
             ending = .takenBack
             mark(event)
-        case "confirmed", "link-lost", "taking-back": mark(event)
+        case "confirmed", "link-lost", "taking-back", "rescue-failed": mark(event)
         default: break
         }
     }
@@ -108,5 +108,5 @@ extension RunTimeline.Bar {
 
 extension RunEvent {
     /// Whether nothing more comes of its task; what has failed may still be taken back.
-    fileprivate var ends: Bool { name == "passed" || name == "taken-back" }
+    fileprivate var ends: Bool { ["passed", "taken-back", "rescued"].contains(name) }
 }

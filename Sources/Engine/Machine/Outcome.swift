@@ -77,6 +77,9 @@ public struct Failure: Sendable, Equatable {
         case takenBack(by: Happening.Party, Rollback)
         /// Nobody knows: go out of band.
         case unconfirmed(String)
+        /// After that, over the node's rescue path. `ordinary` says why SSH does not answer at its own address; nil
+        /// where it does again.
+        case rescued(Rollback, over: String, ordinary: LinkFailure?)
     }
     public let task: TaskID
     public let cause: Cause

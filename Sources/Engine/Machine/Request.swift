@@ -74,6 +74,10 @@ public enum Happening: Sendable, Equatable {
     case failed(TaskID, why: String)
     case takingBack(TaskID)
     case takenBack(TaskID, by: Party, Rollback)
+    /// The run is over, and what became of this is about to be asked, and if need be taken back, over a rescue path.
+    case rescuing(TaskID, over: String)
+    case rescued(TaskID, over: String, Rollback, ordinary: LinkFailure?)
+    case rescueFailed(TaskID, over: String, why: String)
 
     /// Who took a phase back.
     public enum Party: Sendable, Equatable { case controller, node }

@@ -100,5 +100,20 @@ func quoted(_ text: String) -> String {
     return "'" + parts.map { String(Substring($0)) }.joined(separator: "'\\''") + "'"
 }
 
+/// The text as a person would type it into a shell: as it is where no shell reads anything into it, else quoted.
+public func shellWord(_ text: String) -> String {
+    func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "A")...UInt8(ascii: "Z"):
+            true
+        default: "_@%+=:,./-".utf8.contains(byte)
+        }
+    }
+    // Only at the beginning, where a shell puts the home directory, which is what is meant.
+    let rest = text.hasPrefix("~/") ? text.dropFirst(2) : text[...]
+    return !rest.isEmpty && rest.utf8.allSatisfy(isPlain) ? text : quoted(text)
+}
+
 /// A command line of quoted words.
 func quoted(_ words: [String]) -> String { words.map { quoted($0) }.joined(separator: " ") }

@@ -46,8 +46,8 @@ struct HostKeyCheck {
             proof = .pins(pins)
             return
         }
-        // An alias stands in the files by itself, whatever the port.
-        let (name, port) = (policy.alias ?? host, policy.alias == nil ? port : 22)
+        // An alias stands in the files by itself, whatever the port that is connected to.
+        let (name, port) = (policy.alias ?? host, policy.alias == nil ? port : policy.aliasPort)
         let known = try KnownHosts.read(policy.knownHostsFiles, host: name, port: port)
         let first = policy.knownHostsFiles.first.map(LocalFile.expandHome)
         var new: NewName?

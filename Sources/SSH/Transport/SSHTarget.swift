@@ -108,8 +108,10 @@ public struct HostKeyPolicy: Sendable, Hashable {
     public var acceptNew: Bool
     /// Whether the name of a new host is hashed, as it also is where the file has hashed names already.
     public var hashesNames = false
-    /// The name that the files know the host by, without a port; nil means the target's host and port.
+    /// The name that the files know the host by; nil means the target's host and port.
     public var alias: String?
+    /// The port that the alias is known with. An alias of OpenSSH's has none, which is what 22 stands for in the files.
+    public var aliasPort = 22
 
     /// OpenSSH's own, the user's before the system's.
     public static let standardUserFiles = ["~/.ssh/known_hosts", "~/.ssh/known_hosts2"]

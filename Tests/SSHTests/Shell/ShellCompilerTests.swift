@@ -108,6 +108,13 @@ import Testing
         #expect(!dumped.contains("hush"))
     }
 
+    @Test(arguments: [
+        ("ops@h1:22", "ops@h1:22"), ("a,b", "a,b"), ("fe80::1%eth0", "fe80::1%eth0"), ("~/.ssh/id", "~/.ssh/id"),
+        ("", "''"), ("~", "'~'"), ("~/a b", "'~/a b'"), ("a~", "'a~'"), ("[fd00::1]:22", "'[fd00::1]:22'"),
+        ("$(x)", "'$(x)'"), ("it's", "'it'\\''s'"), ("a;b", "'a;b'"), ("é", "'é'"), ("#x", "'#x'"), ("-o", "-o"),
+    ])
+    func typesWordsAsAPersonWould(text: String, word: String) { #expect(shellWord(text) == word) }
+
     @Test func keepsSecretsAndLongTextsOffTheCommandLine() throws {
         let file = ShellBox.step(.file(path: "/it's", content: .text("a"), mode: 0o600))
         let secret = ShellBox.step(.file(path: "/t", content: .secret(.provided(what: "x")), mode: 0o600))
