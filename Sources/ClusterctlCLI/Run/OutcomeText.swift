@@ -92,7 +92,7 @@ enum OutcomeText {
         case .gate(let waitingFor, let lastSeen):
             lines.append("  waiting for: \(waitingFor)")
             lines.append("  last seen: \(lastSeen)")
-        case .link(let link): lines.append("  connection: \(link.message)")
+        case .link(let link): lines += told("connection:", link.message)
         case .guardFired: lines.append("  \(failure.cause.summary)")
         }
         if !failure.journal.isEmpty {
