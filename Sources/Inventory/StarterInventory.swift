@@ -42,7 +42,8 @@ public enum StarterInventory {
           server-2: {address: 192.168.10.12}
           server-3: {address: 192.168.10.13}
         # dpus:
-        #   dpu-1: {address: 192.168.10.11, primary: true}
+        #   # The way in by the host that it is in, over rshim's tmfifo, for when SSH does not come back.
+        #   dpu-1: {address: 192.168.10.11, primary: true, outOfBand: {proxyJump: host-1, address: 192.168.100.2}}
 
         # Workers. A range stands for several nodes; 'manage: verify' is for machines that are configured elsewhere
         # (NixOS): they are checked, and never written to.

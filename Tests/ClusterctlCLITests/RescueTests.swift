@@ -28,7 +28,7 @@ import Testing
 
     func attempt(
         _ outcome: Outcome, _ fleet: FakeGuards, without: NodeName? = nil, ordinary: LinkFailure? = nil,
-        limit: Duration = .seconds(60), keepsLease: Bool = true, interrupts: AsyncStream<Void> = AsyncStream { _ in }
+        limit: Duration = .seconds(60), leaseIsLost: Bool = false, interrupts: AsyncStream<Void> = AsyncStream { _ in }
     ) async -> Story {
         var happened: [Happening] = []
         let rescue = Rescue(
@@ -41,11 +41,14 @@ import Testing
                 fleet.note("ask \(node)")
                 if let ordinary { throw ordinary }
             },
-            keepsLease: { keepsLease },
+            keepsLease: {
+                fleet.note("lease")
+                return !leaseIsLost || fleet.said.count { $0 == "lease" } < 3
+            },
             tell: {
                 happened += $0
                 for happening in $0 { if case .rescuing = happening { fleet.note("told") } }
-            }, limit: limit)
+            }, limit: limit, leaseInterval: leaseIsLost ? .milliseconds(1) : .seconds(20))
         let outcome = await rescue.attempt(outcome) { interrupts }
         return Story(outcome: outcome, said: fleet.said, happened: happened)
     }
@@ -161,6 +164,15 @@ import Testing
         let story = await attempt(.failed([Self.failure(Self.task)]), FakeGuards(hangs: true), limit: .milliseconds(20))
         #expect(
             story.undoings == [.unconfirmed("silence\nover the rescue path (\(Self.path)): it took longer than 0 s")])
+    }
+
+    @Test func endsWhenAnotherRunHasTheLease() async {
+        let story = await attempt(.failed([Self.failure(Self.task)]), FakeGuards(hangs: true), leaseIsLost: true)
+        #expect(
+            story.undoings == [
+                .unconfirmed("silence\nover the rescue path (\(Self.path)): another run has taken the lease")
+            ])
+        #expect(story.said.count { $0 == "lease" } == 3)
     }
 
     @Test func endsWithCtrlC() async {

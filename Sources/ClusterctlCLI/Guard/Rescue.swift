@@ -15,6 +15,7 @@ struct Rescue {
     let tell: ([Happening]) -> Void
     /// Bounds all of it: to reach the nodes, their way back, and one look at their own addresses.
     var limit = Duration.seconds(300)
+    var leaseInterval = Duration.seconds(Lease.seconds / 3)
 
     private enum Ending: Sendable {
         case takenBack(Rollback, ordinary: LinkFailure?)
@@ -101,8 +102,8 @@ struct Rescue {
             let isOver = (try? await Task.sleep(for: limit)) != nil
             return isOver ? .stop("it took longer than \(limit.components.seconds) s") : .nothing
         }
-        group.addTask { [keepsLease] in
-            while (try? await Task.sleep(for: .seconds(Lease.seconds / 3))) != nil {
+        group.addTask { [keepsLease, leaseInterval] in
+            while (try? await Task.sleep(for: leaseInterval)) != nil {
                 if await !keepsLease() { return .stop("another run has taken the lease") }
             }
             return .nothing
