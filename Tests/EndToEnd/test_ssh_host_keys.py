@@ -164,6 +164,17 @@ class HostKeyTests(SSHCase):
         self.assertIn(new.public_key("ecdsa"), check("ssh-keygen", "-F", new.address, "-f", known_hosts))
         self.assertNotIn(changed.public_key(), check("ssh-keygen", "-F", changed.address, "-f", known_hosts))
 
+    def test_a_scan_shows_the_hosts_on_rescue_paths_so_that_they_are_trusted_before_they_are_needed(self):
+        node, host = self.node(), self.node()
+        known_hosts = self.net.file(".ssh/known_hosts", f"{node.address} {node.public_key()}\n")
+        way = {"proxyJump": host.address, "address": "192.168.100.2"}
+        document = self.net.inventory({"n1": {"address": node.address, "outOfBand": way}}, {"user": "root"})
+        ended = self.net.clusterctl("host-keys", "scan", document, "-o", "json", "--pin")
+        self.assertEqual(ended.status, 0, ended)
+        shown = [(row["name"], row["isJumpHost"], row["keys"][0]["standing"]) for row in json.loads(ended.output)["nodes"]]
+        self.assertEqual(shown, [(host.address, True, "unknown"), ("n1", False, "known")])
+        self.assertIn(host.public_key(), check("ssh-keygen", "-F", host.address, "-f", known_hosts))
+
     def test_an_alias_stands_for_the_host(self):
         server = self.node(port=2222)
         self.net.file(".ssh/known_hosts", f"rack7 {server.public_key()}\n")
