@@ -110,7 +110,8 @@ struct FleetTests {
             ask: { name throws(LinkFailure) in _ = try await own.guardReport(name) }, keepsLease: { true },
             tell: { _ in })
         let failure = Failure(
-            task: TaskID(phase: "p", node: "n"), cause: .guardFired(heldAtRung: nil), undoing: .unconfirmed("silence"), journal: "",
+            task: TaskID(phase: "p", node: "n"), cause: .guardFired(heldAtRung: nil), undoing: .unconfirmed("silence"),
+            journal: "",
             lookAt: "")
         guard
             case .failed(let failures) = await rescue.attempt(.failed([failure]), interrupts: { AsyncStream { _ in } }),

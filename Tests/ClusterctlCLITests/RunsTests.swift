@@ -11,7 +11,8 @@ import Testing
     /// A journal with this story, read again.
     private func record(_ happenings: [Happening], _ outcome: Outcome?, tail: String = "") throws -> RunRecord {
         let started = Date(timeIntervalSince1970: 1_800_000_000)
-        let journal = try Journal(directory: directory, cluster: "edge", verb: "bootstrap", id: "run00001", started: started)
+        let journal = try Journal(
+            directory: directory, cluster: "edge", verb: "bootstrap", id: "run00001", started: started)
         defer { try? FileManager.default.removeItem(atPath: directory) }
         journal.append(happenings)
         if let outcome { journal.append(outcome) }
@@ -108,7 +109,8 @@ import Testing
         let failed = RunTimeline(
             try record(
                 [.rescuing(silent, over: "x"), .rescueFailed(silent, over: "x", why: "off")], .failed([])))
-        #expect(failed.bars.map(\.ending) == [.failed] && failed.bars[0].marks.map(\.name) == ["rescuing", "rescue-failed"])
+        #expect(
+            failed.bars.map(\.ending) == [.failed] && failed.bars[0].marks.map(\.name) == ["rescuing", "rescue-failed"])
     }
 
     @Test func givesOverlappingPhasesOfANodeLanesOfTheirOwn() throws {
