@@ -80,7 +80,7 @@ import Testing
         _ = machine.handle(.begin, at: 0)
         let held = Answer(status: 0, output: "held phase=late nonce=n rung=1 until=9")
         _ = machine.handle(.surveyed(1, answers: [.guardState: held], states: [:]), at: 1)
-        let applied = machine.handle(.approved, at: 1).compactMap {
+        let applied = machine.agree(at: 1).compactMap {
             if case .apply(_, let task, _, _) = $0 { task.phase } else { nil }
         }
         #expect(applied == ["late"], "arming for another phase would be refused by the node")
@@ -94,7 +94,7 @@ import Testing
         func wake(_ requests: [Request]) -> (id: RequestID, after: Int)? {
             requests.compactMap { if case .wake(let id, let after) = $0 { (id: id, after: after) } else { nil } }.last
         }
-        let timer = try #require(wake(machine.handle(.approved, at: 1)))
+        let timer = try #require(wake(machine.agree(at: 1)))
         #expect(timer.after == 30)
         let life = machine.handle(.woke(timer.id), at: 31).compactMap {
             if case .guardian(let id, _, _) = $0 { id } else { nil }

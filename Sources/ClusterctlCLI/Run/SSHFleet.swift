@@ -5,7 +5,7 @@ import Synchronization
 /// Real nodes: each request is one shell program on the standard input of one exec.
 actor SSHFleet: Fleet {
     /// The guard of each task answers to the nonce of the program that armed it.
-    private var guardNonces: [TaskID: String] = [:]
+    private var guardNonces: [TaskID: [String]] = [:]
     /// Steps that were sent, or are being sent, and whose results have not come.
     private var applications: [TaskID: Application] = [:]
     private var rollbacks: [TaskID: Application.Run] = [:]
@@ -131,7 +131,7 @@ actor SSHFleet: Fleet {
                 steps: steps, then: watch.map { ($0.probes, 1, $0.deadlineSeconds) }, checksums: sums, secrets: all,
                 nonce: ShellProgram.makeNonce(), owner: owner, fence: lease?.fence ?? 0, collected: forgotten)
         }
-        guardNonces[task] = program.nonce
+        guardNonces[task, default: []].append(program.nonce)
         application.run = Application.Run(nonce: program.nonce, sentAt: .now, positions: positions)
         // The actor answers signs of life of the same task meanwhile: what was sent is known before it is sent.
         applications[task] = application
@@ -193,7 +193,7 @@ actor SSHFleet: Fleet {
 
     func guardian(_ task: TaskID, _ verb: Engine.GuardVerb) async throws(LinkFailure) -> GuardState {
         // Without steps sent by this run there is nothing of it to take back.
-        guard let nonce = guardNonces[task] else { return .none }
+        guard let nonce = guardNonces[task]?.last else { return .none }
         let state: GuardState
         switch verb {
         case .extend(let window):
@@ -230,7 +230,8 @@ actor SSHFleet: Fleet {
             return try GuardState(frames)
         }
         let program = try compile { () throws(ShellError) in
-            try ShellCompiler.guardVerb(.rollback(task.phase), nonce: ShellProgram.makeNonce(), owner: owner)
+            try ShellCompiler.guardVerb(
+                .rollback(task.phase, nonces: guardNonces[task] ?? []), nonce: ShellProgram.makeNonce(), owner: owner)
         }
         rollbacks[task] = Application.Run(nonce: program.nonce, sentAt: .now, positions: [0])
         let frames: [Frame]
