@@ -20,9 +20,12 @@ struct YAMLEvent {
 struct EventSource {
     private let parser: UnsafeMutablePointer<yaml_parser_t>
     private let buffer: UnsafeBufferPointer<UInt8>
+    /// Just behind the last character.
+    private let end: Mark
 
     init(_ buffer: UnsafeBufferPointer<UInt8>) {
         self.buffer = buffer
+        end = TextCheck.mark(atOffset: buffer.count, in: buffer)
         parser = .allocate(capacity: 1)
         let made = yaml_parser_initialize(parser)
         precondition(made == 1, "libyaml had no memory for a parser")
@@ -79,8 +82,9 @@ struct EventSource {
         pointer.map { String(cString: $0) }
     }
 
+    /// libyaml ends a last line that has no end of its own, and so may name a line that is not there.
     private func mark(_ mark: yaml_mark_t) -> Mark {
-        Mark(line: Int(mark.line) + 1, column: Int(mark.column) + 1)
+        min(Mark(line: Int(mark.line) + 1, column: Int(mark.column) + 1), end)
     }
 
     private func problem() -> YAMLProblem {

@@ -78,15 +78,21 @@ enum TextCheck {
         return nil
     }
 
-    /// The place of a byte, counting characters as Unicode scalars do, which is how libyaml counts.
+    /// The place of a byte as libyaml counts: columns in Unicode scalars, and all of Unicode's line breaks.
+    ///
+    /// - Parameter offset: all before it is UTF-8.
     static func mark(atOffset offset: Int, in bytes: some Collection<UInt8>) -> Mark {
         var mark = Mark(line: 1, column: 1)
-        for byte in bytes.prefix(offset) {
-            if byte == UInt8(ascii: "\n") {
-                mark = Mark(line: mark.line + 1, column: 1)
-            } else if byte & 0xc0 != 0x80 {
-                mark.column += 1
+        var iterator = bytes.prefix(offset).makeIterator()
+        var decoder = UTF8()
+        var isAfterReturn = false
+        while case .scalarValue(let scalar) = decoder.decode(&iterator) {
+            switch scalar {
+            case "\n" where isAfterReturn: break
+            case "\n", "\r", "\u{85}", "\u{2028}", "\u{2029}": mark = Mark(line: mark.line + 1, column: 1)
+            default: mark.column += 1
             }
+            isAfterReturn = scalar == "\r"
         }
         return mark
     }

@@ -63,6 +63,10 @@ struct YAMLDocumentTests {
             "open bracket", "a: [1, 2\nb: 3", .syntax("did not find expected ',' or ']' while parsing a flow sequence"),
             2, 2),
         Refusal("control character", "a: é\u{1}", .syntax("control characters are not allowed"), 1, 5),
+        Refusal(
+            "no end of the last line", "a:\n  {b: c",
+            .syntax("did not find expected ',' or '}' while parsing a flow mapping"), 2, 8),
+        Refusal("behind all line breaks", "a: b\rc: d\r\n\u{2028}e: \u{0}", .nulCharacter, 4, 4),
     ])
     func refuses(_ refusal: Refusal) {
         #expect(throws: YAMLError(file: "t", problems: [YAMLProblem(refusal.kind, at: refusal.mark)])) {
