@@ -39,6 +39,17 @@ struct ReaderTests {
         routers: {}
         """
 
+    /// A terminal would obey it, and another line would look like another mistake.
+    @Test func showsNoControlCharacters() throws {
+        let text = Self.full.replacing("site: berlin", with: "\"a\\e[2J\\nb\\u2028\": x")
+        guard case .failure(let found) = InventoryReader.read(text: text, file: "f") else {
+            Issue.record("it was taken for a label")
+            return
+        }
+        #expect(found.all.map(\.message).filter { $0.contains("a?[2J?b?") }.count == 1, "\(found)")
+        #expect(found.description.unicodeScalars.allSatisfy { $0 == "\n" || $0.properties.generalCategory != .control })
+    }
+
     @Test func resolvesSettingsFromAllLevels() throws {
         let inventory = try InventoryReader.good(Self.full, file: "/etc/clusters/full.yaml")
         #expect(inventory.nodes.map(\.name) == ["d1", "s1", "s2", "w08", "w09", "w10"])

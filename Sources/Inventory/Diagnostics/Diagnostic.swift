@@ -75,7 +75,21 @@ struct Findings {
         let words = problem.words
         diagnostics.append(
             Diagnostic(
-                severity: problem.code.severity, code: problem.code, place: place, message: words.message,
-                why: words.why, fix: words.fix))
+                severity: problem.code.severity, code: problem.code, place: place, message: words.message.onOneLine,
+                why: words.why.onOneLine, fix: words.fix.onOneLine))
+    }
+}
+
+extension String {
+    /// With `?` for what would begin another line, which would look like another mistake, or what a terminal obeys.
+    fileprivate var onOneLine: String {
+        var scalars = UnicodeScalarView()
+        for scalar in unicodeScalars {
+            switch scalar.properties.generalCategory {
+            case .control, .lineSeparator, .paragraphSeparator: scalars.append("?")
+            default: scalars.append(scalar)
+            }
+        }
+        return String(scalars)
     }
 }

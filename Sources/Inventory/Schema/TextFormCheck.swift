@@ -17,7 +17,8 @@ enum TextFormCheck {
         case .jumpHost: text == "none" || SSHJumpHost(text) != nil ? nil : .badJumpHost(text)
         case .hostKey: isHostKey(text) || isFingerprint(text) ? nil : .badHostKey
         case .variable: isVariable(text) ? nil : .badVariable(text)
-        case .argument, .sentence: isPrintable(text) ? nil : .unsafeText(escaped(text), what: "text of one line")
+        case .argument, .sentence:
+            isPrintable(text) ? nil : .unsafeText(String(text.prefix(40)), what: "text of one line")
         case .device:
             isWord(text.hasSuffix("+") ? text.dropLast() : text[...], "_.@-", most: 15)
                 ? nil : .unsafeText(text, what: "link name")
@@ -100,10 +101,6 @@ enum TextFormCheck {
 
     private static func isPrintable(_ text: String) -> Bool {
         text.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7f..<0xa0).contains($0.value) }
-    }
-
-    private static func escaped(_ text: String) -> String {
-        String(text.unicodeScalars.prefix(40).map { $0.value < 0x20 || $0.value == 0x7f ? "?" : Character($0) })
     }
 
     private static func isHostKey(_ text: String) -> Bool {
