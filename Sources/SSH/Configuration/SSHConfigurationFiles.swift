@@ -9,8 +9,12 @@ public struct SSHConfigurationFiles: Sendable {
     private var hostNames: Set<String> = []
     /// Whether the patterns, the user and the port decide what holds for a host.
     private var patternsDecide = true
+    private var fileCount = 0
 
     private static let depthAtMost = 16
+    /// Files that include each other more than once are more with each level. Then OpenSSH alone has the say.
+    private static let filesAtMost = 1000
+    private var isWhole: Bool { fileCount < Self.filesAtMost }
 
     /// Reads the user's and the system's files, or `file` alone, with what they include; what cannot be read counts as
     /// empty here, as OpenSSH will say so itself.
@@ -35,13 +39,13 @@ public struct SSHConfigurationFiles: Sendable {
     ///
     /// - Parameter asWriter: whether known_hosts files are written to in this run.
     public func matters(asWriter: Bool) -> Bool {
-        keywords.contains { SSHConfiguration.keywords.contains($0) && (asWriter || $0 != "hashknownhosts") }
+        !isWhole || keywords.contains { SSHConfiguration.keywords.contains($0) && (asWriter || $0 != "hashknownhosts") }
     }
 
     /// Names with the same answer have the same configuration for one user and port, but for what they are called; nil:
     /// only OpenSSH can say.
     public func group(of name: String) -> [Bool]? {
-        patternsDecide && !hostNames.contains(name.lowercased())
+        isWhole && patternsDecide && !hostNames.contains(name.lowercased())
             ? patterns.map { Wildcard.matches($0.utf8, name.utf8) } : nil
     }
 
@@ -49,8 +53,9 @@ public struct SSHConfigurationFiles: Sendable {
         _ path: String, folder: String, _ user: LocalUser, depth: Int, _ text: (String) -> String?,
         _ expand: (String) -> [String]
     ) {
-        guard depth <= Self.depthAtMost, let content = text(path) else { return }
-        for line in content.split(whereSeparator: \.isNewline) {
+        guard depth <= Self.depthAtMost, isWhole, let content = text(path) else { return }
+        fileCount += 1
+        for line in content.split(whereSeparator: \.isNewline) where isWhole {
             var words = Self.words(line)
             guard !words.isEmpty else { continue }
             let keyword = words.removeFirst().lowercased()

@@ -154,6 +154,12 @@ struct SSHConfigurationFilesTests {
         #expect(found.group(of: "c") == found.group(of: "d"))
     }
 
+    @Test func leavesFilesThatIncludeEachOtherToOpenSSH() {
+        let text = "Include a b\nHost x\nSendEnv LANG\n"
+        let found = files(["/home/me/.ssh/config": text, "/home/me/.ssh/a": text, "/home/me/.ssh/b": text])
+        #expect(found.matters(asWriter: false) && found.group(of: "x") == nil)
+    }
+
     @Test func takesLinesApartAsOpenSSHDoes() {
         let rows: [(String, [String])] = [
             ("  Host a  b", ["Host", "a", "b"]), ("User=ops", ["User", "ops"]), ("User = ops", ["User", "ops"]),
