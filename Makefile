@@ -1,11 +1,12 @@
 # Two commands matter: `make demo` and `make test`. Both do all their set-up.
-.PHONY: demo demo-down test bench build release setup format
+.PHONY: demo demo-down test fuzz bench build release setup format
 
 STATIC := $(if $(filter Linux,$(shell uname -s)),--static-swift-stdlib)
 
 demo: ; @scripts/demo
 demo-down: ; @scripts/demo-down
 test: ; @scripts/test
+fuzz: ; @scripts/fuzz
 bench: ; @scripts/bench
 
 setup: ; @scripts/setup

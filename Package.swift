@@ -4,6 +4,21 @@ import PackageDescription
 // Imports go downwards only, in the order of this list; Tests/RepositoryTests holds that.
 let settings: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")]
 
+// What is done to the readers of foreign bytes: by ordinary tests over a corpus, and by libFuzzer for scripts/fuzz, which
+// wants another kind of target and a build folder of its own.
+let readers: [Target.Dependency] = ["YAML", "Inventory", "SSH"]
+let fuzz: Target =
+    if Context.environment["CLUSTERCTL_FUZZ"] == "1" {
+        .executableTarget(
+            name: "clusterctl-fuzz", dependencies: readers, path: "Tests/FuzzTests",
+            exclude: ["Corpus", "Dictionaries", "CorpusTests.swift"],
+            swiftSettings: settings)
+    } else {
+        .testTarget(
+            name: "FuzzTests", dependencies: readers, exclude: ["Corpus", "Dictionaries", "Main"],
+            swiftSettings: settings)
+    }
+
 let package = Package(
     name: "clusterctl",
     platforms: [.macOS(.v15)],
@@ -79,5 +94,6 @@ let package = Package(
             name: "ClusterctlCLITests",
             dependencies: ["ClusterctlCLI", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: settings),
         .testTarget(name: "RepositoryTests", swiftSettings: settings),
+        fuzz,
     ]
 )
