@@ -6,6 +6,7 @@ import Synchronization
 final class FrameReader: Sendable {
     private struct State {
         var parser: FrameParser
+        var expected: ExpectedFrames
         var frames: [Frame] = []
         var error: FrameError?
     }
@@ -14,10 +15,10 @@ final class FrameReader: Sendable {
     private let each: (@Sendable (Frame) -> Void)?
 
     /// - Parameter maximumFrames: how many frames can be an answer to what was asked, signs of life included.
-    init(nonce: String, maximumFrames: Int, each: (@Sendable (Frame) -> Void)?) {
+    init(_ program: ShellProgram, maximumFrames: Int, each: (@Sendable (Frame) -> Void)?) {
         let maximumBytes = each == nil ? FrameParser.answerLimit : .max
-        state = Mutex(
-            State(parser: FrameParser(nonce: nonce, maximumFrames: maximumFrames, maximumBytes: maximumBytes)))
+        let parser = FrameParser(nonce: program.nonce, maximumFrames: maximumFrames, maximumBytes: maximumBytes)
+        state = Mutex(State(parser: parser, expected: program.expected))
         self.each = each
     }
 
@@ -30,6 +31,8 @@ final class FrameReader: Sendable {
             let (fresh, decision) = self.state.withLock { state -> ([Frame], OutputDecision) in
                 do throws(FrameError) {
                     let frames = try state.parser.feed(bytes).filter { $0.kind != .beat }
+                    for frame in frames { try state.expected.take(frame) }
+                    if state.parser.ended { try state.expected.end() }
                     // A watch hands its frames on; keeping them would grow with every poll.
                     if self.each == nil { state.frames += frames }
                     return (frames, .goOn)

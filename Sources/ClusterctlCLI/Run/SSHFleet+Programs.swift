@@ -73,7 +73,7 @@ extension SSHFleet {
         _ program: ShellProgram, on node: NodeName, seconds: Int, frames: Int, fresh: Bool = false,
         silence: Duration? = nil, each: (@Sendable (Frame) -> Void)? = nil
     ) async throws(ProgramFailure) -> [Frame] {
-        let reader = FrameReader(nonce: program.nonce, maximumFrames: frames + seconds + 10, each: each)
+        let reader = FrameReader(program, maximumFrames: frames + seconds + 10, each: each)
         let line = pool.isRootsAlready(node) ? program.commandLine : nil
         var idle = fresh ? nil : await pool.takeIdle(node)
         while true {

@@ -170,6 +170,10 @@ extension SSHFleet {
             .split(whereSeparator: \.isNewline).last.map(String.init) ?? ""
         guard let answer = reader.result else {
             await pool.retire(session)
+            if result.wasStopped {
+                let what = "what the node says to the delivery of \(parcel.name) does not end"
+                throw LinkFailure(kind: .garbled, message: what)
+            }
             throw LinkFailure(kind: .unreachable, message: "the delivery of \(parcel.name) was cut: \(said)")
         }
         await pool.putBack(session, of: parcel.node)

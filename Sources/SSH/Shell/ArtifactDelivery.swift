@@ -9,13 +9,15 @@ extension ShellCompiler {
     ) throws(ShellError) -> ShellProgram {
         let words = StepWords(purpose: .survey, checksums: checksums, secrets: [:])
         var lines = ["look", "beats"]
+        var slots: [ExpectedFrames.Slot] = []
         for (index, step) in steps.enumerated() {
             guard case .artifact(_, let source, _) = step.operation, !source.isFetchedByNode else { continue }
             guard let checksum = checksums[source] else { throw .missingChecksum(artifact: source.name) }
             lines += try words.lines(for: step.operation, verb: "state \(index)")
+            slots += [.state(index), .answer(index)]
             lines.append("ask \(index) part \(quoted([fileName(source.name), checksum]))")
         }
-        return try ShellProgram(lines: lines, nonce: nonce)
+        return try ShellProgram(lines: lines, nonce: nonce, expecting: .exactly(slots))
     }
 
     static func fileName(_ artifact: String) -> String { String(artifact.map { $0 == "/" ? "_" : $0 }) }
@@ -107,14 +109,21 @@ public enum DeliveryResult: Sendable, Equatable {
 public final class DeliveryReader: Sendable {
     private struct State {
         var line: [UInt8] = []
+        var sizeBytes = 0
         var result: DeliveryResult?
     }
 
     private static let lineLimitBytes = 8192
+    /// A login's greeting may be before it.
+    private static let limitBytes = 256 << 10
+    private let artifactSizeBytes: Int64
     private let prefix: String
     private let state = Mutex(State())
 
-    public init(_ delivery: ArtifactDelivery) { prefix = delivery.nonce + " " }
+    public init(_ delivery: ArtifactDelivery) {
+        prefix = delivery.nonce + " "
+        artifactSizeBytes = delivery.sizeBytes
+    }
 
     /// nil when the command did not come to its end.
     public var result: DeliveryResult? { state.withLock(\.result) }
@@ -122,6 +131,8 @@ public final class DeliveryReader: Sendable {
     /// For `SSHSession.execute`; stops a command that prints what no delivery does.
     public func take(_ bytes: ArraySlice<UInt8>) -> OutputDecision {
         state.withLock { state in
+            state.sizeBytes += bytes.count
+            guard state.sizeBytes <= Self.limitBytes else { return .stop }
             for byte in bytes {
                 if byte == UInt8(ascii: "\n") {
                     state.result = parse(String(decoding: state.line, as: UTF8.self)) ?? state.result
@@ -141,7 +152,11 @@ public final class DeliveryReader: Sendable {
         let words = line.dropFirst(prefix.count).split(separator: " ", maxSplits: 3).map(String.init)
         switch words.first {
         case "whole": return .whole
-        case "moved": return words.count == 2 ? Int64(words[1]).map { .moved(toOffset: $0) } : nil
+        case "moved":
+            guard words.count == 2, let bytes = Int64(words[1]), (0...artifactSizeBytes).contains(bytes) else {
+                return nil
+            }
+            return .moved(toOffset: bytes)
         case "wrong": return .wrong(sha256: words.count > 1 ? words[1] : "")
         case "full":
             guard words.count == 4, let needed = Int64(words[1]), let free = Int64(words[2]) else { return nil }

@@ -9,11 +9,14 @@ extension ShellCompiler {
         precondition(ShellProgram.isNonce(ticket), "a ticket is 8 to 64 letters and digits")
         let words = quoted([fileName(artifact), checksum, address, ticket, String(seconds)])
         return try ShellProgram(
-            lines: ["look", "beats", "relayed=\(quoted(Prelude.relayed))", "ask 0 serve \(words)"], nonce: nonce)
+            lines: ["look", "beats", "relayed=\(quoted(Prelude.relayed))", "ask 0 serve \(words)"], nonce: nonce,
+            expecting: .exactly([.answer(0)]))
     }
 
     /// Ends what `serve` began, and removes what it left.
     public static func unserve(ticket: String, nonce: String) throws(ShellError) -> ShellProgram {
-        try ShellProgram(lines: ["look", "beats", "ask 0 unserve \(quoted(ticket))"], nonce: nonce)
+        try ShellProgram(
+            lines: ["look", "beats", "ask 0 unserve \(quoted(ticket))"], nonce: nonce, expecting: .exactly([.answer(0)])
+        )
     }
 }

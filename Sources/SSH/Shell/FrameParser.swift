@@ -55,6 +55,10 @@ public enum FrameError: Error, Sendable, Equatable {
     case tooMuch
     /// Bytes after the end.
     case afterEnd
+    /// A frame that is no answer to what was asked, or not yet.
+    case unasked
+    /// The program ended properly, without an answer to all that was asked.
+    case incomplete
 }
 
 extension FrameError: CustomStringConvertible {
@@ -69,6 +73,8 @@ extension FrameError: CustomStringConvertible {
         case .tooLong(let bytes): "the node's answer has a part of \(bytes) bytes, which is never asked for"
         case .tooMuch: "the node's answer does not end: it is longer than anything that was asked for"
         case .afterEnd: "the node went on after the end of its answer"
+        case .unasked: "the node gave an answer to what it was not asked"
+        case .incomplete: "the node's answer ended early"
         }
     }
 }

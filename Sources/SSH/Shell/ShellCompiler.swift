@@ -25,8 +25,9 @@ public enum ShellCompiler {
         for (index, step) in steps.enumerated() {
             lines += try words.lines(for: step.operation, verb: "state \(index)")
         }
+        let slots = probes.indices.map(ExpectedFrames.Slot.answer) + steps.indices.map(ExpectedFrames.Slot.state)
         return try ShellProgram(
-            lines: lines, nonce: nonce, showsLife: !isBrief,
+            lines: lines, nonce: nonce, expecting: .exactly(slots), showsLife: !isBrief,
             mayBeSeen: !steps.contains(where: \.operation.isAboutSecret))
     }
 
@@ -60,7 +61,9 @@ public enum ShellCompiler {
             lines.append("rest")
             lines += watching(probes, intervalSeconds: interval, deadlineSeconds: deadline)
         }
-        return try ShellProgram(lines: lines, nonce: nonce, showsLife: !isBrief)
+        return try ShellProgram(
+            lines: lines, nonce: nonce,
+            expecting: .applied(steps: steps.count, thenWatched: watch?.probes.count ?? 0), showsLife: !isBrief)
     }
 
     /// Asks the probes every `intervalSeconds` until the deadline: an `answer` frame for each first and each changed
@@ -69,7 +72,8 @@ public enum ShellCompiler {
         probes: [Probe], intervalSeconds: Int, deadlineSeconds: Int, nonce: String
     ) throws(ShellError) -> ShellProgram {
         let lines = watching(probes, intervalSeconds: intervalSeconds, deadlineSeconds: deadlineSeconds)
-        return try ShellProgram(lines: ["look", "beats"] + lines, nonce: nonce, mayBeSeen: true)
+        return try ShellProgram(
+            lines: ["look", "beats"] + lines, nonce: nonce, expecting: .watched(probes: probes.count), mayBeSeen: true)
     }
 
     private static func watching(_ probes: [Probe], intervalSeconds: Int, deadlineSeconds: Int) -> [String] {
@@ -84,7 +88,7 @@ public enum ShellCompiler {
     /// - Parameter ageSeconds: how long ago its program was sent, at least.
     public static func collect(nonce: String, ageSeconds: Int) throws(ShellError) -> ShellProgram {
         try ShellProgram(
-            lines: ["look", "beats", "collect \(ageSeconds)"], nonce: nonce)
+            lines: ["look", "beats", "collect \(ageSeconds)"], nonce: nonce, expecting: .collected)
     }
 
     /// One request to the guard; the `answer` frame has the guard's exit status and words. A rollback is a run, as
@@ -97,7 +101,8 @@ public enum ShellCompiler {
         case .rollback: begin = [claim(owner, []), "beats"]
         case .extend, .confirm, .report: begin = ["look", "beats"]
         }
-        return try ShellProgram(lines: begin + ["ask 0 guard \(quoted(verb.arguments))"], nonce: nonce)
+        return try ShellProgram(
+            lines: begin + ["ask 0 guard \(quoted(verb.arguments))"], nonce: nonce, expecting: .exactly([.answer(0)]))
     }
 
     /// One word to the keeper or another node about the lease; the `answer` frame is as `LeaseState` reads it, with
@@ -130,7 +135,8 @@ public enum ShellCompiler {
 
     /// Reads a secret file for `.copied`: the `answer` frame's output is its exact content.
     public static func readSecret(path: String, nonce: String) throws(ShellError) -> ShellProgram {
-        try ShellProgram(lines: ["look", "ask 0 secret \(quoted(path))"], nonce: nonce)
+        try ShellProgram(
+            lines: ["look", "ask 0 secret \(quoted(path))"], nonce: nonce, expecting: .exactly([.answer(0)]))
     }
 }
 

@@ -8,6 +8,8 @@ public struct ShellProgram: Sendable, CustomStringConvertible, CustomReflectable
     public let nonce: String
     /// Whether it is heard of every two seconds while it runs; otherwise each of its answers takes half a minute at most.
     public let showsLife: Bool
+    /// What can be its answer.
+    public let expected: ExpectedFrames
     /// Whether nothing in it is secret, so that other users of the node may see it.
     let mayBeSeen: Bool
 
@@ -30,11 +32,15 @@ public struct ShellProgram: Sendable, CustomStringConvertible, CustomReflectable
     public var customMirror: Mirror { Mirror(self, children: ["nonce": nonce]) }
 
     /// Everything is one function that the last line calls, so that a text which was cut on its way does nothing.
-    init(lines: [String], nonce: String, showsLife: Bool = true, mayBeSeen: Bool = false) throws(ShellError) {
+    init(
+        lines: [String], nonce: String, expecting expected: ExpectedFrames, showsLife: Bool = true,
+        mayBeSeen: Bool = false
+    ) throws(ShellError) {
         precondition(ShellProgram.isNonce(nonce), "a nonce is 8 to 64 letters and digits")
         let body = ([Prelude.text(for: lines), "begin \(quoted(nonce))"] + lines + ["finish"]).joined(separator: "\n")
         bytes = Array("clusterctl_program() {\n\(body)\n}\nclusterctl_program </dev/null\n".utf8)
         self.nonce = nonce
+        self.expected = expected
         self.showsLife = showsLife
         self.mayBeSeen = mayBeSeen
         guard !bytes.contains(0) else { throw .zeroByte }

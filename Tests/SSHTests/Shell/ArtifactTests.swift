@@ -302,7 +302,7 @@ import Testing
 
     @Test func takesNoOtherLineForAResult() {
         let delivery = ArtifactDelivery(
-            artifact: "k3s", checksum: Self.digest, sizeBytes: 5, offset: 0, target: "/k3s", run: "run1")
+            artifact: "k3s", checksum: Self.digest, sizeBytes: 7, offset: 0, target: "/k3s", run: "run1")
         func read(_ text: String) -> DeliveryResult? { self.read(Array(text.utf8), of: delivery) }
         let nonce = delivery.nonce
         #expect(read("whole\n") == nil)
@@ -310,8 +310,15 @@ import Testing
         #expect(read("\(nonce) beat\n") == nil)
         #expect(read("\(nonce) moved x\n") == nil)
         #expect(read("noise\n\(nonce) moved 7\n") == .moved(toOffset: 7))
+        // More than there is to send, and less than nothing.
+        for bytes in ["8", "-1", "-9223372036854775808", "9223372036854775807", "9223372036854775808"] {
+            #expect(read("\(nonce) moved \(bytes)\n") == nil)
+        }
         #expect(read("\(nonce) full 9 3 /a b\n") == .full(path: "/a b", neededKiB: 9, freeKiB: 3))
         let reader = DeliveryReader(delivery)
         #expect(reader.take(ArraySlice(repeating: 65, count: 1 << 14)) == .stop)
+        let lines = DeliveryReader(delivery)
+        let decisions = (0..<100).map { _ in lines.take(ArraySlice(repeating: 10, count: 1 << 14)) }
+        #expect(decisions.first == .goOn && decisions.last == .stop)
     }
 }

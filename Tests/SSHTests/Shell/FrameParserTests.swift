@@ -87,6 +87,8 @@ struct FrameParserTests {
             (.tooLong(bytes: 7), "the node's answer has a part of 7 bytes, which is never asked for"),
             (.tooMuch, "the node's answer does not end: it is longer than anything that was asked for"),
             (.afterEnd, "the node went on after the end of its answer"),
+            (.unasked, "the node gave an answer to what it was not asked"),
+            (.incomplete, "the node's answer ended early"),
         ]
         for (error, text) in table { #expect(error.description == text) }
     }

@@ -125,6 +125,9 @@ final class ShellBox {
         var parser = FrameParser(nonce: program.nonce)
         let frames = try parser.feed([UInt8](result.output)[...])
         guard parser.ended else { throw Cut(said: result.error) }
+        var expected = program.expected
+        for frame in frames { try expected.take(frame) }
+        try expected.end()
         return frames.filter { $0.kind != .beat }
     }
 
