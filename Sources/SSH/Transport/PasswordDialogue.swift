@@ -19,9 +19,8 @@ final class PasswordDialogue {
 
     /// One call of libssh2's; it has to be repeated upon EAGAIN.
     func callLibrary(user: String) -> Int32 {
-        let abstract = libssh2_session_abstract(link.session)
-        abstract?.pointee = Unmanaged.passUnretained(self).toOpaque()
-        defer { abstract?.pointee = nil }
+        link.turn.dialogue = self
+        defer { link.turn.dialogue = nil }
         return libssh2_userauth_keyboard_interactive_ex(link.session, user, UInt32(user.utf8.count), answerPrompts)
     }
 
@@ -52,6 +51,5 @@ private let answerPrompts:
         UnsafePointer<LIBSSH2_USERAUTH_KBDINT_PROMPT>?, UnsafeMutablePointer<LIBSSH2_USERAUTH_KBDINT_RESPONSE>?,
         UnsafeMutablePointer<UnsafeMutableRawPointer?>?
     ) -> Void = { _, _, _, _, count, prompts, responses, abstract in
-        guard let context = abstract?.pointee else { return }
-        Unmanaged<PasswordDialogue>.fromOpaque(context).takeUnretainedValue().answer(count, prompts, responses)
+        ReceivingTurn.of(abstract)?.dialogue?.answer(count, prompts, responses)
     }

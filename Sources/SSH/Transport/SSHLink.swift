@@ -12,6 +12,7 @@ import CLibSSH2
 final class SSHLink {
     let descriptor: Int32
     let session: OpaquePointer
+    let turn = ReceivingTurn()
     /// What moves the bytes, where the descriptor is no network socket.
     let carrier: (any Carrier)?
     /// A packet is half sent: libssh2 has to be given the same call again before any other, or it loses data.
@@ -32,11 +33,13 @@ final class SSHLink {
         carrier = connection.carrier
         self.session = session
         libssh2_session_set_blocking(session, 0)
+        turn.attend(session)
     }
 
     deinit {
         // Without a connection libssh2 has nothing to wait for, so that freeing ends.
         breakOff()
+        turn.beginAnew()
         var attempts = 0
         while libssh2_session_free(session) == Int32(LIBSSH2_ERROR_EAGAIN), attempts < 64 { attempts += 1 }
         close(descriptor)

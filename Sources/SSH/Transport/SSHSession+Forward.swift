@@ -142,6 +142,7 @@ extension SSHSession {
             for: .readable, on: takesIn ? link.descriptor : -1, until: until, cancellable: false
         ) { forwarding.wait = $0 }
         forwarding.wait = nil
+        link.turn.beginAnew()
         if outcome == .ready && !forwarding.isKicked || !takesIn { forwarding.pulse.beat(at: .now) }
     }
 

@@ -101,7 +101,8 @@ public actor SSHSession {
                 stage = .keyExchange
                 until = min(deadline, ContinuousClock.now + target.connectTimeout)
             }
-            guard status == Int32(LIBSSH2_ERROR_EAGAIN) else {
+            let isEndless = link.turn.isSpent && !link.greeting.hasPrefix("SSH-")
+            guard status == Int32(LIBSSH2_ERROR_EAGAIN), !isEndless else {
                 // A server that disagrees can close only after it has seen our offer, so after its greeting.
                 throw handshakeFailure(link, stage, status, wasCut: wasAtEnd || (!wasGreeted && link.isAtEnd))
             }
@@ -219,6 +220,10 @@ public actor SSHSession {
             switch outcome {
             case .ready:
                 link.hasUnfinishedSend = false
+                let isSpent = link.turn.isSpent
+                link.turn.beginAnew()
+                // There is always something to read of a server that never stops talking.
+                if isSpent && deadline <= .now { throw .deadline(stage: stage) }
                 return
             case .deadline where deadline > .now: try feel(&pulse, of: link, stage, sending: sending)
             case .deadline: throw .deadline(stage: stage)
