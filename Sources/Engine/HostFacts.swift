@@ -59,15 +59,19 @@ public struct HostFacts: Sendable, Equatable {
         kernel = values["kernel"]
         machine = values["arch"]
         hostname = values["hostname"]
-        processors = values["cpus"].flatMap { Int($0) }
-        memoryKiB = values["memory_kb"].flatMap { Int($0) }
-        diskFreeKiB = values["disk_free_kb"].flatMap { Int($0) }
+        func number(_ key: Substring) -> Int? { values[key].flatMap { Int($0) }.flatMap(Self.plausible) }
+        processors = number("cpus")
+        memoryKiB = number("memory_kb")
+        diskFreeKiB = number("disk_free_kb")
         controlGroups = values["cgroup"].flatMap(ControlGroups.init)
-        time = values["time"].flatMap { Int($0) }
+        time = number("time")
         initSystem = values["init"]
         dpuRelease = values["dpu"]
         self.addresses = addresses
     }
+
+    /// Not what nothing on earth has, and what cannot be reckoned with.
+    private static func plausible(_ number: Int) -> Int? { (0...(1 << 53)).contains(number) ? number : nil }
 
     /// Major and minor version of the kernel, such as (5, 15).
     public var kernelVersion: (major: Int, minor: Int)? {

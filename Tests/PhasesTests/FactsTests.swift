@@ -10,38 +10,23 @@ import Testing
 /// `Cases/facts/NAME.json` has the answers; `Cases/conclusions.txt` has what `check`, `notes` and the gate's judge make of
 /// them, for all situations in one place, so that a change of words is read at a glance.
 struct FactsTests {
-    private struct Case: Decodable {
-        struct Reply: Decodable {
-            let status: Int32?
-            let output: String?
-            let error: String?
-        }
-        let why: String
-        let phase: String
-        let node: String
-        let facts: [String: [String: Reply]]
-    }
-
     @Test func everySituationIsJudgedAsCommitted() throws {
         let inventory = try Example.small()
         let order = Bootstrap.order(for: inventory)
-        let folder = Repository.cases.appending(path: "facts")
-        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".json") }
-            .sorted()
-        #expect(names.count > 60)
+        let situations = try Situations.all(inventory)
+        #expect(situations.count > 60)
         var text = ""
-        for name in names {
-            let data = try Data(contentsOf: folder.appending(path: name))
-            let situation = try JSONDecoder().decode(Case.self, from: data)
-            let phase = try #require(order.entries.first { $0.phase.id == PhaseID(situation.phase) }?.phase)
-            text += "\(name.dropLast(5)) (\(situation.why))\n" + (try conclusions(situation, phase, inventory)) + "\n"
+        for situation in situations {
+            let phase = try #require(order.entries.first { $0.phase.id == situation.phase }?.phase)
+            text += "\(situation.name) (\(situation.why))\n" + conclusions(situation, phase) + "\n"
         }
         try Repository.compare(text, with: "conclusions.txt")
     }
 
-    private func conclusions(_ situation: Case, _ phase: any Phase, _ inventory: Inventory) throws -> String {
-        let node = NodeName(situation.node)
-        let facts = try self.facts(situation, inventory)
+    private func conclusions(_ situation: Situations.Situation, _ phase: any Phase) -> String {
+        let node = situation.node
+        var facts = Facts()
+        for (node, probe, answer) in situation.facts { facts[node, probe] = answer }
         var lines: [String] = []
         switch phase.check(node, facts) {
         case .satisfied: if phase.gate(node) == nil { lines.append("satisfied") }
@@ -60,43 +45,10 @@ struct FactsTests {
         return lines.map { "    \($0)\n" }.joined()
     }
 
-    private func facts(_ situation: Case, _ inventory: Inventory) throws -> Facts {
-        let digest = CiliumObjects(inventory, chartContent: nil).valuesDigest
-        let probes = probes(inventory)
-        var facts = Facts()
-        for (node, replies) in situation.facts {
-            for (name, reply) in replies {
-                let found = try #require(probes[name], "no probe is called \(name) (\(node))")
-                let output = (reply.output ?? "").replacingOccurrences(of: "@values@", with: digest)
-                let answer = Answer(status: reply.status ?? 0, output: output, error: reply.error ?? "")
-                for probe in found { facts[NodeName(node), probe] = answer }
-            }
-        }
-        return facts
-    }
-
-    /// Short names for the questions of the phases.
-    private func probes(_ inventory: Inventory) -> [String: [Probe]] {
-        [
-            "host": [.host], "unit:k3s.service": [.unit("k3s.service")],
-            "unit:k3s-agent.service": [.unit("k3s-agent.service")],
-            "version": [K3sQuestion.version], "config": [K3sQuestion.config], "etcd-data": [EtcdQuestion.data],
-            "listeners": [.listeners([6443, 2379, 2380, 6444, 10250]), .listeners([6444, 10250])],
-            "latency": [Preflight.latency], "etcd": [EtcdQuestion.probe], "readyz": [APIQuestion.probe],
-            "helmcharts": [APIQuestion.helmCharts], "nodes": [NodesQuestion.probe], "job": [ReleaseQuestion.job],
-            "release": [ReleaseQuestion.release], "job-pods": [ReleaseQuestion.jobPods],
-            "cilium-pods": [CiliumQuestion.pods],
-            "cilium": [CiliumQuestion.status], "lease": [EndpointQuestion.lease],
-            "kube-vip-pods": [EndpointQuestion.pods],
-            "vip": [.command(["ip", "-j", "addr", "show", "to", "10.77.0.100"])],
-            "ping": [.http("https://10.77.0.100:6443/ping")],
-        ]
-    }
-
     /// The situations use the phases' own questions, so that none of them is judged without having been asked.
     @Test func everyPhaseAsksWhatItJudges() throws {
         let inventory = try Example.small()
-        let known = Set(probes(inventory).values.flatMap(\.self))
+        let known = Set(Situations.probes(inventory).values.flatMap(\.self))
         for entry in Bootstrap.order(for: inventory).entries {
             for node in entry.phase.nodes {
                 let asked = entry.phase.needs(node) + (entry.phase.gate(node)?.asks.map(\.probe) ?? [])
