@@ -44,8 +44,8 @@ extension Inventory {
 
 /// The two streams: results to standard output, progress and errors to standard error.
 enum Standard {
-    static func output(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
-    static func error(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+    static func output(_ text: String) { FileHandle.standardOutput.write(Data(text.forTerminal.utf8)) }
+    static func error(_ text: String) { FileHandle.standardError.write(Data((text.forTerminal + "\n").utf8)) }
 
     /// Whether a person at the terminal says yes; without a terminal nobody does.
     static func asks(_ question: String) -> Bool {

@@ -42,7 +42,7 @@ final class Console {
         }
     }
 
-    func say(_ text: String) { write(text) }
+    func say(_ text: String) { write(text.forTerminal) }
 
     private enum Tone: String {
         case plain = ""
@@ -55,7 +55,8 @@ final class Console {
         let seconds = started.duration(to: .now).inSeconds
         let time = String(format: "%6.1f", seconds)
         let place = task.map { "\($0.phase.rawValue) \($0.node.rawValue)" } ?? node?.rawValue ?? ""
-        let body = "\(time)  \(place.padding(toLength: max(26, place.count), withPad: " ", startingAt: 0))  \(text)"
+        let body =
+            "\(time)  \(place.padding(toLength: max(26, place.count), withPad: " ", startingAt: 0))  \(text.forTerminal)"
         write(isColourful && tone != .plain ? "\(tone.rawValue)\(body)\u{1B}[0m" : body)
     }
 

@@ -18,6 +18,8 @@ public enum OutputDecision: Sendable { case goOn, stop }
 
 extension SSHSession {
     public static let stderrLimitBytes = 64 << 10
+    /// What is more than that is no error message; it would count as a sign of life for as long as it goes on.
+    static let stderrFloodBytes = 32 << 20
 
     /// Runs one command and returns when it has ended and all its output was handed over.
     ///
@@ -129,6 +131,9 @@ extension SSHSession {
             if decision == .stop { return false }
             let errors = try await receive(SSH_EXTENDED_DATA_STDERR, channel, link, until: deadline) {
                 stderr.append($0)
+            }
+            if stderr.cutBytes > Self.stderrFloodBytes {
+                throw .protocolError(stage: .answer, reason: "the node's errors do not end")
             }
             if libssh2_channel_eof(channel) == 1 { return true }
             var fed = false
