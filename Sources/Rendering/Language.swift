@@ -1,4 +1,5 @@
 import Mustache
+import YAML
 
 /// The language of a rendered file, which decides how every value put into it is escaped.
 public enum Language: String, Sendable, CaseIterable {
@@ -31,32 +32,21 @@ public enum Language: String, Sendable, CaseIterable {
     /// `lines` has no way to write a line break; there a control character becomes a space.
     public func escaped(_ text: String) -> String {
         switch self {
-        case .yaml: Language.yamlQuoted(text)
-        case .shell: "'" + text.replacing("'", with: "'\\''") + "'"
+        case .yaml: text.quotedForYAML
+        case .shell: Language.shellWord(text)
         case .unit: Language.unitWord(text)
         case .lines: String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.isControl ? " " : $0 }))
         case .nix: Language.nixQuoted(text)
         }
     }
 
-    /// Double-quoted as in JSON, which YAML 1.2 reads the same way.
-    private static func yamlQuoted(_ text: String) -> String {
-        var result = "\""
+    /// By scalars: as a character, "'" would be one with a combining mark that follows it.
+    private static func shellWord(_ text: String) -> String {
+        var result = "'"
         for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\t": result += "\\t"
-            case _
-            where scalar.properties.isControl || scalar.value == 0x2028 || scalar.value == 0x2029
-                || scalar.value == 0xfeff:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
+            if scalar == "'" { result += "'\\''" } else { result.unicodeScalars.append(scalar) }
         }
-        return result + "\""
+        return result + "'"
     }
 
     /// Bare where nothing in it is special to systemd; else quoted, with specifiers and variables switched off.

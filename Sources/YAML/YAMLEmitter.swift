@@ -10,6 +10,11 @@ extension YAMLValue {
     }
 }
 
+extension String {
+    /// The text as a scalar in double quotes on one line, which every reader of YAML takes for this text.
+    public var quotedForYAML: String { Quoting.quoted(self) }
+}
+
 /// Writes values in block style, two spaces a level.
 struct YAMLEmitter {
     /// What stands on the line before a value.
@@ -116,7 +121,7 @@ enum Quoting {
         return true
     }
 
-    private static func quoted(_ string: String) -> String {
+    static func quoted(_ string: String) -> String {
         var result = "\""
         for scalar in string.unicodeScalars {
             switch scalar {
