@@ -70,7 +70,7 @@ struct JSONWriter {
         if needsComma { text += "," }
     }
 
-    /// RFC 8259 string with the quotes.
+    /// RFC 8259 string with the quotes; control characters beyond ASCII are escaped too, as a terminal obeys them.
     static func quoted(_ value: String) -> String {
         var bytes: [UInt8] = [UInt8(ascii: "\"")]
         bytes.reserveCapacity(value.utf8.count + 2)
@@ -81,6 +81,9 @@ struct JSONWriter {
             case 0..<0x20, 0x7F:
                 let digits = String(byte, radix: 16)
                 bytes += Array(("\\u" + String(repeating: "0", count: 4 - digits.count) + digits).utf8)
+            case 0x80..<0xA0 where bytes.last == 0xC2:
+                bytes.removeLast()
+                bytes += Array(("\\u00" + String(byte, radix: 16)).utf8)
             default: bytes.append(byte)
             }
         }
