@@ -13,7 +13,7 @@ public struct SSHConfigurationFiles: Sendable {
 
     private static let depthAtMost = 16
     /// Files that include each other more than once are more with each level. Then OpenSSH alone has the say.
-    private static let filesAtMost = 1000
+    private static let filesAtMost = 256
     private var isWhole: Bool { fileCount < Self.filesAtMost }
 
     /// Reads the user's and the system's files, or `file` alone, with what they include; what cannot be read counts as
