@@ -11,7 +11,8 @@ public struct ExpectedFrames: Sendable, Equatable {
 
     private enum Shape: Equatable {
         case exactly([Slot])
-        /// What became of each step, up to the first that failed; then answers of the watch, if there is one.
+        /// What became of each step, up to the first that failed or was left to another run; then answers of the watch,
+        /// if there is one.
         case applied(steps: Int, watched: Range<Int>)
         case watched(Range<Int>)
         /// What a run has said, and perhaps that it never began or died.
@@ -40,10 +41,10 @@ public struct ExpectedFrames: Sendable, Equatable {
         switch shape {
         case .applied(let steps, _):
             if count < steps { count += 1 }
-            isOver = frame.kind == .failed
+            isOver = [.failed, .overtaken].contains(frame.kind)
         case .collected:
             count += 1
-            isOver = [.absent, .broken].contains(frame.kind)
+            isOver = [.absent, .broken, .overtaken].contains(frame.kind)
         case .exactly, .watched: count += 1
         }
     }
@@ -65,12 +66,13 @@ public struct ExpectedFrames: Sendable, Equatable {
         case (.applied(let steps, _), .unchanged), (.applied(let steps, _), .changed),
             (.applied(let steps, _), .failed):
             count < steps && frame.index == count
+        case (.applied(let steps, _), .overtaken): count < steps || steps == 0
         case (.applied(let steps, let watched), .answer): count == steps && watched.contains(frame.index)
         case (.watched(let probes), .answer): probes.contains(frame.index)
         case (.collected, .unchanged), (.collected, .changed), (.collected, .failed), (.collected, .answer):
             frame.index == count
         case (.collected, .absent): count == 0
-        case (.collected, .broken): true
+        case (.collected, .broken), (.collected, .overtaken): true
         default: false
         }
     }

@@ -121,7 +121,8 @@ public enum ShellCompiler {
             line = "break_lease \(ownerWord(owner)) \(fence) \(next) \(quoted(words))"
         case .claim(let fence): line = "claim_node \(ownerWord(owner)) \(fence.map(String.init) ?? "")"
         }
-        return try ShellProgram(lines: ["look", "ask 0 \(line)"], nonce: nonce, showsLife: false)
+        return try ShellProgram(
+            lines: ["look", "ask 0 \(line)"], nonce: nonce, expecting: .exactly([.answer(0)]), showsLife: false)
     }
 
     private static func claim(_ owner: String, _ collected: [String]) -> String {
