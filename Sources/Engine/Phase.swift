@@ -10,6 +10,9 @@ public protocol Phase: Sendable {
     var nodes: [NodeName] { get }
     /// How many nodes at a time; control plane nodes are never more than one where that could cost quorum.
     var atOnce: Int { get }
+    /// The node whose steps reach the others too, so that they begin only when the others have had theirs, their guards
+    /// armed; nil: none does.
+    var last: NodeName? { get }
 
     /// Read-only questions whose answers `check` uses, besides the states of the steps and the gate's own questions.
     func needs(_ node: NodeName) -> [Probe]
@@ -25,6 +28,7 @@ public protocol Phase: Sendable {
 
 extension Phase {
     public var atOnce: Int { .max }
+    public var last: NodeName? { nil }
     public func needs(_ node: NodeName) -> [Probe] { [] }
     public func check(_ node: NodeName, _ facts: Facts) -> Finding { .satisfied }
     public func gate(_ node: NodeName) -> Gate? { nil }

@@ -18,6 +18,8 @@ public struct PlannedPhase: Sendable, Equatable {
     public let title: String
     public let after: [Order.Dependency]
     public let atOnce: Int
+    /// The node whose steps begin only when the others have had theirs.
+    public let last: NodeName?
     public let work: [NodeWork]
 
     init(_ entry: Order.Entry) {
@@ -26,6 +28,7 @@ public struct PlannedPhase: Sendable, Equatable {
         title = phase.title
         after = entry.after
         atOnce = phase.atOnce
+        last = phase.last
         work = phase.nodes.map { NodeWork(phase: phase, node: $0) }
     }
 }

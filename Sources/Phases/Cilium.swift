@@ -13,6 +13,8 @@ public struct Cilium: Phase {
     public var nodes: [NodeName] {
         cluster.controlPlane.filter { $0 == cluster.primary || cluster[$0].profile.guard != nil }
     }
+    /// The chart reaches every member's Cilium: their guards are armed before it is applied.
+    public var last: NodeName? { cluster.primary }
     let cluster: Cluster
     let objects: CiliumObjects
 

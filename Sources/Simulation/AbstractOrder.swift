@@ -11,6 +11,7 @@ struct AbstractPhase: Phase {
     let title: String
     let nodes: [NodeName]
     let atOnce: Int
+    let last: NodeName?
     private var steps: [NodeName: [Step]] = [:]
     private var gates: [NodeName: Gate] = [:]
     private var undos: [NodeName: Undo] = [:]
@@ -24,6 +25,7 @@ struct AbstractPhase: Phase {
         title = phase.title
         nodes = phase.nodes
         atOnce = phase.atOnce
+        last = phase.last
         for (offset, node) in phase.nodes.enumerated() {
             let task = number + offset
             steps[node] = phase.apply(node).enumerated().map { AbstractPhase.step($1, name: "\(task).\($0)") }

@@ -5,6 +5,8 @@ public struct Trial: Sendable, Equatable {
     /// How a run of clusterctl ended, as its user sees it.
     public enum Ending: String, Sendable, CaseIterable, Hashable {
         case done
+        /// What an earlier run had left armed has passed, and something before it is left for the next run.
+        case unfinished
         case nothingToDo = "nothing to do"
         /// A phase failed, and was taken back by the guard or the controller.
         case takenBack = "taken back"
@@ -45,6 +47,7 @@ extension Trial.Ending {
         switch outcome {
         case .nothingToDo: self = .nothingToDo
         case .done: self = .done
+        case .unfinished: self = .unfinished
         case .declined, .blocked, .stale: self = .blocked
         case .unreachable: self = .unreachable
         case .interrupted: self = .interrupted

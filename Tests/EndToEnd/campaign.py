@@ -219,6 +219,7 @@ class Campaign:
             prepared.wait_for(r"artifacts +dpu-03 +passed", 300)
             wait(lambda: "k3s-primary" in prepared.said() or prepared.process.poll() is not None, 60, "the first phase")
             prepared.kill()
+            lab("fault", "dpu-01", "k3s-never-ready")  # else its phase is over before it can be met
             for phase, node in STAGES:
                 for _ in range(self.source.randint(6, 9)):
                     for name in self.addresses:
@@ -231,6 +232,8 @@ class Campaign:
                     self.results.append(result)
                     print(json.dumps(result), flush=True)
                 else:
+                    if phase == "k3s-primary":
+                        lab("heal", "dpu-01")
                     self.advance(phase, node)
             finished = self.start().finish()
             if finished.status != 0:

@@ -7,6 +7,7 @@ struct FixturePhase: Phase {
     var title: String { id.rawValue }
     var nodes: [NodeName]
     var atOnce = Int.max
+    var last: NodeName?
     var steps: [Step]
     var window: Int?
     var canBeTakenBack = false

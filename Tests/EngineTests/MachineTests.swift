@@ -54,6 +54,24 @@ import Testing
         #expect(story == ["apply a", "pass a", "apply b", "pass b", "apply c", "pass c"])
     }
 
+    @Test func theLastNodeOfAPhaseWaitsUntilTheOthersHaveHadTheirSteps() {
+        // Without gates of their own the others would pass first in any case: theirs hold only when the last is done.
+        let order = Fixture.order {
+            $0.last = "a"
+            $0.witness = "a"
+        }
+        var simulator = simulator()
+        #expect(simulator.run(machine(order)) == .done(changed: 6))
+        let story = simulator.happenings.compactMap { happening -> String? in
+            switch happening {
+            case .applying(let task, _, _) where task.phase == "second": "apply \(task.node)"
+            case .applied(let task, _) where task.phase == "second": "applied \(task.node)"
+            default: nil
+            }
+        }
+        #expect(story == ["apply b", "apply c", "applied b", "applied c", "apply a", "applied a"])
+    }
+
     @Test func gatesThatAskOneNodeShareOneWatch() {
         var simulator = simulator()
         #expect(simulator.run(machine(Fixture.order { $0.witness = "a" })) == .done(changed: 6))

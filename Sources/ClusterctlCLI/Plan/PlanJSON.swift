@@ -27,6 +27,7 @@ struct PlanJSON {
             json.field("afterOnSameNode", phase.after.compactMap(\.sameNode))
             json.field("nodes", phase.work.map(\.node.rawValue))
             json.field("atOnce", min(phase.atOnce, max(1, phase.work.count)))
+            if let last = phase.last, phase.work.count > 1 { json.field("last", last.rawValue) }
             json.array("operations") { json in
                 for work in phase.work {
                     for step in work.steps { write(step, of: work, to: &json) }

@@ -46,6 +46,7 @@ struct PlanText {
 
     private func atOnce(_ phase: PlannedPhase) -> String {
         guard phase.work.count > 1 else { return "" }
+        if let last = phase.last { return " (\(last) when the others have had their steps)" }
         return phase.atOnce >= phase.work.count ? " (all at once)" : " (\(phase.atOnce) at a time)"
     }
 

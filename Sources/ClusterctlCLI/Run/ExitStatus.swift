@@ -19,7 +19,7 @@ extension Outcome {
     var exitCode: ExitCode {
         switch self {
         case .nothingToDo, .done: .success
-        case .declined, .blocked: ExitStatus.failed
+        case .declined, .blocked, .unfinished: ExitStatus.failed
         case .stale: ExitStatus.planChanged
         case .unreachable: ExitStatus.unreachable
         case .interrupted: ExitStatus.interrupted

@@ -160,6 +160,7 @@ extension Outcome {
         switch self {
         case .nothingToDo: "nothing-to-do"
         case .done: "done"
+        case .unfinished: "unfinished"
         case .declined: "declined"
         case .blocked: "blocked"
         case .stale: "stale"

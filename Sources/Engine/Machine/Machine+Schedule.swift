@@ -49,7 +49,9 @@ extension Machine {
     mutating func startReady(_ candidates: [Int]) {
         var stack = Array(candidates.reversed())
         while let position = stack.popLast(), stage == .running {
-            guard tasks[position].state == .waiting, isNext(position) else { continue }
+            guard tasks[position].state == .waiting, isNext(position), !waitsForTheRestOfItsPhase(position) else {
+                continue
+            }
             let task = tasks[position]
             guard
                 !(task.canBeTakenBack && underCheckpoint.contains(task.id.node)), !waitsForLeftGuard(task),
@@ -67,6 +69,20 @@ extension Machine {
         return phase != task.id.phase && !order.comes(phase, after: task.id.phase)
     }
 
+    /// Whether other nodes of its phase have not had their steps yet, which must come before this one's.
+    private func waitsForTheRestOfItsPhase(_ position: Int) -> Bool {
+        guard tasks[position].phase.last == tasks[position].id.node else { return false }
+        return (byPhase[tasks[position].id.phase] ?? []).contains {
+            $0 != position && [.waiting, .applying].contains(tasks[$0].state)
+        }
+    }
+
+    /// The task that waits for the rest of this one's phase.
+    private func last(ofPhaseOf position: Int) -> [Int] {
+        guard let last = tasks[position].phase.last, last != tasks[position].id.node else { return [] }
+        return [index[TaskID(phase: tasks[position].id.phase, node: last)]].compactMap(\.self)
+    }
+
     /// Rolling work keeps the order of the nodes; work on all nodes at once has none.
     private func isNext(_ position: Int) -> Bool {
         let id = tasks[position].id
@@ -80,6 +96,7 @@ extension Machine {
     private func madeReady(by position: Int) -> [Int] {
         let id = tasks[position].id
         var ready: [Int] = tasks[position].canBeTakenBack ? byNode[id.node] ?? [] : []
+        ready += last(ofPhaseOf: position)
         if tasks[position].phase.atOnce < (byPhase[id.phase] ?? []).count { ready += byPhase[id.phase] ?? [] }
         for entry in order.entries {
             for dependency in entry.after where dependency.phase == id.phase {
@@ -103,6 +120,7 @@ extension Machine {
         tasks[position].wasRun = true
         if task.work.steps.isEmpty {
             beginGate(position)
+            if case let last = last(ofPhaseOf: position), !last.isEmpty { startReady(last) }
         } else {
             move(position, to: .applying)
             apply(position)
@@ -153,6 +171,7 @@ extension Machine {
         tell(.applied(tasks[position].id, changed: changed))
         if tasks[position].windowSeconds != nil { guardArmed(position) }
         beginGate(position)
+        if case let last = last(ofPhaseOf: position), !last.isEmpty { startReady(last) }
     }
 
     /// The connection broke while steps were applied: they are asked for again, and the node tells what became of them.
@@ -190,7 +209,9 @@ extension Machine {
             return startReady(Array(tasks.indices))
         }
         guard tasks.contains(where: \.wasRun) else { return finish(.nothingToDo) }
-        finish(.done(changed: tasks.count(where: \.hasChanged)))
+        let changed = tasks.count(where: \.hasChanged)
+        let putOff = tasks.filter(\.isPutOff).map(\.id)
+        finish(putOff.isEmpty ? .done(changed: changed) : .unfinished(changed: changed, putOff: putOff))
     }
 
     /// Nothing new starts; what has an armed guard is left to it, and the next run takes it over.

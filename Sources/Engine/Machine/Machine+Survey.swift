@@ -95,7 +95,7 @@ extension Machine {
     }
 
     /// The phase's own conclusion, and pending where a step differs, the gate does not hold, or a guard was left armed.
-    private func conclude(_ position: Int) -> Finding {
+    private mutating func conclude(_ position: Int) -> Finding {
         let finding = concludeAlone(position)
         let id = tasks[position].id
         // One checkpoint at a time on a node: what a killed run left armed goes on first. What that comes after has
@@ -103,6 +103,7 @@ extension Machine {
         if case .pending = finding, tasks[position].canBeTakenBack, let phase = leftArmed[id.node],
             order.comes(phase, after: id.phase)
         {
+            tasks[position].isPutOff = true
             return .notApplicable(
                 "the guard of an earlier run is armed for \(phase), which goes on first; run again after it")
         }

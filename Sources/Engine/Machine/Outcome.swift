@@ -2,6 +2,8 @@
 public enum Outcome: Sendable, Equatable {
     case nothingToDo
     case done(changed: Int)
+    /// What an earlier run had left armed has passed; what comes before it still has work, for the next run.
+    case unfinished(changed: Int, putOff: [TaskID])
     case declined
     /// Refused before anything was changed.
     case blocked([Blocked])

@@ -15,6 +15,8 @@ struct Task: Sendable {
     /// Whether the survey found it as it should be.
     var isSatisfied = false
     var notApplicable: String?
+    /// Whether it has work that an earlier run's guard keeps for the next run.
+    var isPutOff = false
     /// The failure that is being dealt with while the task is taken back.
     var failure: Failure?
     /// When the guard last heard from us, in seconds of the run; nil while it is not armed.
