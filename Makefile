@@ -1,5 +1,5 @@
 # Two commands matter: `make demo` and `make test`. Both do all their set-up.
-.PHONY: demo demo-down test fuzz bench build release setup format
+.PHONY: demo demo-down test fuzz simulate campaign bench build release setup format
 
 STATIC := $(if $(filter Linux,$(shell uname -s)),--static-swift-stdlib)
 
@@ -7,6 +7,8 @@ demo: ; @scripts/demo
 demo-down: ; @scripts/demo-down
 test: ; @scripts/test
 fuzz: ; @scripts/fuzz
+simulate: release ; @scripts/simulate
+campaign: build ; @python3 -m Tests.EndToEnd.campaign
 bench: ; @scripts/bench
 
 setup: ; @scripts/setup

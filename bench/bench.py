@@ -207,7 +207,8 @@ def main():
     build()
     install_pyinfra()
     if os.environ.get("BENCH_PLAN", "yes") == "yes":
-        subprocess.run([sys.executable, f"{ROOT}/bench/plan.py", f"{SCRATCH}/bin/clusterctl"], check=True)
+        for script in ["plan.py", "simulation.py"]:
+            subprocess.run([sys.executable, f"{ROOT}/bench/{script}", f"{SCRATCH}/bin/clusterctl"], check=True)
     enter_namespaces()
 
 

@@ -104,6 +104,22 @@ import Testing
             wake(machine.handle(.lost(try #require(life.first), lost), at: 41))?.after == 1, "a guard listens briefly")
     }
 
+    @Test func whatWasPutOffIsLeftToTheNextRunAndNotCalledDone() {
+        let phases = ["early", "late"].map { name in
+            FixturePhase(
+                id: PhaseID(name), nodes: ["a"], steps: [Fixture.file("/\(name)")], window: 20, gatePath: "/\(name)")
+        }
+        let order = Order(name: "test", [.init(phases[0]), .init(phases[1], after: [.all("early")])])
+        let machine = Machine(cluster: "test", order: order, nodes: ["a"])
+        var fleet = MemoryFleet(["a"], answer: Fixture.answer)
+        #expect(fleet["a"].arm("late", windowSeconds: 20, owner: -1, at: 0) == nil)
+        var first = Simulator(fleet)
+        #expect(first.run(machine) == .unfinished(changed: 1, putOff: [TaskID(phase: "early", node: "a")]))
+        var second = Simulator(first.fleet)
+        #expect(second.run(machine) == .done(changed: 1))
+        #expect(second.fleet["a"].contents.files.keys.sorted() == ["/early", "/late"])
+    }
+
     @Test func aGuardLeftArmedIsTakenOverByTheNextRun() {
         let phase = FixturePhase(
             id: "risky", nodes: ["a"], steps: [Fixture.file("/risky")], window: 20, gatePath: "/risky")
