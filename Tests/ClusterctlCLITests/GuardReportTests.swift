@@ -34,7 +34,7 @@ import Testing
         #expect(report.note.hasPrefix(note) && note.isEmpty == report.note.isEmpty)
         #expect(report.log == ["2027-01-15 08:00:00 a line", "another"])
         #expect(report.isUnconfirmed == (word == "armed" || word == "saved" || word == "held"))
-        #expect(report.heldAtRung == (word == "held" ? 2 : nil))
+        #expect(report.state.heldAtRung == (word == "held" ? 2 : nil))
         #expect(report.nonce == (output == "none\n" ? nil : "n1"))
     }
 

@@ -15,15 +15,16 @@ struct GuardConfirmCommand: AsyncParsableCommand {
                 Standard.error("\(node): nothing is unconfirmed there: its guard is \(report.word)")
                 throw ExitStatus.failed
             }
-            let too = report.heldAtRung.map { ", with what its guard did up to rung \($0) of 3" } ?? ""
+            let rung = report.state.heldAtRung
+            let too = rung.map { ", with what its guard did up to rung \($0) of 3" } ?? ""
             try chosen.agrees("keep \(phase) on \(node)\(too), though no gate has been asked?")
-            let state = try await fleet.confirmGuard(phase, nonce: nonce, rung: report.heldAtRung, on: node)
+            let state = try await fleet.confirmGuard(phase, nonce: nonce, rung: rung, on: node)
             guard case .confirmed = state else {
                 Standard.error("\(node): error: not confirmed: \(state.words)")
                 throw ExitStatus.failed
             }
             Standard.output("\(node): \(phase) stays\(too); its guard is disarmed\n")
-            if report.heldAtRung != nil, let line = try await fleet.guardReport(node)?.log.last {
+            if rung != nil, let line = try await fleet.guardReport(node)?.log.last {
                 Standard.error("  | \(line)")
             }
         } catch {

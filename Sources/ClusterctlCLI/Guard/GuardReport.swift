@@ -42,7 +42,4 @@ struct GuardReport: Equatable {
         default: false
         }
     }
-
-    /// The rung at which its way back stopped; nil where it is not held.
-    var heldAtRung: Int? { if case .held(_, let rung) = state { rung } else { nil } }
 }

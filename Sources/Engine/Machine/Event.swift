@@ -103,4 +103,7 @@ public enum GuardState: Sendable, Equatable {
     case confirmed(phase: PhaseID)
     /// The guard program itself failed.
     case failed(String)
+
+    /// The rung at which its way back stopped; nil where it is not held.
+    public var heldAtRung: Int? { if case .held(_, let rung) = self { rung } else { nil } }
 }
