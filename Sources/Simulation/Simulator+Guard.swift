@@ -6,7 +6,7 @@ extension Simulator {
     private static let rollbackPatienceSeconds = 120.0
     /// The quick rungs, and how long the guard listens after each, looking once a second.
     private static let rungs = 3
-    private static let listening = 4.0
+    private static let listening = 2.0
 
     /// - Returns: how the checkpoint went; nil where a rollback is waited for.
     mutating func checkpointed(_ checkpoint: Checkpoint, _ program: Program, _ host: Int) -> StepResult? {

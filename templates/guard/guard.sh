@@ -29,7 +29,7 @@ guard=$root/guard
 armed=$guard/armed       # phase, nonce, window, until, deadline, boot, paths, units, undo, files/, and the snapshot;
                          # firing, held, heard and rung: how far the way back is
 lock=$run/clusterctl-guard.lock
-wait=${CLUSTERCTL_WAIT:-4} # seconds for a new connection after each quick rung
+wait=${CLUSTERCTL_WAIT:-2} # seconds for a new connection after each quick rung
 k3s_units='k3s.service k3s-agent.service'
 always_paths='/etc/cni/net.d/05-cilium.conflist /var/lib/rancher/k3s/server/db
     /etc/rancher/k3s/k3s.yaml /etc/rancher/node/password'   # what K3s and Cilium make by themselves
@@ -439,9 +439,10 @@ stop_units() { # what the change started; and K3s, if the Cilium that the change
         now=$(property "$unit" ActiveState)
         if is_up "$now" && ! is_up "$active"; then
             stop_unit "$unit"
-        elif is_up "$now" && outlives_undo "$unit"; then
+        elif is_up "$now" && outlives_undo "$unit" || starts_before_undo "$unit"; then
             stop_unit "$unit"
-            echo "$unit" >>"$armed/kept-stopped"
+            systemctl disable "$unit"
+            is_kept_stopped "$unit" || echo "$unit" >>"$armed/kept-stopped"
         fi
         if ! is_enabled "$enabled" && is_enabled "$(property "$unit" UnitFileState)"; then systemctl disable "$unit"; fi
     done 3<"$armed/units"
@@ -449,6 +450,11 @@ stop_units() { # what the change started; and K3s, if the Cilium that the change
 outlives_undo() {
     case " $k3s_units " in *" $1 "*) cilium_runs && [ ! -f "$armed/cilium" ] ;; *) false ;; esac
 }
+starts_before_undo() { # at boot: the undo needs the API of a K3s that would start first what is to be taken back
+    [ -z "$same_boot" ] && [ -s "$armed/undo" ] && is_enabled "$enabled" || return
+    case " $k3s_units " in *" $1 "*) is_enabled "$(property "$1" UnitFileState)" ;; *) false ;; esac
+}
+is_kept_stopped() { grep -qx "$1" "$armed/kept-stopped" 2>/dev/null; }
 stop_unit() {
     bounded 60 systemctl stop "$1" || systemctl kill -s KILL "$1"
     case " $k3s_units " in *" $1 "*) kill_containers ;; esac
@@ -627,8 +633,9 @@ restore_units() { # started without waiting, because this very service is ordere
     has systemctl || return 0
     systemctl daemon-reload
     while read -r unit enabled active invocation <&3; do
+        ! is_kept_stopped "$unit" || continue
         if is_enabled "$enabled" && ! is_enabled "$(property "$unit" UnitFileState)"; then systemctl enable "$unit"; fi
-        is_up "$active" && ! grep -qx "$unit" "$armed/kept-stopped" 2>/dev/null || continue
+        is_up "$active" || continue
         if ! is_up "$(property "$unit" ActiveState)"; then
             systemctl start --no-block "$unit"
         elif [ "$(property "$unit" InvocationID)" != "$invocation" ]; then
@@ -659,10 +666,13 @@ leftovers() {
     done <"$armed/paths"
     while read -r unit enabled active _; do
         ! is_up "$(property "$unit" ActiveState)" || is_up "$active" || echo "unit:$unit:still-active"
-        ! is_enabled "$enabled" || is_enabled "$(property "$unit" UnitFileState)" || echo "unit:$unit:not-enabled"
+        if is_kept_stopped "$unit"; then
+            echo "unit:$unit:kept-stopped"
+        elif is_enabled "$enabled" && ! is_enabled "$(property "$unit" UnitFileState)"; then
+            echo "unit:$unit:not-enabled"
+        fi
     done <"$armed/units"
     [ ! -f "$armed/reloaded" ] || cat "$armed/reloaded"
-    [ ! -f "$armed/kept-stopped" ] || sed 's/^/unit:/; s/$/:kept-stopped/' "$armed/kept-stopped"
 }
 
 # ---- the way back. When the clock has run out nobody got in: then the quick rungs come first, each with a wait for a

@@ -86,6 +86,20 @@ import Testing
             """#)
     }
 
+    /// Its undo needs the API of a K3s that would start the same change again, before anybody guards it.
+    @Test(arguments: TestShell.all) func keepsK3sStoppedAtBootWhereTheUndoNeedsIt(shell: TestShell) throws {
+        try check(
+            shell,
+            #"""
+            systemctl enable k3s.service
+            expect 'arms' arm cilium 20 nonce1
+            echo other >"$box/state/guard/armed/boot"
+            expect 'fires at boot' guard fire
+            expect 'says so' says 'rolled-back * because=boot left=unit:k3s.service:kept-stopped'
+            expect 'it does not start' status 1 systemctl is-enabled k3s.service
+            """#)
+    }
+
     @Test(arguments: TestShell.all) func failsClosed(shell: TestShell) throws {
         try check(
             shell,
