@@ -86,6 +86,16 @@ struct FleetTests {
         await node.close()
     }
 
+    /// Another run may have armed the guard for the same phase meanwhile: the guard is told by which program it was.
+    @Test func takesBackOnlyWhatItsOwnProgramsArmed() async throws {
+        let node = try NodeFixture()
+        try node.placeGuard("echo $1 $# >>\(node.path("marks")); " + node.rolledBack)
+        _ = try await node.apply([node.mark("one")])
+        _ = try await node.fleet.guardian(TaskID(phase: "p", node: "n"), .rollback)
+        #expect(node.marks == ["one", "rollback 3", "report 1"], "the verb, the phase and the nonce")
+        await node.close()
+    }
+
     // MARK: Rescue paths
 
     /// The node's own address is gone; its key is known by that, and it is reached by a host beside it.

@@ -22,6 +22,15 @@ struct BootstrapTests {
         try Repository.compare(text, with: "order.txt")
     }
 
+    @Test func theChartIsAppliedWhenTheMembersGuardsAreArmed() throws {
+        let inventory = try Example.file("diskless.yaml")
+        let plan = Plan(cluster: inventory.name, order: Bootstrap.order(for: inventory))
+        let last = plan.phases.compactMap { phase in phase.last.map { "\(phase.id): \($0)" } }
+        #expect(last == ["cilium: c4140"])
+        let cilium = try #require(plan.phases.first { $0.id == "cilium" })
+        for work in cilium.work where work.node != cilium.last { #expect(work.guardWindowSeconds != nil) }
+    }
+
     @Test func planOfTheDisklessClusterIsTheCommittedOne() throws {
         let inventory = try Example.file("diskless.yaml")
         let plan = Plan(cluster: inventory.name, order: Bootstrap.order(for: inventory))
