@@ -97,7 +97,10 @@ extension Simulator {
         let span = 40 * (fleet.hosts.count + 1)
         var fate = Fate()
         if weather.strikes(.kill, 0.35) { fate.diesAfter = 1 + weather.below(span) }
-        if weather.strikes(.interrupt, 0.25) { fate.isInterruptedAfter = 1 + weather.below(span) }
+        if weather.strikes(.interrupt, 0.25) {
+            fate.isInterruptedAfter = 1 + weather.below(span)
+            if weather.below(2) == 0 { fate.isInterruptedAgainAfter = 1 + weather.below(40) }
+        }
         return fate
     }
 

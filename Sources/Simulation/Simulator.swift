@@ -61,6 +61,12 @@ public struct Simulator: Sendable {
         var sent: Set<TaskID> = []
         /// Connections that stand, by host.
         var sessions: [Int: Int] = [:]
+
+        /// Whether Ctrl-C is pressed after the event that it has just handled.
+        var isInterruptedNow: Bool {
+            guard let first = fate.isInterruptedAfter else { return false }
+            return events == first || events == fate.isInterruptedAgainAfter.map { first + $0 }
+        }
     }
 
     /// A request whose last answer has not come.
@@ -98,6 +104,8 @@ public struct Simulator: Sendable {
         var beginsAfter = 0.0
         var diesAfter: Int?
         var isInterruptedAfter: Int?
+        /// Ctrl-C once more, so many events later.
+        var isInterruptedAgainAfter: Int?
     }
 
     public init(_ fleet: MemoryFleet) {
@@ -159,7 +167,7 @@ public struct Simulator: Sendable {
             }
             perform(request, of: at)
         }
-        if controllers[at].events == controllers[at].fate.isInterruptedAfter {
+        if controllers[at].isInterruptedNow {
             schedule(.event(life: life, .interrupted), after: 0)
         }
         if controllers[at].events == controllers[at].fate.diesAfter {

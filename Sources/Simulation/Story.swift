@@ -14,6 +14,8 @@ extension Happening {
         case .confirmed(let task): "\(task): confirmed"
         case .linkLost(let node, _, let failure): "\(node): \(failure.message)"
         case .failed(let task, let why): "\(task): failed, \(why)"
+        case .interrupted(let takingBack, let finishing):
+            "Ctrl-C; to be taken back: \(takingBack.words); to be finished: \(finishing.words)"
         case .takingBack(let task): "\(task): the controller takes it back"
         case .takenBack(let task, let party, _): "\(task): taken back by the \(party)"
         case .rescuing(let task, let way): "\(task): going over \(way)"

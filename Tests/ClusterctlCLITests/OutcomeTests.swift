@@ -17,7 +17,10 @@ import Testing
     @Test(arguments: [
         ("done", Outcome.done(changed: 3), 0), ("nothing", .nothingToDo, 0), ("declined", .declined, 1),
         ("blocked", .blocked([]), 1), ("stale", .stale([]), 8), ("unreachable", .unreachable([]), 4),
-        ("interrupted", .interrupted(guarded: []), 130),
+        ("interrupted", .interrupted(guarded: [], undone: []), 130),
+        ("interrupted, a step failed", failed(.interrupted, .takenBack(by: .controller, complete)), 1),
+        ("interrupted, taken back in part", failed(.interrupted, .takenBack(by: .controller, partial)), 6),
+        ("interrupted and lost", failed(.interrupted, .unconfirmed("no route")), 6),
         ("refused", .refused(.init(node: "dpu-01", reason: .moved)), 7),
         ("gate", failed(.gate(waitingFor: "", lastSeen: ""), .takenBack(by: .controller, complete)), 5),
         ("gate, nothing taken back", failed(.gate(waitingFor: "", lastSeen: ""), .leftAsIs(because: "a test")), 1),

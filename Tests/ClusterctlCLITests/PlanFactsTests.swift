@@ -239,7 +239,7 @@ import Testing
             OutcomeText.lines(outcome, site: site, journal: "j", isByPlan: byPlan).joined(separator: "\n")
         }
         let failed = OutcomeTests.failed(.guardFired(heldAtRung: nil), .takenBack(by: .node, OutcomeTests.complete))
-        for outcome in [failed, .interrupted(guarded: [])] {
+        for outcome in [failed, .interrupted(guarded: [], undone: [])] {
             #expect(said(outcome, byPlan: true).contains("run bootstrap without --plan"))
             #expect(!said(outcome, byPlan: true).contains("the same command"))
             #expect(!said(outcome, byPlan: false).contains("--plan"))

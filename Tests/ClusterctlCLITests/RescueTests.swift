@@ -56,7 +56,7 @@ import Testing
     // MARK: When it is used
 
     @Test(arguments: [
-        Outcome.nothingToDo, .done(changed: 1), .declined, .interrupted(guarded: [task]),
+        Outcome.nothingToDo, .done(changed: 1), .declined, .interrupted(guarded: [task], undone: []),
         .failed([failure(task, .takenBack(by: .node, rollback)), failure(other, .leftAsIs(because: "a test"))]),
     ])
     func isLeftAloneWhileThereIsAnythingToConfirmOrNothingLost(outcome: Outcome) async {

@@ -52,8 +52,8 @@ enum Standard {
         guard isatty(STDIN_FILENO) == 1 else { return false }
         FileHandle.standardError.write(Data("\(question) [y/N] ".utf8))
         // Nothing has been changed yet, so Ctrl-C may end the process here.
-        let before = signal(SIGINT, SIG_DFL)
-        defer { signal(SIGINT, before) }
+        let before = Interrupts.signals.map { signal($0, SIG_DFL) }
+        defer { for (number, handler) in zip(Interrupts.signals, before) { signal(number, handler) } }
         return readLine()?.lowercased().hasPrefix("y") == true
     }
 }

@@ -30,6 +30,10 @@ final class Console {
             let waiting = failure.kind == .unreachable ? "; \(node) is being waited for" : ""
             line(.bad, task, failure.message.replacing("\n", with: "; ") + waiting, node: node)
         case .failed(let task, let why): line(.bad, task, "failed: \(why)")
+        case .interrupted(let takingBack, let finishing):
+            let backwards = takingBack.isEmpty ? "" : "; taking back \(takingBack.words)"
+            let onwards = finishing.isEmpty ? "" : "; finishing \(finishing.words)"
+            line(.bad, nil, "interrupted: nothing new begins\(backwards)\(onwards); once more ends the run at once")
         case .takingBack(let task): line(.plain, task, "taking the phase back")
         case .takenBack(let task, let party, let rollback):
             line(rollback.isComplete ? .plain : .bad, task, rollback.words(by: party))

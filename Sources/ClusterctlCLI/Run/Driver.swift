@@ -64,7 +64,7 @@ struct Driver {
                 }
             }
         }
-        return .interrupted(guarded: [])
+        return .interrupted(guarded: [], undone: [])
     }
 
     private static func perform(

@@ -38,6 +38,7 @@ extension Failure {
             rollback.isComplete && ordinary == nil ? ExitStatus.rolledBack : ExitStatus.unconfirmed
         case (.takenBack, .gate), (.takenBack, .guardFired): ExitStatus.rolledBack
         case (.leftAsIs, .gate), (.leftAsIs, .guardFired): ExitStatus.failed
+        case (.takenBack, .interrupted), (.leftAsIs, .interrupted): ExitStatus.failed
         case (_, .link): ExitStatus.unreachable
         case (_, .operation): ExitStatus.failed
         }

@@ -70,7 +70,8 @@ extension Happening {
     /// Whether it must be on the disk before anything else is done: what is about to be changed, and what went wrong.
     var isAnnouncement: Bool {
         switch self {
-        case .applying, .confirmed, .failed, .takingBack, .takenBack, .rescuing, .rescued, .rescueFailed: true
+        case .applying, .confirmed, .failed, .interrupted, .takingBack, .takenBack, .rescuing, .rescued, .rescueFailed:
+            true
         case .surveyed, .skipped, .applied, .passed, .waiting, .signOfLife, .linkLost: false
         }
     }
@@ -89,6 +90,7 @@ extension Happening {
         case .confirmed: "confirmed"
         case .linkLost: "link-lost"
         case .failed: "failed"
+        case .interrupted: "interrupted"
         case .takingBack: "taking-back"
         case .takenBack: "taken-back"
         case .rescuing: "rescuing"
@@ -128,6 +130,9 @@ extension Happening {
         case .failed(let id, let why):
             task(id)
             json.field("why", why)
+        case .interrupted(let takingBack, let finishing):
+            json.field("takingBack", takingBack.map(\.description))
+            json.field("finishing", finishing.map(\.description))
         case .takenBack(let id, let party, let rollback):
             task(id)
             json.field("by", party == .node ? "node" : "controller")

@@ -23,9 +23,10 @@ enum OutcomeText {
         case .stale(let differences): return stale(differences)
         case .unreachable(let nodes):
             return nodes.map { "\($0.node): error: \($0.failure.message)" } + ["\(name): nothing was changed"]
-        case .interrupted(let guarded):
+        case .interrupted(let guarded, let undone):
             let how = isByPlan ? "bootstrap without --plan" : "the same command again"
-            return ["interrupted; run \(how) to go on"] + left(to: guarded)
+            return undone.flatMap { self.failure($0, site: site) }
+                + ["interrupted; run \(how) to go on"] + left(to: guarded) + ["journal: \(journal)"]
         case .refused(let refusal): return self.refused(refusal, name: name)
         case .failed(let failures):
             return failures.flatMap { self.failure($0, site: site) }
@@ -89,7 +90,7 @@ enum OutcomeText {
     }
 
     private static func failure(_ failure: Failure, site: Site) -> [String] {
-        var lines = ["", "\(failure.task) failed"]
+        var lines = ["", "\(failure.task) \(failure.cause == .interrupted ? "was interrupted" : "failed")"]
         if let node = site.inventory.node(named: failure.task.node.rawValue) { lines.append("  from: \(node.place)") }
         switch failure.cause {
         case .operation(let step, let answer):
@@ -100,6 +101,7 @@ enum OutcomeText {
             lines.append("  waiting for: \(waitingFor)")
             lines.append("  last seen: \(lastSeen)")
         case .link(let link): lines += told("connection:", link.message)
+        case .interrupted: break
         case .guardFired: lines.append("  \(failure.cause.summary)")
         }
         if !failure.journal.isEmpty {

@@ -52,25 +52,39 @@ struct Run {
     }
 }
 
-/// Ctrl-C as a stream: the first asks the run to stop well, the second ends the process at once.
+/// Ctrl-C, or SIGTERM, as a stream: the first asks the run to come to an end, the second to end at once. The process
+/// ends at the third, and where the second does not bring that about.
 enum Interrupts {
+    static let signals = [SIGINT, SIGTERM]
+    private static let patience = DispatchTimeInterval.seconds(2)
+
     static func stream() -> AsyncStream<Void> {
         let (stream, feed) = AsyncStream.makeStream(of: Void.self)
-        signal(SIGINT, SIG_IGN)
-        let source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
         let count = Mutex(0)
-        source.setEventHandler {
-            let presses = count.withLock { value in
-                value += 1
-                return value
+        let sources = signals.map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler {
+                let presses = count.withLock { value in
+                    value += 1
+                    return value
+                }
+                feed.yield()
+                if presses == 2 {
+                    DispatchQueue.global().asyncAfter(deadline: .now() + patience) {
+                        ProcessEnd.now(ExitStatus.interrupted)
+                    }
+                }
+                if presses > 2 { ProcessEnd.now(ExitStatus.interrupted) }
             }
-            if presses > 1 { ProcessEnd.now(ExitStatus.interrupted) }
-            feed.yield()
+            source.resume()
+            return source
         }
-        source.resume()
         feed.onTermination = { _ in
-            source.cancel()
-            signal(SIGINT, SIG_DFL)
+            for (number, source) in zip(signals, sources) {
+                source.cancel()
+                signal(number, SIG_DFL)
+            }
         }
         return stream
     }

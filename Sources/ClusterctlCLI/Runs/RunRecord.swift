@@ -53,6 +53,9 @@ struct RunEvent: Decodable, Equatable {
     var waitingFor: String?
     var because: String?
     var by: String?
+    /// What was under way when the user ended the run.
+    var takingBack: [String] = []
+    var finishing: [String] = []
     /// The rescue path.
     var over: String?
     var isComplete: Bool?
@@ -68,7 +71,7 @@ struct RunEvent: Decodable, Equatable {
 
     private enum Key: String, CodingKey {
         case t, event, version, cluster, verb, at, phase, node, why, steps, guardWindowSeconds, changed, because, by,
-            over
+            over, takingBack, finishing
         case complete, left, log
         case `for`
         case `is`
@@ -87,6 +90,8 @@ struct RunEvent: Decodable, Equatable {
         changes = (try? fields.decodeIfPresent([String].self, forKey: .changed)) ?? []
         (waitingFor, because, by, left) = (try text(.for), try text(.because), try text(.by), try text(.left))
         over = try text(.over)
+        takingBack = try fields.decodeIfPresent([String].self, forKey: .takingBack) ?? []
+        finishing = try fields.decodeIfPresent([String].self, forKey: .finishing) ?? []
         isComplete = try fields.decodeIfPresent(Bool.self, forKey: .complete)
         log = try fields.decodeIfPresent([String].self, forKey: .log) ?? []
         outcome = try text(.is)

@@ -32,6 +32,7 @@ enum RunStory {
         case "confirmed": "confirmed over a new connection, guard disarmed"
         case "link-lost": "connection: \(event.why ?? "")"
         case "failed": "failed: \(event.why ?? "")"
+        case "interrupted": interrupted(event)
         case "taking-back": "taking the phase back"
         case "taken-back": takenBack(event)
         case "rescuing": "trying the rescue path (\(event.over ?? ""))"
@@ -46,6 +47,12 @@ enum RunStory {
         let steps = event.steps ?? 0
         let armed = event.guardWindowSeconds.map { ", guard armed first (fires after \($0) s of silence)" } ?? ""
         return "\(steps) step\(steps == 1 ? "" : "s")\(armed)"
+    }
+
+    private static func interrupted(_ event: RunEvent) -> String {
+        let backwards = event.takingBack.isEmpty ? "" : "; taking back \(event.takingBack.joined(separator: ", "))"
+        let onwards = event.finishing.isEmpty ? "" : "; finishing \(event.finishing.joined(separator: ", "))"
+        return "interrupted: nothing new begins" + backwards + onwards
     }
 
     private static func takenBack(_ event: RunEvent) -> String {

@@ -32,7 +32,7 @@ public enum Event: Sendable {
     /// The connection failed or broke; whether the operation took place is not known.
     case lost(RequestID, LinkFailure)
     case woke(RequestID)
-    /// The user pressed Ctrl-C.
+    /// The user pressed Ctrl-C, perhaps again.
     case interrupted
 }
 

@@ -81,6 +81,7 @@ extension Failure.Cause {
         case .operation(let step, let answer): "\(step.operation.summary): \(answer.lastLine)"
         case .gate(let waitingFor, let lastSeen): "still waiting for \(waitingFor): \(lastSeen)"
         case .link(let failure): failure.message
+        case .interrupted: "it was interrupted"
         case .guardFired(nil): "no new connection confirmed it in time, and the node took the phase back"
         case .guardFired(let rung?):
             "no new connection confirmed it in time: the node's guard fired, and let SSH in again at rung \(rung) of 3"

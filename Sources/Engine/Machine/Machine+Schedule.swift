@@ -169,6 +169,12 @@ extension Machine {
             tasks[position].isDirty = true
         }
         tell(.applied(tasks[position].id, changed: changed))
+        if isInterrupted {
+            if let id = tasks[position].watchAfterSteps { out.append(.stop(id)) }
+            dropWatchAfterSteps(position)
+            leaveInterrupted(position)
+            return settle()
+        }
         if tasks[position].windowSeconds != nil { guardArmed(position) }
         beginGate(position)
         if case let last = last(ofPhaseOf: position), !last.isEmpty { startReady(last) }
@@ -200,8 +206,8 @@ extension Machine {
     /// Ends the run when nothing is under way and nothing more can start.
     mutating func settle() {
         guard stage == .running || stage == .stopping, underWay == 0 else { return }
-        if !failures.isEmpty { return finish(.failed(failures)) }
-        if stage == .stopping { return finish(.interrupted(guarded: [])) }
+        guard failures.allSatisfy(\.isMerelyInterrupted) else { return finish(.failed(failures)) }
+        if stage == .stopping { return finish(.interrupted(guarded: [], undone: failures)) }
         guard progress.values.allSatisfy({ $0.unpassed == 0 }) else {
             guard !leftArmed.isEmpty else { return }
             // Nothing is under way that could confirm what was left armed: then the node itself refuses, and says so.
@@ -212,15 +218,5 @@ extension Machine {
         let changed = tasks.count(where: \.hasChanged)
         let putOff = tasks.filter(\.isPutOff).map(\.id)
         finish(putOff.isEmpty ? .done(changed: changed) : .unfinished(changed: changed, putOff: putOff))
-    }
-
-    /// Nothing new starts; what has an armed guard is left to it, and the next run takes it over.
-    mutating func interrupt() {
-        finish(.interrupted(guarded: guardedUnderWay))
-    }
-
-    /// What is left to the guards where the run ends now.
-    var guardedUnderWay: [TaskID] {
-        tasks.filter { $0.windowSeconds != nil && $0.state.isUnderWay }.map(\.id)
     }
 }

@@ -36,6 +36,8 @@ public struct Machine: Sendable {
     var watches: [NodeName: Watch] = [:]
     var unreachable: [NodeName: LinkFailure] = [:]
     var failures: [Failure] = []
+    /// Whether the user has ended the run; it goes on with what is under way.
+    var isInterrupted = false
     var unsurveyed = 0
     /// How often nodes have been asked again because programs of an earlier run were at work there.
     var looksAtPrograms = 0

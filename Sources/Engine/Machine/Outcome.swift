@@ -12,7 +12,8 @@ public enum Outcome: Sendable, Equatable {
     /// Nodes that could not be asked, in inventory order; nothing was changed.
     case unreachable([Unreachable])
     case failed([Failure])
-    case interrupted(guarded: [TaskID])
+    /// By the user: what is left to its guard, because the run ended at once, and what was under way and was undone.
+    case interrupted(guarded: [TaskID], undone: [Failure])
     /// Another run has the lease, or has taken it from this one.
     case refused(Refusal)
 
@@ -72,6 +73,8 @@ public struct Failure: Sendable, Equatable {
         /// No new connection confirmed it. The node took the phase back by itself; or its guard stopped after this rung of
         /// its way back, because somebody got in again.
         case guardFired(heldAtRung: Int?)
+        /// Nothing but that the user has ended the run.
+        case interrupted
     }
     public enum Undoing: Sendable, Equatable {
         /// Nothing was taken back, for this reason.

@@ -72,6 +72,8 @@ public enum Happening: Sendable, Equatable {
     case confirmed(TaskID)
     case linkLost(NodeName, during: TaskID?, LinkFailure)
     case failed(TaskID, why: String)
+    /// By the user; nothing new starts.
+    case interrupted(takingBack: [TaskID], finishing: [TaskID])
     case takingBack(TaskID)
     case takenBack(TaskID, by: Party, Rollback)
     /// The run is over, and what became of this is about to be asked, and if need be taken back, over a rescue path.

@@ -15,6 +15,14 @@ extension Operation {
     }
 }
 
+extension [TaskID] {
+    /// A few of them by name, and how many more.
+    public var words: String {
+        let named = prefix(4).map(\.description).joined(separator: ", ")
+        return count > 4 ? "\(named) and \(count - 4) more" : named
+    }
+}
+
 extension GuardState {
     /// Reads the line that the guard program prints; see templates/guard/guard.sh.
     ///
