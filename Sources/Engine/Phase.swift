@@ -24,6 +24,9 @@ public protocol Phase: Sendable {
     func gate(_ node: NodeName) -> Gate?
     /// How this phase is taken back on this node.
     func undo(_ node: NodeName) -> Undo
+    /// Another node, and the question by which it finds out whether SSH on this one answers it; nil: none is asked.
+    /// It is asked before the steps, and where it was answered then, again before the guard is disarmed.
+    func witness(_ node: NodeName) -> Ask?
 }
 
 extension Phase {
@@ -33,6 +36,7 @@ extension Phase {
     public func check(_ node: NodeName, _ facts: Facts) -> Finding { .satisfied }
     public func gate(_ node: NodeName) -> Gate? { nil }
     public func undo(_ node: NodeName) -> Undo { .nothing(because: "it changes nothing") }
+    public func witness(_ node: NodeName) -> Ask? { nil }
 }
 
 /// What a phase concludes from the facts of a node.

@@ -41,6 +41,8 @@ public struct NodeWork: Sendable, Equatable {
     /// The steps; where the phase can be taken back the first is the checkpoint.
     public let steps: [Step]
     public let gate: PlannedGate?
+    /// Who is asked whether it hears SSH on the node; see `Phase.witness`.
+    public let witness: Ask?
     public let undo: Undo
 
     init(phase: any Phase, node: NodeName) {
@@ -50,6 +52,7 @@ public struct NodeWork: Sendable, Equatable {
         self.undo = phase.undo(node)
         self.steps = NodeWork.checkpointed(steps, phase: phase.id, undo: undo)
         self.gate = gate.map(PlannedGate.init)
+        self.witness = phase.witness(node)
         var probes: [Probe] = []
         var seen: Set<Probe> = []
         for probe in phase.needs(node) where seen.insert(probe).inserted { probes.append(probe) }

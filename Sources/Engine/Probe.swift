@@ -18,6 +18,8 @@ public enum Probe: Sendable, Hashable {
     case listeners([Int])
     /// The slowest and the median of some small synchronous writes below a directory, in microseconds.
     case syncLatency(directory: String)
+    /// The first line of an SSH server at this IP address; fails where none was heard within three seconds.
+    case sshBanner(address: String, port: Int)
     /// What the guard on this node says: `none`, `armed ...`, `firing ...`, `held ...`, `rolled-back ...` (see templates/guard).
     case guardState
     /// Who may change the cluster's nodes, and whose programs are at work on this one; read by `LeaseState`.

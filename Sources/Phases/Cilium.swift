@@ -54,6 +54,8 @@ public struct Cilium: Phase {
         node == cluster.primary ? primaryGate : memberGate(node)
     }
 
+    public func witness(_ node: NodeName) -> Ask? { cluster.witness(of: node, amongChanged: nodes) }
+
     public func undo(_ node: NodeName) -> Undo {
         let step = Step(
             .command(

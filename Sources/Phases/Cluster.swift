@@ -30,6 +30,16 @@ struct Cluster: Sendable {
         Int((Double(duration.wholeSeconds) * max(1, self[name].profile.deadlineFactor)).rounded(.up))
     }
 
+    /// Who is asked whether it still hears SSH on this guarded node: a node that the phase leaves alone, where there is one.
+    func witness(of name: NodeName, amongChanged changed: [NodeName]) -> Ask? {
+        let node = self[name]
+        let others = all.filter { $0 != name }
+        guard node.profile.guard != nil, let witness = others.first(where: { !changed.contains($0) }) ?? others.first
+        else { return nil }
+        let port = node.ssh.port?.number ?? Port.ssh.number
+        return Ask(witness, .sshBanner(address: node.address.description, port: port))
+    }
+
     /// How what a phase does to this node is taken back, with the node's own guard where it has one.
     func restore(_ name: NodeName, first: [Step] = []) -> Undo {
         .restore(first: first, guardWindowSeconds: self[name].profile.guard?.window.wholeSeconds)

@@ -32,6 +32,8 @@ public struct K3sPrimary: Phase {
         }
     }
 
+    public func witness(_ node: NodeName) -> Ask? { cluster.witness(of: node, amongChanged: nodes) }
+
     /// Etcd data that were not there before are moved aside by the guard, never deleted.
     public func undo(_ node: NodeName) -> Undo { cluster.restore(node) }
 }

@@ -41,6 +41,8 @@ public struct Replicas: Phase {
         }
     }
 
+    public func witness(_ node: NodeName) -> Ask? { cluster.witness(of: node, amongChanged: nodes) }
+
     public func undo(_ node: NodeName) -> Undo {
         let server = K3sConfiguration.serverURL(cluster.inventory.primary, cluster.inventory)
         let leave = Step(

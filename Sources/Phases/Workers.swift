@@ -32,6 +32,10 @@ public struct Workers: Phase {
         }
     }
 
+    public func witness(_ node: NodeName) -> Ask? {
+        cluster[node].management == .full ? cluster.witness(of: node, amongChanged: nodes) : nil
+    }
+
     public func undo(_ node: NodeName) -> Undo {
         cluster[node].management == .full
             ? cluster.restore(node) : .nothing(because: "clusterctl never writes to this node")

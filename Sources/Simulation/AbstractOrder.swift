@@ -15,6 +15,7 @@ struct AbstractPhase: Phase {
     private var steps: [NodeName: [Step]] = [:]
     private var gates: [NodeName: Gate] = [:]
     private var undos: [NodeName: Undo] = [:]
+    private var witnesses: [NodeName: Ask] = [:]
 
     static let holds = Answer(status: 0, output: "holds")
     static let waits = Answer(status: 0, output: "waits")
@@ -30,6 +31,8 @@ struct AbstractPhase: Phase {
             let task = number + offset
             steps[node] = phase.apply(node).enumerated().map { AbstractPhase.step($1, name: "\(task).\($0)") }
             gates[node] = phase.gate(node).map { AbstractPhase.gate($0, name: "\(task)") }
+            // By name instead of by address.
+            witnesses[node] = phase.witness(node).map { Ask($0.node, .sshBanner(address: node.rawValue, port: 22)) }
             if case .restore(_, let window) = phase.undo(node) {
                 undos[node] = .restore(first: [], guardWindowSeconds: window)
             }
@@ -38,6 +41,7 @@ struct AbstractPhase: Phase {
 
     func apply(_ node: NodeName) -> [Step] { steps[node] ?? [] }
     func gate(_ node: NodeName) -> Gate? { gates[node] }
+    func witness(_ node: NodeName) -> Ask? { witnesses[node] }
     func undo(_ node: NodeName) -> Undo { undos[node] ?? .nothing(because: "") }
 
     private static func step(_ step: Step, name: String) -> Step {

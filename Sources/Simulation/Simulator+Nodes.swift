@@ -39,10 +39,19 @@ extension Simulator {
     mutating func reply(to probe: Probe, on host: Int, of life: Int) -> (Answer, changesAt: Double?) {
         if case .guardState = probe { return (Answer(status: 0, output: fleet.hosts[host].guardLine), nil) }
         if case .lease = probe { return (Answer(status: 0, output: leaseLines(life, host)), nil) }
+        if case .sshBanner(let name, _) = probe { return (hears(NodeName(name), from: host), nil) }
         guard let entry = ledger?.gates[probe] else {
             return (fleet.answer(fleet.hosts[host].name, probe, fleet.hosts[host]), nil)
         }
         return gate(entry, askedOn: host)
+    }
+
+    /// What an SSH server on a node says to another node.
+    private func hears(_ name: NodeName, from host: Int) -> Answer {
+        let other = fleet[name]
+        return other.isDown || other.cut != nil
+            ? Answer(status: 1, output: "", error: "no SSH server was heard")
+            : Answer(status: 0, output: "SSH-2.0-model")
     }
 
     /// A program that is known is asked what became of it; otherwise these steps begin.

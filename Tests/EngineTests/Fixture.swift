@@ -12,8 +12,10 @@ struct FixturePhase: Phase {
     var window: Int?
     var canBeTakenBack = false
     var gatePath: String?
-    /// Who is asked; nil: the node itself.
-    var witness: NodeName?
+    /// Who the gate asks; nil: the node itself.
+    var asked: NodeName?
+    /// Who is asked whether it hears SSH on the node.
+    var hearer: NodeName?
     var finding: @Sendable (NodeName, Facts) -> Finding = { _, _ in .satisfied }
 
     func check(_ node: NodeName, _ facts: Facts) -> Finding { finding(node, facts) }
@@ -22,13 +24,14 @@ struct FixturePhase: Phase {
         canBeTakenBack || window != nil
             ? .restore(first: [], guardWindowSeconds: window) : .nothing(because: "a fixture")
     }
+    func witness(_ node: NodeName) -> Ask? { hearer.map { Ask($0, .sshBanner(address: node.rawValue, port: 22)) } }
     func gate(_ node: NodeName) -> Gate? {
         guard let gatePath else { return nil }
         return Gate(
-            waitingFor: "\(gatePath) to be there", asks: [Ask(witness ?? node, .path(gatePath))], deadlineSeconds: 30,
+            waitingFor: "\(gatePath) to be there", asks: [Ask(asked ?? node, .path(gatePath))], deadlineSeconds: 30,
             lookAt: "the fixture"
         ) { facts in
-            guard let answer = facts[witness ?? node, .path(gatePath)] else { return .waiting("no answer yet") }
+            guard let answer = facts[asked ?? node, .path(gatePath)] else { return .waiting("no answer yet") }
             return answer.output == "file" ? .holds : .waiting("it is \(answer.output)")
         }
     }

@@ -303,7 +303,7 @@ import Testing
     @Test func anAnswerOlderThanTheStepsDoesNotOpenTheGate() throws {
         // b joins the watch on a that a's own gate began; what that watch says before it begins anew does not count.
         let one = FixturePhase(id: "one", nodes: ["a"], steps: [Fixture.file("/x")], gatePath: "/never")
-        let two = FixturePhase(id: "two", nodes: ["b"], steps: [Fixture.file("/x")], gatePath: "/x", witness: "a")
+        let two = FixturePhase(id: "two", nodes: ["b"], steps: [Fixture.file("/x")], gatePath: "/x", asked: "a")
         var machine = Machine(cluster: "test", order: Order(name: "t", [.init(one), .init(two)]), nodes: ["a", "b"])
         var requests = machine.handle(.begin, at: 0)
         requests += machine.handle(.surveyed(1, answers: [:], states: [:]), at: 1)

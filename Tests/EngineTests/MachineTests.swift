@@ -58,7 +58,7 @@ import Testing
         // Without gates of their own the others would pass first in any case: theirs hold only when the last is done.
         let order = Fixture.order {
             $0.last = "a"
-            $0.witness = "a"
+            $0.asked = "a"
         }
         var simulator = simulator()
         #expect(simulator.run(machine(order)) == .done(changed: 6))
@@ -74,7 +74,7 @@ import Testing
 
     @Test func gatesThatAskOneNodeShareOneWatch() {
         var simulator = simulator()
-        #expect(simulator.run(machine(Fixture.order { $0.witness = "a" })) == .done(changed: 6))
+        #expect(simulator.run(machine(Fixture.order { $0.asked = "a" })) == .done(changed: 6))
         var open: Set<RequestID> = []
         var most = 0
         for request in simulator.requests {

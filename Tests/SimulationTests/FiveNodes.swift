@@ -12,7 +12,7 @@ struct ModelPhase: Phase {
     var undoing = Undo.nothing(because: "it cuts nothing")
     var hasGate = true
     /// Who is asked besides the node itself.
-    var witness: NodeName?
+    var asked: NodeName?
 
     static let guarded = Undo.restore(first: [], guardWindowSeconds: 90)
     static let saved = Undo.restore(first: [], guardWindowSeconds: nil)
@@ -26,9 +26,13 @@ struct ModelPhase: Phase {
 
     func undo(_ node: NodeName) -> Undo { undoing }
 
+    func witness(_ node: NodeName) -> Ask? {
+        Ask(node == "d1" ? "d2" : "d1", .sshBanner(address: node.rawValue, port: 22))
+    }
+
     func gate(_ node: NodeName) -> Gate? {
         guard hasGate else { return nil }
-        let asks = [node, witness].compactMap(\.self).map { Ask($0, .unit("k")) }
+        let asks = [node, asked].compactMap(\.self).map { Ask($0, .unit("k")) }
         return Gate(waitingFor: "it", asks: asks, deadlineSeconds: 180, journal: (node, "k"), lookAt: "") { _ in .holds
         }
     }
@@ -45,10 +49,10 @@ enum FiveNodes {
         [
             ModelPhase(id: "prepare", nodes: all, stepCount: 4, hasGate: false),
             ModelPhase(id: "first", nodes: ["d1"], undoing: ModelPhase.guarded),
-            ModelPhase(id: "network", nodes: controlPlane, stepCount: 2, undoing: ModelPhase.guarded, witness: "d1"),
+            ModelPhase(id: "network", nodes: controlPlane, stepCount: 2, undoing: ModelPhase.guarded, asked: "d1"),
             ModelPhase(
-                id: "others", nodes: ["d2", "d3"], atOnce: 1, undoing: ModelPhase.guarded, witness: "d1"),
-            ModelPhase(id: "workers", nodes: workers, undoing: ModelPhase.saved, witness: "d1"),
+                id: "others", nodes: ["d2", "d3"], atOnce: 1, undoing: ModelPhase.guarded, asked: "d1"),
+            ModelPhase(id: "workers", nodes: workers, undoing: ModelPhase.saved, asked: "d1"),
             ModelPhase(id: "look", nodes: all, stepCount: 0),
         ]
     }

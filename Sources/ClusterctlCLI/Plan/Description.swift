@@ -60,6 +60,7 @@ extension Probe {
         case .http(let url): "GET \(url)"
         case .listeners(let ports): "who listens on \(ports.map(String.init).joined(separator: ", "))"
         case .syncLatency(let directory): "latency of synchronous writes in \(directory)"
+        case .sshBanner(let address, let port): "the banner of SSH at \(address) port \(port)"
         case .guardState: "the guard's state"
         case .lease: "the lease, and programs of other runs"
         }

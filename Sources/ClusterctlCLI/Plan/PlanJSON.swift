@@ -73,6 +73,9 @@ struct PlanJSON {
                         json.field("node", work.node.rawValue)
                         json.field("waitingFor", gate.waitingFor)
                         json.field("deadlineSeconds", gate.deadlineSeconds)
+                        if let witness = work.witness {
+                            json.field("witness", "\(witness.node): \(witness.probe.words)")
+                        }
                         json.field("asks", gate.asks.map { "\($0.node): \($0.probe.words)" })
                     }
                 }

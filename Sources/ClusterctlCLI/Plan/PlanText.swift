@@ -80,6 +80,9 @@ struct PlanText {
             for ask in gate.asks { detail("asks \(ask.node): \(ask.probe.words)") }
         }
         item("guard: " + (work.guardWindowSeconds.map { "armed, fires \($0) s after the last sign of life" } ?? "none"))
+        if let witness = work.witness {
+            detail("confirmed over a new connection, and when \(witness.node) hears \(witness.probe.words) as before")
+        }
         for (number, undo) in work.undo.words.enumerated() {
             number == 0 ? item("undo: \(undo)") : detail("then \(undo)")
         }

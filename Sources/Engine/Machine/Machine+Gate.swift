@@ -20,7 +20,7 @@ extension Machine {
         switch gate.judge(facts) {
         case .holds:
             stopWatching(position)
-            confirmOrPass(position)
+            askWitnessOrConfirm(position)
         case .waiting(let reason):
             guard reason != tasks[position].lastReason else { return }
             tasks[position].lastReason = reason

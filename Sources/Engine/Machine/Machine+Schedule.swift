@@ -123,7 +123,7 @@ extension Machine {
             if case let last = last(ofPhaseOf: position), !last.isEmpty { startReady(last) }
         } else {
             move(position, to: .applying)
-            apply(position)
+            askWitness(before: position)
         }
     }
 

@@ -50,6 +50,12 @@ extension Machine {
                     answers[.journal(unit: journal.unit, lines: Self.journalLines)]?.output ?? ""
             }
             takeBack(task)
+        case .witnessBefore(let task):
+            witnessAnswered(before: task, tasks[task].work.witness.flatMap { answers[$0.probe] })
+        case .witnessAfter(let task):
+            let answer = tasks[task].work.witness.flatMap { answers[$0.probe] }
+            witnessAnswered(
+                after: task, silentBecause: answer?.succeeded == true ? nil : answer?.lastLine ?? "no answer")
         default: break
         }
     }

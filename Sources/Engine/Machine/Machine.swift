@@ -68,6 +68,9 @@ public struct Machine: Sendable {
         case rollback(Int)
         case rollbackRetry(Int)
         case diagnosis(Int)
+        case witnessBefore(Int)
+        case witnessAfter(Int)
+        case witnessAgain(Int)
         case retry(Int)
         case lease(LeasePurpose)
         case leaseAgain(LeasePurpose)
@@ -179,7 +182,8 @@ public struct Machine: Sendable {
         case .rollbackRetry(let task): takeBack(task)
         case .confirmRetry(let task): if tasks[task].state == .confirming { confirmOrPass(task) }
         case .leaseAgain(let purpose): askForLease(purpose)
-        case .apply, .watch, .life, .confirm, .rollback, .diagnosis, .lease, nil: break
+        case .witnessAgain(let task): askWitnessOrConfirm(task)
+        case .apply, .watch, .life, .confirm, .rollback, .diagnosis, .lease, .witnessBefore, .witnessAfter, nil: break
         }
     }
 
@@ -192,8 +196,12 @@ public struct Machine: Sendable {
         case .confirm(let task): confirmLost(task, failure)
         case .rollback(let task): rollbackLost(task, failure)
         case .diagnosis(let task): takeBack(task)
+        case .witnessBefore(let task): witnessAnswered(before: task, nil)
+        case .witnessAfter(let task): witnessAnswered(after: task, silentBecause: failure.message)
         case .lease(let purpose): leaseLost(purpose, failure)
-        case .watchAgain, .gateDeadline, .lifeTimer, .retry, .rollbackRetry, .confirmRetry, .leaseAgain, nil: break
+        case .watchAgain, .gateDeadline, .lifeTimer, .retry, .rollbackRetry, .confirmRetry, .leaseAgain, .witnessAgain,
+            nil:
+            break
         }
     }
 }

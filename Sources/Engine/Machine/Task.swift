@@ -17,6 +17,8 @@ struct Task: Sendable {
     var notApplicable: String?
     /// Whether it has work that an earlier run's guard keeps for the next run.
     var isPutOff = false
+    /// Whether the witness heard SSH on the node before the steps.
+    var isWitnessed = false
     /// The failure that is being dealt with while the task is taken back.
     var failure: Failure?
     /// When the guard last heard from us, in seconds of the run; nil while it is not armed.

@@ -91,6 +91,27 @@ extension Prelude {
             return "$1"
         }
 
+        answer_ssh_banner() { # answer_ssh_banner ADDRESS PORT: the line that an SSH server begins with
+            if command -v bash >/dev/null; then
+                banner=$(bounded 3 bash -c 'exec 4<>"/dev/tcp/$1/$2" && IFS= read -r line <&4 && echo "$line"' \
+                    bash "$1" "$2" 2>"$scratch.headers")
+                case $? in 124 | 143) : >"$scratch.headers" ;; esac # some say that they were ended
+            elif command -v nc >/dev/null; then
+                banner=$(bounded 3 nc "$1" "$2" </dev/null 2>"$scratch.headers" | head -n 1)
+            else
+                echo "neither bash nor nc is there to ask with" >&2
+                return 1
+            fi
+            case $banner in
+                SSH-*) echo "$banner" | tr -d '\r' ;;
+                *)
+                    banner=$(tail -n 1 "$scratch.headers")
+                    echo "no SSH server was heard at $1 port $2: ${banner:-nothing in 3 s}" >&2
+                    return 1
+                    ;;
+            esac
+        }
+
         answer_guard_state() {
             if [ -f "$state_root/guard/guard.sh" ]; then sh "$state_root/guard/guard.sh" state; else echo none; fi
         }

@@ -181,7 +181,7 @@ extension Probe {
     /// Whether a node answers it within half a minute or not at all, so that it need not show life meanwhile.
     fileprivate var isBrief: Bool {
         switch self {
-        case .host, .path, .journal, .command, .http, .guardState, .lease: true
+        case .host, .path, .journal, .command, .http, .sshBanner, .guardState, .lease: true
         case .unit, .listeners, .syncLatency: false
         }
     }

@@ -73,6 +73,7 @@ struct StepWords {
         case .http(let url): "http \(quoted(url))"
         case .listeners(let ports): "listeners \(ports.map(String.init).joined(separator: " "))"
         case .syncLatency(let directory): "sync_latency \(quoted(directory))"
+        case .sshBanner(let address, let port): "ssh_banner \(quoted(address)) \(port)"
         case .guardState: "guard_state"
         case .lease: "lease"
         }

@@ -30,6 +30,7 @@ enum PlanText {
             lines.append("= waiting for \(gate.waitingFor), \(gate.deadlineSeconds) s")
             lines += gate.asks.map { "  ? \($0.node): \(probe($0.probe))" }
         }
+        if let witness = work.witness { lines.append("! \(witness.node): \(probe(witness.probe))") }
         switch work.undo {
         case .nothing(let because): lines.append("- nothing to undo: \(because)")
         case .restore(let first, let window):

@@ -83,15 +83,16 @@ import Testing
     @Test func writesALineAProbe() throws {
         let probes: [Probe] = [
             .host, .path("/p"), .unit("u"), .journal(unit: "u", lines: 9), .command(["a", "$b"]), .http("http://x"),
-            .listeners([1, 2]), .syncLatency(directory: "/d"), .guardState,
+            .listeners([1, 2]), .syncLatency(directory: "/d"), .guardState, .sshBanner(address: "fd00::1", port: 22),
         ]
         let program = try ShellCompiler.survey(probes: probes, steps: [], nonce: nonce)
         #expect(
-            lines(program).prefix(12) == [
+            lines(program).prefix(13) == [
                 "look", "beats", "look_over '/p'", "ask 0 host", "ask 1 path '/p'", "ask 2 unit 'u'",
                 "ask 3 journal 'u' 9",
                 "ask 4 command 'a' '$b'",
                 "ask 5 http 'http://x'", "ask 6 listeners 1 2", "ask 7 sync_latency '/d'", "ask 8 guard_state",
+                "ask 9 ssh_banner 'fd00::1' 22",
             ])
     }
 
