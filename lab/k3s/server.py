@@ -70,7 +70,8 @@ class Server:
         self._seed()
         application.ready = self.supervisor.ready = True
         threading.Thread(target=self._manage, name="controllers", daemon=True).start()
-        self._start_kubelet()
+        if not self.settings.get("disable-agent"):
+            self._start_kubelet()
         log.info("k3s is up and running")
         systemd.notify("READY=1")
 

@@ -58,6 +58,8 @@ def _personalise(lab, node, root):
         with open(settings.BASE + path, encoding="utf-8") as file:
             return file.read()
 
+    # Nobody reads the console: what a long start prints there would fill it, and stop init.
+    write("/etc/systemd/system.conf.d/lab.conf", "[Manager]\nShowStatus=no\n")
     write("/etc/hostname", node.name + "\n")
     write("/etc/hosts", f"127.0.0.1 localhost\n::1 localhost ip6-localhost\n{node.address} {node.name}\n")
     write("/etc/machine-id", machine_id(node) + "\n", 0o444)
