@@ -33,7 +33,9 @@ public struct Cilium: Phase {
     }
 
     public func apply(_ node: NodeName) -> [Step] {
-        guard node == cluster.primary else { return [] }
+        let keep = Step(
+            .command(objects.keepChart), because: "if the phase is taken back, the earlier settings come back")
+        guard node == cluster.primary else { return [keep] }
         let chart = objects.chart
         var steps = [
             Step(
@@ -44,8 +46,7 @@ public struct Cilium: Phase {
         steps += objects.nodeConfigs.map {
             Step(.object($0), because: "these nodes keep links and SSH that Cilium would take by default")
         }
-        steps.append(
-            Step(.command(objects.keepChart), because: "if the phase is taken back, the earlier settings come back"))
+        steps.append(keep)
         steps.append(Step(.object(chart), because: "K3s installs it by itself, on nodes without a network too"))
         return steps
     }
@@ -57,13 +58,15 @@ public struct Cilium: Phase {
     public func witness(_ node: NodeName) -> Ask? { cluster.witness(of: node, amongChanged: nodes) }
 
     public func undo(_ node: NodeName) -> Undo {
+        let isPrimary = node == cluster.primary
         let step = Step(
             .command(
                 Command(
-                    name: "put Cilium's chart back", arguments: Script.arguments(.putBackHelmChart), timeoutSeconds: 90)
-            ),
+                    name: isPrimary
+                        ? "put Cilium's chart back" : "wait until \(cluster.primary) has put the chart back",
+                    arguments: Script.arguments(.putBackHelmChart, isPrimary ? [] : ["member"]), timeoutSeconds: 145)),
             because: "otherwise K3s would start the same Cilium again")
-        return cluster.restore(node, first: node == cluster.primary ? [step] : [])
+        return cluster.restore(node, first: [step])
     }
 }
 

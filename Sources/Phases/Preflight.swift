@@ -16,7 +16,7 @@ public struct Preflight: Phase {
             .host, .unit(Units.server), .unit(Units.agent), K3sQuestion.version, K3sQuestion.config, EtcdQuestion.data,
             .listeners(ports(of: node)),
         ]
-        return cluster[node].isControlPlane ? common + [Preflight.latency] : common
+        return cluster[node].isControlPlane ? common + [Preflight.latency, Preflight.keptMember] : common
     }
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
@@ -30,6 +30,8 @@ public struct Preflight: Phase {
 
     public func apply(_ node: NodeName) -> [Step] { [] }
 
+    /// There where the guard keeps the node a member of etcd in place of K3s, which takes those ports over.
+    static let keptMember = Probe.path("\(K3sPaths.state)/guard/member")
     static let latency = Probe.syncLatency(directory: K3sPaths.etcdData)
     static let skewBlocksBeyond = 300
     static let skewNotedBeyond = 30
@@ -146,7 +148,8 @@ extension Preflight {
                     "K3s \(version) runs there, and the inventory says \(cluster.inventory.k3s.version)",
                     fix: "write that version into the inventory; an upgrade is done node by node, never by bootstrap"))
         }
-        if !isRunning { problems += takenPorts(name, facts) }
+        let isKept = facts[name, Preflight.keptMember].map { !$0.output.hasPrefix("absent") } ?? false
+        if !isRunning, !isKept { problems += takenPorts(name, facts) }
         return problems
     }
 

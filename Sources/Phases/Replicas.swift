@@ -49,7 +49,7 @@ public struct Replicas: Phase {
             .command(
                 Command(
                     name: "leave etcd, if \(node) has only just joined",
-                    arguments: Script.arguments(.leaveEtcd, [node.rawValue, server]), timeoutSeconds: 120)),
+                    arguments: Script.arguments(.leaveEtcd, [node.rawValue, server]), timeoutSeconds: 145)),
             because: "a member that is gone without leaving would cost the others their quorum")
         return cluster.restore(node, first: [leave])
     }

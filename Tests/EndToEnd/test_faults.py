@@ -5,7 +5,7 @@ import re
 import time
 import unittest
 
-from .harness import CONTROL_PLANE, INVENTORY, LabCase, enter, lab, snapshot
+from .harness import CONTROL_PLANE, INVENTORY, LabCase, enter, etcdctl, kubectl, lab, snapshot
 
 WINDOW_SECONDS = 20
 
@@ -99,6 +99,10 @@ class CutTest(LabCase):
                 state[node].splitlines(), after.splitlines(), "before", "after", lineterm="")))
 
 
+def voters():
+    return sum(line.endswith(", false") for line in etcdctl("member", "list").splitlines())
+
+
 class FaultTest(LabCase):
     def test_ephemeral_worker_that_comes_back_re_imaged_is_let_in_again(self):
         with open(self.inventory, encoding="utf-8") as file:
@@ -146,6 +150,63 @@ class FaultTest(LabCase):
         self.assertRegex(run.said(), r"the unit's last lines on the node:")
         self.assertEqual(enter("dpu-01", "systemctl", "is-active", "k3s", check=False).strip(), "inactive")
         lab("heal", "dpu-01")
+
+    def test_ssh_that_only_the_controller_still_reaches_is_not_confirmed(self):
+        self.write_inventory(deadlines="{k3sPrimary: 20s}")
+        run = self.start("bootstrap", self.inventory, "--yes")
+        self.assertIsNotNone(run.wait_for(r"k3s-primary +dpu-01 .*guard armed first"), run.said())
+        enter("dpu-01", "iptables", "-I", "INPUT", "-s", "10.77.0.12", "-p", "tcp", "--dport", "22", "-j", "DROP")
+        run.finish()
+        self.assertEqual(run.status, 5, run.said())
+        self.assertRegex(run.said(), r"last seen: dpu-02 does not hear SSH on dpu-01 any more: no SSH server was heard")
+        self.assertNotIn("10.77.0.12", enter("dpu-01", "iptables-save"))
+        self.assertEqual(enter("dpu-01", "systemctl", "is-active", "k3s", check=False).strip(), "inactive")
+
+    def test_a_member_that_is_started_anew_unconfirmed_leaves_etcd_and_does_not_start_cilium(self):
+        drop = ["iptables", "-I", "INPUT", "-p", "tcp", "--syn", "--dport", "22", "-j", "DROP"]
+        self.switch_nixos()
+        run = self.start("bootstrap", self.inventory, "--yes")
+        self.assertIsNotNone(run.wait_for(r"replicas +dpu-02 .*guard armed first"), run.said())
+        # Nobody confirms it from now on, and it becomes the second voter all the same.
+        enter("dpu-02", *drop)
+        run.kill()
+        deadline = time.monotonic() + 15
+        while not kubectl("get", "node", "dpu-02", "-o", "name", check=False) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        self.assertEqual(voters(), 2)
+        lab("fault", "dpu-02", "reboot")
+        self.assert_taken_back("dpu-02", "replicas", "boot")
+        self.assertEqual(voters(), 1, "without it the primary has a quorum of its own")
+        self.bootstrap()
+        self.assert_cluster_whole()
+
+        # A change of settings reaches every member. One that is started anew does not start the unconfirmed Cilium.
+        self.write_inventory()
+        with open(self.inventory, encoding="utf-8") as file:
+            text = file.read()
+        with open(self.inventory, "w", encoding="utf-8") as file:
+            file.write(text.replace("cilium: {version: 1.19.4}", "cilium: {version: 1.19.4, values: {debug: {enabled: true}}}"))
+        run = self.start("bootstrap", self.inventory, "--yes")
+        self.assertIsNotNone(run.wait_for(r"cilium +dpu-02 .*guard armed first"), run.said())
+        enter("dpu-02", *drop)
+        self.assertIsNotNone(run.wait_for(r"cilium +dpu-01 +waiting for"), run.said())
+        run.kill()
+        lab("fault", "dpu-02", "reboot")
+        self.assert_taken_back("dpu-01", "cilium", "deadline")
+        self.assert_taken_back("dpu-02", "cilium", "boot")
+        log = enter("dpu-02", "cat", "/var/lib/clusterctl/guard/log")
+        self.assertNotIn("not all of it", log)
+        self.bootstrap()
+        self.assert_cluster_whole()
+
+    def assert_taken_back(self, node, phase, because):
+        state = ""
+        deadline = time.monotonic() + 180
+        while not state.startswith(f"rolled-back phase={phase} ") and time.monotonic() < deadline:
+            time.sleep(1)
+            state = enter(node, "sh", "/var/lib/clusterctl/guard/guard.sh", "state", check=False)
+        log = enter(node, "tail", "-n", "30", "/var/lib/clusterctl/guard/log", check=False)
+        self.assertRegex(state, rf"^rolled-back phase={phase} .*because={because} left=none", log)
 
     def test_a_node_that_reboots_in_the_middle_is_waited_for(self):
         self.switch_nixos()

@@ -8,49 +8,84 @@ struct ScriptTests {
     /// The program with the state folder of a node moved into the stage.
     private func program(_ template: Template, _ stage: Stage) -> [String] {
         let text = template.text().replacing("/var/lib/clusterctl", with: stage.folder.appending(path: "state").path)
+            .replacing("db=/var/lib/rancher", with: "db=\(stage.folder.path)/rancher")
+            .replacing("patience=100", with: "patience=2").replacing("patience=60", with: "patience=6")
         return ["sh", "-c", text, template.programName]
     }
 
-    private let noDataBefore = "absent - - /etc/x\nabsent - - /var/lib/rancher/k3s/server/db\n"
+    /// A stage as a phase that is taken back finds it.
+    /// - Parameters:
+    ///   - isNew: whether there were no etcd data before the phase.
+    ///   - hasRun: whether etcd has run here.
+    private func joined(isNew: Bool = true, hasRun: Bool = true) throws -> Stage {
+        let stage = try Stage()
+        let db = "\(stage.folder.path)/rancher/k3s/server/db"
+        try stage.write(isNew ? "absent - - /etc/x\nabsent - - \(db)\n" : "", to: "state/guard/armed/paths")
+        if hasRun { try stage.write("", to: "rancher/k3s/server/db/etcd/member/wal") }
+        try stage.command("systemctl", "")
+        return stage
+    }
+
+    /// An API that knows the node, and takes its member out as soon as it is asked to.
+    private let answers = """
+        case "$*" in
+            *removed-node-name*) [ -e "$0.asked" ] && echo gone ;;
+            *annotate*) : >"$0.asked" ;;
+        esac
+        """
+
+    private func leave(_ stage: Stage, in shell: String = "sh") throws -> Shell.Result {
+        let words = [shell] + program(.leaveEtcd, stage).dropFirst() + ["dpu-02", "https://10.0.0.1:6443"]
+        return try Shell.run(words, commands: stage.commands)
+    }
 
     @Test(arguments: ["sh", "bash"]) func leavesEtcdThroughThePrimaryAndWaits(_ shell: String) throws {
-        let stage = try Stage()
-        try stage.write(noDataBefore, to: "state/guard/armed/paths")
-        try stage.command(
-            "k3s",
-            """
-            case "$*" in
-                *removed-node-name*) [ -e "$0.asked" ] && echo gone; : >"$0.asked" ;;
-            esac
-            """)
-        let words = [shell] + program(.leaveEtcd, stage).dropFirst() + ["dpu-02", "https://10.0.0.1:6443"]
-        #expect(try Shell.run(words, commands: stage.commands).status == 0)
+        let stage = try joined()
+        try stage.command("k3s", answers)
+        #expect(try leave(stage, in: shell).status == 0)
         let calls = stage.calls
-        #expect(calls.allSatisfy { $0.hasPrefix("k3s kubectl --server=https://10.0.0.1:6443 ") })
+        #expect(calls.filter { $0.hasPrefix("k3s") }.allSatisfy { $0.contains("--server=https://10.0.0.1:6443 ") })
         #expect(calls.count == 5)
         #expect(calls[1].contains("annotate --overwrite node dpu-02 etcd.k3s.cattle.io/remove=true"))
+        #expect(calls[3].hasPrefix("systemctl stop --no-block k3s.service"), "before it is started again and joins")
         #expect(calls[4].contains("delete --wait=false --ignore-not-found node dpu-02"))
     }
 
-    @Test(arguments: ["directory 0700 0 0 /var/lib/rancher/k3s/server/db\n", ""])
-    func aMemberOfBeforeStaysAMember(_ paths: String) throws {
-        let stage = try Stage()
-        try stage.write(paths, to: "state/guard/armed/paths")
-        try stage.command("k3s", "exit 0")
-        let result = try Shell.run(
-            program(.leaveEtcd, stage) + ["dpu-02", "https://10.0.0.1:6443"], commands: stage.commands)
-        #expect(result.status == 0)
+    @Test(arguments: [(isNew: false, hasRun: true), (isNew: true, hasRun: false)])
+    func nothingIsLeftByAMemberOfBeforeOrWhereEtcdNeverRan(isNew: Bool, hasRun: Bool) throws {
+        let stage = try joined(isNew: isNew, hasRun: hasRun)
+        try stage.command("k3s", "exit 1")
+        #expect(try leave(stage).status == 0)
         #expect(stage.calls.isEmpty)
     }
 
-    @Test func aNodeThatNeverJoinedHasNothingToLeave() throws {
-        let stage = try Stage()
-        try stage.write(noDataBefore, to: "state/guard/armed/paths")
-        try stage.command("k3s", "exit 1")
-        let result = try Shell.run(
-            program(.leaveEtcd, stage) + ["dpu-02", "https://10.0.0.1:6443"], commands: stage.commands)
-        #expect(result.status == 0)
-        #expect(stage.calls.count == 1)
+    @Test func whoCouldNotLeaveIsAskedToTheNextTime() throws {
+        let stage = try joined(isNew: false)
+        try stage.write("replicas\n", to: "state/guard/member")
+        try stage.command("k3s", answers)
+        #expect(try leave(stage).status == 0)
+        #expect(stage.calls.contains { $0.contains("annotate") })
+    }
+
+    @Test(arguments: [
+        (id: "nobody answers", k3s: "echo 'connection refused' >&2; exit 1", said: "connection refused"),
+        (id: "not known", k3s: "echo 'nodes \"dpu-02\" not found' >&2; exit 1", said: "not found"),
+        (id: "asked, and nobody does it", k3s: "exit 0", said: "nobody has done it"),
+        (id: "not to be asked", k3s: "case $* in *annotate*) echo no >&2; exit 1 ;; esac", said: "no"),
+    ])
+    func whoMayStillCountInEtcdFailsToLeave(id: String, k3s: String, said: String) throws {
+        let stage = try joined()
+        try stage.command("k3s", k3s)
+        let result = try leave(stage)
+        #expect(result.status == 1)
+        #expect(result.error.contains("dpu-02 could not leave etcd: ") && result.error.contains(said))
+        #expect(!stage.calls.contains { $0.contains("delete") || $0.hasPrefix("systemctl stop") })
+    }
+
+    @Test func aNodeThatIsSlowToBeKnownIsWaitedFor() throws {
+        let stage = try joined()
+        try stage.command("k3s", "[ -e \"$0.seen\" ] || { : >\"$0.seen\"; exit 1; }\n" + answers)
+        #expect(try leave(stage).status == 0)
     }
 
     struct Readmission: Sendable, CustomTestStringConvertible {
@@ -92,38 +127,92 @@ struct ScriptTests {
         #expect(try Shell.run(program(.readmit, stage) + ["check", "pxe-01"], commands: stage.commands).status == 0)
     }
 
-    @Test func aChartThatThisRunBroughtIsDeleted() throws {
-        let stage = try Stage()
-        try stage.write("", to: "state/guard/armed/complete")
-        try stage.command("k3s", "exit 0")
-        #expect(try Shell.run(program(.putBackHelmChart, stage), commands: stage.commands).status == 0)
-        #expect(stage.calls.first?.contains("delete helmchart cilium") == true)
+    /// What `put-back-helmchart` finds.
+    struct Chart: Sendable, CustomTestStringConvertible {
+        let id: String
+        /// The text of `keep-helmchart`; nil where the phase did not get so far.
+        var kept: String?
+        /// Whether Cilium ran here when the guard was armed.
+        var ranBefore = true
+        /// Whether K3s runs with its agent.
+        var hasAgent = true
+        var role: [String] = []
+        /// What the API says to `get helmchart`, `get job` and `get daemonset`.
+        var present = applied("old")
+        var job = "1"
+        var daemonSet = ""
+        let status: Int32
+        /// How the API is asked to change something.
+        var changes: [String] = []
+        var testDescription: String { id }
+
+        static func applied(_ digest: String) -> String { "\"clusterctl.dev/applied\": \"\(digest)\"" }
     }
 
-    @Test func aCiliumThatRanBeforeAndWasNotChangedStays() throws {
+    @Test(arguments: [
+        Chart(id: "brought", ranBefore: false, status: 0, changes: ["delete helmchart cilium"]),
+        Chart(
+            id: "brought, and stays", ranBefore: false, daemonSet: "daemonset/cilium", status: 1,
+            changes: ["delete helmchart cilium"]),
+        Chart(id: "brought, after a restart", ranBefore: false, hasAgent: false, status: 1),
+        Chart(id: "not touched", status: 0),
+        Chart(
+            id: "changed", kept: Chart.applied("old"), present: Chart.applied("new"), status: 0, changes: ["replace -f"]
+        ),
+        Chart(
+            id: "changed, after a restart", kept: Chart.applied("old"), hasAgent: false, status: 0,
+            changes: ["replace -f"]),
+        Chart(
+            id: "changed, after a restart, and nobody to deploy it", kept: Chart.applied("old"), hasAgent: false,
+            job: "",
+            status: 1, changes: ["replace -f"]),
+        Chart(id: "another's, put back", kept: Chart.applied("old"), role: ["member"], status: 0),
+        Chart(id: "another's, not deployed", kept: Chart.applied("old"), role: ["member"], job: "", status: 1),
+        Chart(
+            id: "another's, confirmed there", kept: Chart.applied("old"), role: ["member"],
+            present: Chart.applied("new"),
+            status: 1),
+        Chart(id: "another's, not applied yet", role: ["member"], status: 0),
+        Chart(id: "another's, by other means", kept: "\"x\": 1", role: ["member"], present: "\"y\": 2", status: 0),
+    ])
+    func chartsArePutBack(_ chart: Chart) throws {
         let stage = try Stage()
-        try stage.write("{}", to: "state/cilium/helmchart-before.json")
-        Thread.sleep(forTimeInterval: 0.05)
-        try stage.write("", to: "state/guard/armed/cilium")
         try stage.write("", to: "state/guard/armed/complete")
-        try stage.command("k3s", "exit 0")
-        #expect(try Shell.run(program(.putBackHelmChart, stage), commands: stage.commands).status == 0)
-        #expect(stage.calls.isEmpty)
-    }
-
-    @Test func aChangedChartGetsItsEarlierTextAgain() throws {
-        let stage = try Stage()
-        try stage.write("", to: "state/guard/armed/cilium")
-        try stage.write("", to: "state/guard/armed/complete")
+        if chart.ranBefore { try stage.write("", to: "state/guard/armed/cilium") }
         Thread.sleep(forTimeInterval: 0.05)
+        if let kept = chart.kept { try stage.write("{\n\"resourceVersion\": \"7\",\n\(kept)\n}\n", to: Self.kept) }
+        try stage.command("systemctl", chart.hasAgent ? "exit 0" : "exit 3")
         try stage.command(
-            "k3s", #"case "$*" in *"get helmchart"*) printf '{\n"resourceVersion": "7",\n"uid": "u"\n}\n' ;; esac"#)
+            "k3s",
+            """
+            case "$*" in
+                *"get helmchart"*) echo '\(chart.present)' ;;
+                *"get job"*) echo '\(chart.job)' ;;
+                *"get daemonset"*) echo '\(chart.daemonSet)' ;;
+            esac
+            """)
+        let words = program(.putBackHelmChart, stage) + chart.role
+        let result = try Shell.run(words, commands: stage.commands)
+        #expect(result.status == chart.status, "\(result.error)")
+        #expect(result.error.isEmpty == (chart.status == 0))
+        let changes = stage.calls.filter { call in ["delete", "replace"].contains { call.contains($0) } }
+        #expect(changes.count == chart.changes.count)
+        for (change, wanted) in zip(changes, chart.changes) { #expect(change.contains(wanted)) }
+        if chart.changes == ["replace -f"] {
+            let plain = try Repository.text(stage.folder.appending(path: Self.kept + ".plain"))
+            #expect(!plain.contains("resourceVersion") && plain.contains(Chart.applied("old")))
+        }
+    }
+    private static let kept = "state/cilium/helmchart-before.json"
+
+    @Test func theChartIsKeptAsItIs() throws {
+        let stage = try Stage()
+        try stage.command("k3s", #"case "$*" in *"get helmchart"*) echo text ;; esac"#)
         #expect(try Shell.run(program(.keepHelmChart, stage), commands: stage.commands).status == 0)
-        #expect(try Shell.run(program(.putBackHelmChart, stage), commands: stage.commands).status == 0)
-        #expect(stage.calls.last?.contains("replace -f") == true)
-        #expect(!stage.calls.contains { $0.contains("delete") })
-        let plain = try Repository.text(stage.folder.appending(path: "state/cilium/helmchart-before.json.plain"))
-        #expect(plain == "{\n\"uid\": \"u\"\n}\n")
+        #expect(try Repository.text(stage.folder.appending(path: Self.kept)) == "text\n")
+        try stage.command("k3s", "exit 1")
+        #expect(try Shell.run(program(.keepHelmChart, stage), commands: stage.commands).status == 0)
+        #expect((try? Repository.text(stage.folder.appending(path: Self.kept))) == nil, "there is none")
     }
 
     @Test func ciliumStatusSaysWhenNoAgentRuns() throws {

@@ -1,21 +1,37 @@
 # leave-etcd NODE SERVER: takes this node out of etcd if it was no member before the phase that is taken back.
 #
-# Called by the guard while K3s still runs; afterwards the guard stops K3s and moves the new data aside. Asked through
-# SERVER, another node's API, because this node's own API ends with its membership. To stop K3s first would cost a
-# cluster of two members its quorum.
+# Called by the guard while K3s runs, or after a restart `k3s server` without its agent. Afterwards the guard moves the new
+# data aside. Asked through SERVER, another node's API, because this node's own API ends with its membership.
+#
+# It fails where the node may still count in etcd: a voter whose data are moved aside never comes back, and two members
+# have a quorum only together. Then the guard leaves the data where they are.
 node=$1 server=$2
-grep -qx 'absent - - /var/lib/rancher/k3s/server/db' /var/lib/clusterctl/guard/armed/paths || exit 0
+guard=/var/lib/clusterctl/guard
+db=/var/lib/rancher/k3s/server/db
+patience=100
+
+grep -qsx replicas "$guard/member" || grep -qx "absent - - $db" "$guard/armed/paths" || exit 0
+[ -d "$db/etcd/member" ] || exit 0 # etcd has never run here
 
 kubectl() { k3s kubectl --server="$server" --request-timeout=5s "$@" </dev/null; }
-
-kubectl get node "$node" -o name >/dev/null 2>&1 || exit 0
-kubectl annotate --overwrite node "$node" etcd.k3s.cattle.io/remove=true
-waited=0
-while [ "$waited" -lt 40 ]; do
-    removed=$(kubectl get node "$node" -o \
-        'jsonpath={.metadata.annotations.etcd\.k3s\.cattle\.io/removed-node-name}' 2>/dev/null)
-    [ -z "$removed" ] || break
+seconds() { cut -d . -f 1 /proc/uptime; }
+in_time() { # in_time WHY: another second, unless there is none left
+    if [ "$(seconds)" -ge "$end" ]; then
+        echo "$node could not leave etcd: $1" >&2
+        exit 1
+    fi
     sleep 1
-    waited=$((waited + 1))
+}
+
+end=$(($(seconds) + patience))
+until said=$(kubectl get node "$node" -o name 2>&1); do in_time "$said"; done
+until said=$(kubectl annotate --overwrite node "$node" etcd.k3s.cattle.io/remove=true 2>&1); do in_time "$said"; done
+end=$(($(seconds) + patience * 2 / 5))
+until [ -n "$(kubectl get node "$node" -o \
+    'jsonpath={.metadata.annotations.etcd\.k3s\.cattle\.io/removed-node-name}' 2>/dev/null)" ]; do
+    in_time 'it was asked for, and nobody has done it'
 done
+# K3s ends with its membership, and would be started again and join once more.
+systemctl stop --no-block k3s.service clusterctl-etcd.service
 kubectl delete --wait=false --ignore-not-found node "$node"
+exit 0

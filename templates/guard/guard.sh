@@ -382,7 +382,7 @@ confirm() { # confirm PHASE NONCE [RUNG]; once more is no mistake
     stop_clock
     too=$(still_in_effect)
     echo "$1 $2" >"$guard/confirmed"
-    rm -rf "$armed"
+    rm -rf "$armed" "$guard/member"
     log "confirmed: $1 stays$too"
     echo "confirmed phase=$1$too"
 }
@@ -431,29 +431,51 @@ let_in() { # let_in FIREWALL CHAIN --dport|--sport PORT
 
 run_undo() { # the phase's own way back, while the services still run
     [ -s "$armed/undo" ] || return 0
-    bounded 150 sh "$armed/undo" </dev/null
+    if [ -z "$same_boot" ]; then # K3s waits for this service, and would start first what is to be taken back
+        systemctl stop k3s.service
+        start_member
+    fi
+    rm -f "$armed/undo-failed"
+    if bounded 150 sh "$armed/undo" </dev/null; then
+        stop_member
+    else
+        : >"$armed/undo-failed"
+        cat "$armed/phase" >"$guard/member"
+        return 1
+    fi
+}
+# While K3s must not run, a member of etcd stays one as a server without an agent, which starts no container: two members
+# have a quorum only together.
+start_member() {
+    [ -d /var/lib/rancher/k3s/server/db/etcd/member ] && ! systemctl is-active --quiet clusterctl-etcd.service || return 0
+    systemd-run --quiet --collect --unit=clusterctl-etcd.service --property=Restart=always --property=RestartSec=10s \
+        "$(command -v k3s)" server --disable-agent
+}
+stop_member() {
+    rm -f "$guard/member"
+    ! systemctl is-active --quiet clusterctl-etcd.service || systemctl stop clusterctl-etcd.service
 }
 
 stop_units() { # what the change started; and K3s, if the Cilium that the change brought would outlive the undo
     while read -r unit enabled active _ <&3; do
         now=$(property "$unit" ActiveState)
-        if is_up "$now" && ! is_up "$active"; then
+        if [ -f "$armed/undo-failed" ] && [ "$unit" = k3s.service ]; then
+            keep_stopped "$unit"
+        elif is_up "$now" && ! is_up "$active"; then
             stop_unit "$unit"
-        elif is_up "$now" && outlives_undo "$unit" || starts_before_undo "$unit"; then
-            stop_unit "$unit"
-            systemctl disable "$unit"
-            is_kept_stopped "$unit" || echo "$unit" >>"$armed/kept-stopped"
+        elif is_up "$now" && outlives_undo "$unit"; then
+            keep_stopped "$unit"
         fi
         if ! is_enabled "$enabled" && is_enabled "$(property "$unit" UnitFileState)"; then systemctl disable "$unit"; fi
     done 3<"$armed/units"
 }
-outlives_undo() {
-    case " $k3s_units " in *" $1 "*) cilium_runs && [ ! -f "$armed/cilium" ] ;; *) false ;; esac
+keep_stopped() {
+    stop_unit "$1"
+    systemctl disable "$1"
+    is_kept_stopped "$1" || echo "$1" >>"$armed/kept-stopped"
 }
-starts_before_undo() { # at boot: the undo needs the API of a K3s that would start first what is to be taken back
-    [ -z "$same_boot" ] && [ -s "$armed/undo" ] && is_enabled "$enabled" || return
-    case " $k3s_units " in *" $1 "*) is_enabled "$(property "$1" UnitFileState)" ;; *) false ;; esac
-}
+is_k3s() { case " $k3s_units " in *" $1 "*) ;; *) false ;; esac; }
+outlives_undo() { is_k3s "$1" && cilium_runs && [ ! -f "$armed/cilium" ]; }
 is_kept_stopped() { grep -qx "$1" "$armed/kept-stopped" 2>/dev/null; }
 stop_unit() {
     bounded 60 systemctl stop "$1" || systemctl kill -s KILL "$1"
@@ -591,6 +613,7 @@ restore_sysctls() { # twice, because some settings set others
 }
 
 restore_files() { # what was not there goes, the innermost first; then what was there comes back
+    [ ! -f "$armed/undo-failed" ] || return 0
     awk '{ line[NR] = $0 } END { for (i = NR; i; i--) print line[i] }' "$armed/paths" >"$work/paths"
     while read -r kind what owner path <&3; do
         [ "$kind" = absent ] || continue
@@ -642,6 +665,7 @@ restore_units() { # started without waiting, because this very service is ordere
             systemctl restart --no-block "$unit" # it was started with what has been taken back
         fi
     done 3<"$armed/units"
+    [ ! -f "$guard/member" ] || is_up "$(property k3s.service ActiveState)" || start_member
 }
 
 # ---- what could not be put back, a word each
@@ -657,7 +681,8 @@ leftovers() {
                 grep -v '^veth' | sed "s|^|$part:|"
         done
     fi
-    while read -r kind what owner path; do
+    [ ! -f "$armed/undo-failed" ] || echo undo:not-done
+    [ -f "$armed/undo-failed" ] || while read -r kind what owner path; do
         case $kind in
             absent) ! is_there "$path" || echo "file:$path" ;;
             copy) ! file_differs "$armed/files/$what" "$path" || echo "file:$path" ;;
@@ -740,10 +765,9 @@ take_back() { # take_back BECAUSE
         log 'nobody got in: the whole way'
     fi
     note rung whole
-    if [ -n "$same_boot" ]; then # a reboot has undone these by itself
-        rung '1 of 10: an accept rule for SSH ahead of everything' open_ssh
-        rung "2 of 10: the phase's own undo" run_undo
-    fi
+    # A reboot has undone by itself what is of the running kernel.
+    if [ -n "$same_boot" ]; then rung '1 of 10: an accept rule for SSH ahead of everything' open_ssh; fi
+    rung "2 of 10: the phase's own undo" run_undo
     rung '3 of 10: stop what the change started' stop_units
     if [ -n "$same_boot" ]; then
         rung '4 of 10: detach programs from links' detach

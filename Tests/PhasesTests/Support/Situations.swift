@@ -62,7 +62,7 @@ enum Situations {
             "unit:k3s-agent.service": [.unit("k3s-agent.service")],
             "version": [K3sQuestion.version], "config": [K3sQuestion.config], "etcd-data": [EtcdQuestion.data],
             "listeners": [.listeners([6443, 2379, 2380, 6444, 10250]), .listeners([6444, 10250])],
-            "latency": [Preflight.latency], "etcd": [EtcdQuestion.probe], "readyz": [APIQuestion.probe],
+            "latency": [Preflight.latency], "kept-member": [Preflight.keptMember], "etcd": [EtcdQuestion.probe], "readyz": [APIQuestion.probe],
             "helmcharts": [APIQuestion.helmCharts], "nodes": [NodesQuestion.probe], "job": [ReleaseQuestion.job],
             "release": [ReleaseQuestion.release], "job-pods": [ReleaseQuestion.jobPods],
             "cilium-pods": [CiliumQuestion.pods],

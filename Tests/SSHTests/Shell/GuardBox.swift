@@ -81,6 +81,8 @@ enum GuardBox {
         printf '#!/bin/sh\necho "port 22"\necho "port 2222"\n' >"$box/bin/sshd"
         printf '#!/bin/sh\n' >"$box/bin/logger"
         printf '#!/bin/sh\nexec $SH "$BOX/state/guard/guard.sh" "$@"\n' >"$box/bin/guard.sh"
+        printf '#!/bin/sh\necho "$*" >>"$BOX/ran"\nsystemctl start clusterctl-etcd.service\n' >"$box/bin/systemd-run"
+        printf '#!/bin/sh\n' >"$box/bin/k3s"
         for program in ip iptables-nft-save; do # of which each rung runs one
             printf '#!/bin/sh\n[ ! -f "$BOX/when" ] || . "$BOX/when"\nexec /usr/sbin/%s "$@"\n' $program >"$box/bin/$program"
         done

@@ -86,17 +86,57 @@ import Testing
             """#)
     }
 
-    /// Its undo needs the API of a K3s that would start the same change again, before anybody guards it.
-    @Test(arguments: TestShell.all) func keepsK3sStoppedAtBootWhereTheUndoNeedsIt(shell: TestShell) throws {
+    /// K3s would start the same change again before anybody guards it. So it waits until its undo was done without it.
+    @Test(arguments: TestShell.all) func doesTheUndoAtBootBeforeK3sStarts(shell: TestShell) throws {
         try check(
             shell,
             #"""
+            mkdir -p /var/lib/rancher/k3s/server/db/etcd/member
             systemctl enable k3s.service
+            systemctl start k3s.service
             expect 'arms' arm cilium 20 nonce1
             echo other >"$box/state/guard/armed/boot"
+            rm "$box/units/k3s.service.active"
             expect 'fires at boot' guard fire
-            expect 'says so' says 'rolled-back * because=boot left=unit:k3s.service:kept-stopped'
-            expect 'it does not start' status 1 systemctl is-enabled k3s.service
+            expect 'says so' says 'rolled-back * because=boot left=none'
+            expect 'its undo was done' grep -qx undone "$box/undone"
+            expect 'a member of etcd meanwhile' grep -q -e '--unit=clusterctl-etcd.service.*server --disable-agent' "$box/ran"
+            expect 'and not any more' status 1 systemctl is-active clusterctl-etcd.service
+            expect 'K3s starts' systemctl is-active k3s.service
+            """#)
+    }
+
+    /// A chart that could not be put back, or a member of etcd that could not leave.
+    @Test(arguments: TestShell.all) func keepsK3sStoppedAndItsDataWhereTheUndoFails(shell: TestShell) throws {
+        try check(
+            shell,
+            #"""
+            mkdir -p /var/lib/rancher/k3s/server/db/etcd/member
+            arm_to_fail() {
+                printf '%s\n' "path $box/etc/new" 'unit k3s.service' undo 'exit 1' >"$box/what"
+                guard arm replicas 20 nonce1 <"$box/what"
+            }
+            expect 'arms' arm_to_fail
+            echo data >"$box/etc/new"
+            systemctl enable k3s.service
+            systemctl start k3s.service
+            expect 'is told to' guard rollback replicas
+            expect 'says so' says 'rolled-back * because=asked left=undo:not-done,unit:k3s.service:kept-stopped'
+            expect 'the files stay' grep -qx data "$box/etc/new"
+            expect 'K3s does not start' status 1 systemctl is-enabled k3s.service
+            expect 'K3s is down' status 1 systemctl is-active k3s.service
+            expect 'still a member of etcd' systemctl is-active clusterctl-etcd.service
+
+            expect 'arms again' arm_to_fail
+            systemctl stop clusterctl-etcd.service # as K3s does when it starts
+            systemctl start k3s.service
+            expect 'is told to again' guard rollback replicas
+            expect 'K3s is down as before' status 1 systemctl is-active k3s.service
+            expect 'a member of etcd as before' systemctl is-active clusterctl-etcd.service
+
+            expect 'arms once more' arm_to_fail
+            expect 'is confirmed' guard confirm replicas nonce1
+            expect 'and K3s is a member by itself' test ! -e "$box/state/guard/member"
             """#)
     }
 
