@@ -38,20 +38,26 @@ public struct LeaseState: Sendable, Equatable {
     /// Reads a line `free fence=N` or `held fence=N number=N left=SECONDS owner=O since=EPOCH KEY=VALUE...`, and then a
     /// line `program OWNER` for each that is at work. Whatever else there is counts as nobody's.
     public init(_ text: String) {
-        let lines = text.split(whereSeparator: \.isNewline).map { $0.split(separator: " ") }
-        let pairs = lines.first?.dropFirst().compactMap { word -> (String, String)? in
-            word.firstIndex(of: "=").map { (String(word[..<$0]), String(word[word.index(after: $0)...])) }
+        let lines = text.lines.map(\.words)
+        var pairs =
+            lines.first?.dropFirst().compactMap { word in
+                word.utf8.firstIndex(of: UInt8(ascii: "=")).map { (key: word[..<$0], value: word[$0...].dropFirst()) }
+            } ?? []
+        func take(_ key: String) -> String? {
+            let value = pairs.first { $0.key == key }.map { String($0.value) }
+            pairs.removeAll { $0.key == key }
+            return value
         }
-        var words = Dictionary(pairs ?? []) { first, _ in first }
-        fence = words.removeValue(forKey: "fence").flatMap(Int.init) ?? 0
+        fence = take("fence").flatMap(Int.init) ?? 0
         programs = lines.compactMap { $0.first == "program" && $0.count == 2 ? String($0[1]) : nil }
-        guard lines.first?.first == "held", let owner = words.removeValue(forKey: "owner") else {
+        guard lines.first?.first == "held", let owner = take("owner") else {
             holder = nil
             return
         }
-        let number = words.removeValue(forKey: "number").flatMap(Int.init) ?? fence
-        let left = words.removeValue(forKey: "left").flatMap(Int.init) ?? 0
-        let since = words.removeValue(forKey: "since").flatMap(Int.init)
+        let number = take("number").flatMap(Int.init) ?? fence
+        let left = take("left").flatMap(Int.init) ?? 0
+        let since = take("since").flatMap(Int.init)
+        let words = Dictionary(pairs.map { (String($0.key), String($0.value)) }) { first, _ in first }
         holder = Lease(owner: owner, fence: number, leftSeconds: left, sinceEpochSeconds: since, words: words)
     }
 }

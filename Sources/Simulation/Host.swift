@@ -37,6 +37,8 @@ public struct Host: Sendable {
 
     public init(_ name: NodeName) { self.name = name }
 
+    func isTakingBack(_ phase: PhaseID) -> Bool { armed?.firing != nil && armed?.phase == phase }
+
     /// Whether a new connection gets there.
     public var isReachable: Bool { cut == nil && !isDown }
 }
@@ -51,7 +53,7 @@ struct Armed: Sendable {
     /// Nil: saved without a clock.
     var windowSeconds: Int?
     var deadline: Double
-    let saved: Contents
+    let saved: Snapshot
     /// What the phase has changed since.
     var touched: [Operation] = []
     /// Why it is being taken back; nil while it is not.
@@ -64,6 +66,13 @@ struct Armed: Sendable {
     var isHeard = false
     /// Whether it stopped after that rung: unconfirmed as before, with a new window.
     var isHeld = false
+}
+
+/// What a guard has saved; apart, because a node's state is copied far more often than it is looked at.
+final class Snapshot: Sendable {
+    let contents: Contents
+
+    init(_ contents: Contents) { self.contents = contents }
 }
 
 /// The guard's verbs, as templates/guard/guard.sh has them.
@@ -105,7 +114,7 @@ extension Host {
         armings += 1
         armed = Armed(
             number: armings, phase: phase, owner: owner, windowSeconds: windowSeconds, deadline: deadline,
-            saved: contents)
+            saved: Snapshot(contents))
         return nil
     }
 
@@ -146,7 +155,7 @@ extension Host {
     /// The end of the way back: everything that the phase touched is as it was saved, and SSH is let in.
     mutating func takeBack() {
         guard let armed, let because = armed.firing else { return }
-        for operation in armed.touched.reversed() { contents.restore(operation, from: armed.saved) }
+        for operation in armed.touched.reversed() { contents.restore(operation, from: armed.saved.contents) }
         cut = nil
         self.armed = nil
         rolledBack = Rollback(phase: armed.phase, because: because)

@@ -19,7 +19,7 @@ public enum Invariant: String, Sendable, CaseIterable, Hashable {
     case oneRunAtATime = "one-run-at-a-time"
     /// After a phase was taken back, each of its steps stands as it did before the phase was begun.
     case undoneIsAsBefore = "undone-is-as-before"
-    /// No request shows the text of a secret. Looked at for one seed in 256, because it is slow.
+    /// No request shows the text of a secret. Looked at for one seed in 1024, because it is slow.
     case secretsStaySecret = "secrets-stay-secret"
     /// A run after one that said "done" has nothing to do, and changes nothing.
     case secondRunIsEmpty = "second-run-is-empty"

@@ -8,7 +8,7 @@ struct Ledger: Sendable {
     struct Entry: Sendable {
         let id: TaskID
         let phase: Int
-        let after: [Order.Dependency]
+        let after: [Predecessor]
         let isRisky: Bool
         let hasGate: Bool
         let gateDeadline: Double
@@ -32,7 +32,14 @@ struct Ledger: Sendable {
         var canPass: Bool { missing == 0 && (!hasGate || isHeld) && before == nil }
     }
 
+    /// What must have passed before, by its number.
+    enum Predecessor: Sendable {
+        case phase(Int)
+        case entry(Int)
+    }
+
     struct PhaseCount: Sendable {
+        let id: PhaseID
         let atOnce: Int
         var tasks = 0
         var unpassed = 0
@@ -43,14 +50,14 @@ struct Ledger: Sendable {
     private(set) var phases: [PhaseCount] = []
     private(set) var index: [TaskID: Int] = [:]
     private(set) var gates: [Probe: Int] = [:]
-    private var phaseIndex: [PhaseID: Int] = [:]
 
     /// - Parameter order: the order as it should be, made abstract; the run machine may be given a wrong one.
     init(_ order: Order) {
+        var phaseIndex: [PhaseID: Int] = [:]
         for planned in Plan(cluster: "", order: order).phases {
             let phase = phases.count
             phaseIndex[planned.id] = phase
-            phases.append(PhaseCount(atOnce: planned.atOnce))
+            phases.append(PhaseCount(id: planned.id, atOnce: planned.atOnce))
             for work in planned.work {
                 let done = work.steps.map(\.operation.isCheckpoint)
                 let number = entries.count
@@ -58,7 +65,14 @@ struct Ledger: Sendable {
                 index[id] = number
                 if let probe = work.gate?.asks.first?.probe { gates[probe] = number }
                 var entry = Entry(
-                    id: id, phase: phase, after: planned.after, isRisky: work.guardWindowSeconds != nil,
+                    id: id, phase: phase,
+                    after: planned.after.compactMap { dependency in
+                        switch dependency {
+                        case .all(let other): phaseIndex[other].map(Predecessor.phase)
+                        case .sameNode(let other): index[TaskID(phase: other, node: work.node)].map(Predecessor.entry)
+                        }
+                    },
+                    isRisky: work.guardWindowSeconds != nil,
                     hasGate: work.gate?.asks.isEmpty == false, gateDeadline: Double(work.gate?.deadlineSeconds ?? 0),
                     operations: work.steps.map(\.operation), hasSteps: done.contains(false),
                     isDone: done, missing: done.count { !$0 })
@@ -72,13 +86,10 @@ struct Ledger: Sendable {
 
     /// What this task comes after and has not passed; nil when all of it has.
     func unpassedPredecessor(of number: Int) -> PhaseID? {
-        for dependency in entries[number].after {
-            switch dependency {
-            case .all(let phase):
-                if let position = phaseIndex[phase], phases[position].unpassed > 0 { return phase }
-            case .sameNode(let phase):
-                guard let other = index[TaskID(phase: phase, node: entries[number].id.node)] else { continue }
-                if !entries[other].hasPassed { return phase }
+        for predecessor in entries[number].after {
+            switch predecessor {
+            case .phase(let phase): if phases[phase].unpassed > 0 { return phases[phase].id }
+            case .entry(let other): if !entries[other].hasPassed { return entries[other].id.phase }
             }
         }
         return nil

@@ -37,7 +37,7 @@ public struct Scenario: Sendable {
         simulator.flaws = flaws
         simulator.keepsRequests = false
         simulator.tellsStory = tellsStory
-        simulator.looksForSecrets = seed % 256 == 0
+        simulator.looksForSecrets = seed % 1024 == 0
         simulator.faultsEnd = simulator.weather.between(60, 1500)
         for host in fleet.hosts.indices where simulator.weather.strikes(.reboot, 0.3) {
             simulator.schedule(.shutDown(host: host), after: simulator.weather.between(0, 600))

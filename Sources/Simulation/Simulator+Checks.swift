@@ -50,14 +50,16 @@ extension Simulator {
     /// The model's gate: it holds a while after the steps, as long as the machines that it needs are up; and where a
     /// phase has no steps on a node, when all that it comes after has passed.
     mutating func gate(_ number: Int, askedOn witness: Int) -> (Answer, changesAt: Double?) {
-        guard let entry = ledger?.entries[number] else { return (AbstractPhase.waits, nil) }
-        let host = fleet.index(entry.id.node)
+        guard let id = ledger?.entries[number].id, let ripeAt = ledger?.entries[number].ripeAt else {
+            return (AbstractPhase.waits, nil)
+        }
+        let host = fleet.index(id.node)
         let up = max(fleet.hosts[host].upSince, fleet.hosts[witness].upSince) + Self.settling
-        let isFiring = fleet.hosts[host].armed?.firing != nil && fleet.hosts[host].armed?.phase == entry.id.phase
-        guard entry.missing == 0, !fleet.hosts[host].isDown, !isFiring,
-            entry.hasSteps || ledger?.unpassedPredecessor(of: number) == nil
+        guard ledger?.entries[number].missing == 0, !fleet.hosts[host].isDown,
+            !fleet.hosts[host].isTakingBack(id.phase),
+            ledger?.entries[number].hasSteps == true || ledger?.unpassedPredecessor(of: number) == nil
         else { return (AbstractPhase.waits, seconds + 5) }
-        let ripe = max(entry.ripeAt, up)
+        let ripe = max(ripeAt, up)
         guard seconds >= ripe else { return (AbstractPhase.waits, ripe) }
         ledger?.hold(number)
         return (AbstractPhase.holds, seconds + 15)

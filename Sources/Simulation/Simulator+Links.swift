@@ -98,8 +98,8 @@ extension Simulator {
             return false
         }
         guard let at else { return true }
-        if !fresh { controllers[at].sessions[host] = fleet.hosts[host].links }
-        controllers[at].calls[id]?.isMute = weather.strikes(.loss, 0.01)
+        if !fresh, !stands { controllers[at].sessions[host] = fleet.hosts[host].links }
+        if weather.strikes(.loss, 0.01) { controllers[at].calls[id]?.isMute = true }
         return true
     }
 

@@ -8,12 +8,12 @@ extension Simulator {
             let host = fleet.index(node)
             guard at(life) != nil, connects(life, id, host, fresh: false) else { return }
             if probes.contains(.lease) { mark(life, host) }
+            let contents = fleet.hosts[host].contents
             var states: [Step: StepState] = [:]
             states.reserveCapacity(steps.count)
-            for step in steps {
-                states[step] = fleet.hosts[host].contents.isDone(step.operation) ? .same : .differs(current: "")
-            }
+            for step in steps { states[step] = contents.isDone(step.operation) ? .same : .differs(current: "") }
             var answers: [Probe: Answer] = [:]
+            answers.reserveCapacity(probes.count)
             for probe in probes { answers[probe] = reply(to: probe, on: host, of: life).0 }
             answer(life, id, .surveyed(id, answers: answers, states: states))
         case .apply(let id, let task, let steps, let watch):

@@ -155,8 +155,8 @@ public struct Simulator: Sendable {
     private mutating func handle(_ event: Event, by life: Int) -> Outcome? {
         guard let at = at(life) else { return nil }
         controllers[at].events += 1
-        for made in controllers[at].machine.handle(event, at: seconds - controllers[at].began) {
-            let request = turn?(made) ?? made
+        let made = controllers[at].machine.handle(event, at: seconds - controllers[at].began)
+        for request in turn.map({ made.map($0) }) ?? made {
             if keepsRequests { requests.append(request) }
             if tellsStory, case .tell(let happening) = request { note(happening.words, by: life) }
             if looksForSecrets { look(at: request) }
@@ -238,13 +238,13 @@ public struct Simulator: Sendable {
 /// Something that happens at its time.
 enum Occurrence: Sendable {
     /// What the operator or a timer tells the machine.
-    case event(life: Int, Event)
+    indirect case event(life: Int, Event)
     /// A request gets to its node.
-    case request(life: Int, sentAt: Double, Request)
+    indirect case request(life: Int, sentAt: Double, Request)
     /// The last answer to a request gets back.
-    case answer(life: Int, RequestID, Event)
+    indirect case answer(life: Int, RequestID, Event)
     case applied(life: Int, RequestID, host: Int, program: Int)
-    case observed(life: Int, RequestID, Event)
+    indirect case observed(life: Int, RequestID, Event)
     case lost(life: Int, RequestID, LinkFailure)
     case poll(life: Int, RequestID)
     /// A program comes to its next step.

@@ -16,28 +16,42 @@ public enum Fault: String, Sendable, CaseIterable, Hashable {
     case fail
     /// Somebody else begins a run too, from here or elsewhere.
     case rival
+
+    fileprivate var bit: UInt {
+        switch self {
+        case .cut: 1
+        case .reboot: 2
+        case .kill: 4
+        case .loss: 8
+        case .slow: 16
+        case .interrupt: 32
+        case .fail: 64
+        case .rival: 128
+        }
+    }
 }
 
 /// How long things take and what goes wrong, drawn from the seed. Without a seed nothing takes time or goes wrong.
 struct Weather: Sendable {
     private var random: SplitMix64?
-    private let faults: Set<Fault>
+    /// A bit each: it is asked for at every message, and a set of words would be hashed each time.
+    private let faults: UInt
     /// Once faults have stopped, everything works and is quick: what is left to do must be done then.
     var isCalm = false
 
     init() {
         random = nil
-        faults = []
+        faults = 0
     }
 
     init(seed: UInt64, faults: Set<Fault>) {
         random = SplitMix64(seed: seed)
-        self.faults = faults
+        self.faults = faults.reduce(0) { $0 | $1.bit }
     }
 
     /// Whether this fault is to happen here.
     mutating func strikes(_ fault: Fault, _ probability: Double) -> Bool {
-        guard !isCalm, faults.contains(fault) else { return false }
+        guard !isCalm, faults & fault.bit != 0 else { return false }
         return random?.chance(probability) ?? false
     }
 

@@ -22,7 +22,9 @@ extension Machine {
     mutating func isAlone() -> Bool {
         var outrun: [NodeName] = []
         for node in nodes {
-            guard let state = leaseState(node) else { continue }
+            guard let said = facts[node, .lease] else { continue }
+            let state = LeaseState(said.output)
+            leases[node] = state
             if let holder = state.holder {
                 finish(.refused(.init(node: node, reason: .held(holder))))
                 return false
@@ -42,7 +44,7 @@ extension Machine {
         switch purpose {
         case .take:
             // Whoever has changed something since the keeper was asked has had the lease with another number.
-            let seen = leaseState(keeper)?.fence ?? 0
+            let seen = leases[keeper]?.fence ?? 0
             out.append(.lease(id, keeper, .take(fence: highestFence + 1, seen: seen)))
         case .renew, .overtaken: out.append(.lease(id, keeper, .renew))
         case .outrun(let node): out.append(.lease(id, node, .claim))
@@ -99,7 +101,5 @@ extension Machine {
     private mutating func lose(to lease: Lease?) { refuse(.lost(to: lease, guarded: guardedUnderWay)) }
 
     /// What any node has heard of, so that none of them refuses the next one.
-    private var highestFence: Int { nodes.lazy.compactMap { leaseState($0)?.fence }.max() ?? 0 }
-
-    private func leaseState(_ node: NodeName) -> LeaseState? { facts[node, .lease].map { LeaseState($0.output) } }
+    private var highestFence: Int { leases.values.lazy.map(\.fence).max() ?? 0 }
 }

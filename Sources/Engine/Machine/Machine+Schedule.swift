@@ -52,9 +52,10 @@ extension Machine {
             guard tasks[position].state == .waiting, isNext(position), !waitsForTheRestOfItsPhase(position) else {
                 continue
             }
-            let task = tasks[position]
+            let isTakenBack = tasks[position].canBeTakenBack
             guard
-                !(task.canBeTakenBack && underCheckpoint.contains(task.id.node)), !waitsForLeftGuard(task),
+                !(isTakenBack && underCheckpoint.contains(tasks[position].id.node)),
+                !(isTakenBack && waitsForLeftGuard(tasks[position].id)),
                 let isAfterChange = changeBefore(position)
             else { continue }
             start(position, isAfterChange: isAfterChange)
@@ -64,9 +65,9 @@ extension Machine {
     }
 
     /// Whether an earlier run's guard has to be confirmed on this node first; never where that phase comes after this task.
-    private func waitsForLeftGuard(_ task: Task) -> Bool {
-        guard task.canBeTakenBack, let phase = leftArmed[task.id.node] else { return false }
-        return phase != task.id.phase && !order.comes(phase, after: task.id.phase)
+    private func waitsForLeftGuard(_ task: TaskID) -> Bool {
+        guard let phase = leftArmed[task.node] else { return false }
+        return phase != task.phase && !order.comes(phase, after: task.phase)
     }
 
     /// Whether other nodes of its phase have not had their steps yet, which must come before this one's.
@@ -98,13 +99,10 @@ extension Machine {
         var ready: [Int] = tasks[position].canBeTakenBack ? byNode[id.node] ?? [] : []
         ready += last(ofPhaseOf: position)
         if tasks[position].phase.atOnce < (byPhase[id.phase] ?? []).count { ready += byPhase[id.phase] ?? [] }
-        for entry in order.entries {
-            for dependency in entry.after where dependency.phase == id.phase {
-                switch dependency {
-                case .all: if progress[id.phase]?.unpassed == 0 { ready += byPhase[entry.phase.id] ?? [] }
-                case .sameNode:
-                    if let other = index[TaskID(phase: entry.phase.id, node: id.node)] { ready.append(other) }
-                }
+        for (follower, dependency) in followers[id.phase] ?? [] {
+            switch dependency {
+            case .all: if progress[id.phase]?.unpassed == 0 { ready += byPhase[follower] ?? [] }
+            case .sameNode: if let other = index[TaskID(phase: follower, node: id.node)] { ready.append(other) }
             }
         }
         return ready

@@ -82,13 +82,14 @@ extension Machine {
         var blocked: [Outcome.Blocked] = []
         var items: [Review.Item] = []
         for position in tasks.indices {
-            switch conclude(position) {
+            let changes = changes(position)
+            switch conclude(position, changes) {
             case .satisfied: tasks[position].isSatisfied = true
             case .notApplicable(let why): tasks[position].notApplicable = why
             case .blocked(let problems): blocked.append(.init(task: tasks[position].id, problems: problems))
             case .pending(let reason):
                 if limit?.contains(tasks[position].id.node) == false { continue }
-                items.append(.init(task: tasks[position].id, reason: reason, changes: changes(position)))
+                items.append(.init(task: tasks[position].id, reason: reason, changes: changes))
             }
         }
         blocked += limited(&items)
@@ -101,8 +102,8 @@ extension Machine {
     }
 
     /// The phase's own conclusion, and pending where a step differs, the gate does not hold, or a guard was left armed.
-    private mutating func conclude(_ position: Int) -> Finding {
-        let finding = concludeAlone(position)
+    private mutating func conclude(_ position: Int, _ changes: [Review.Change]) -> Finding {
+        let finding = concludeAlone(position, changes)
         let id = tasks[position].id
         // One checkpoint at a time on a node: what a killed run left armed goes on first. What that comes after has
         // passed in the killed run and is left alone; everything else there waits for it (`waitsForLeftGuard`).
@@ -116,20 +117,18 @@ extension Machine {
         return finding
     }
 
-    private func concludeAlone(_ position: Int) -> Finding {
-        let task = tasks[position]
-        let node = task.id.node
-        let finding = task.phase.check(node, facts)
+    private func concludeAlone(_ position: Int, _ changes: [Review.Change]) -> Finding {
+        let node = tasks[position].id.node
+        let finding = tasks[position].phase.check(node, facts)
         guard finding == .satisfied else { return finding }
-        if leftArmed[node] == task.id.phase {
+        if leftArmed[node] == tasks[position].id.phase {
             return .pending("the guard of an earlier run is still armed")
         }
-        let differing = changes(position)
-        if let first = differing.first {
-            let more = differing.count == 1 ? "" : " and \(differing.count - 1) more"
+        if let first = changes.first {
+            let more = changes.count == 1 ? "" : " and \(changes.count - 1) more"
             return .pending("\(first.step.operation.summary) differs\(more)")
         }
-        guard let gate = task.gate else { return .satisfied }
+        guard let gate = tasks[position].gate else { return .satisfied }
         switch gate.judge(facts) {
         case .holds: return .satisfied
         case .waiting(let reason), .failed(let reason): return .pending(reason)

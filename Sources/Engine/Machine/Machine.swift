@@ -23,6 +23,8 @@ public struct Machine: Sendable {
     /// Positions of the tasks of a phase and of a node, in order.
     var byPhase: [PhaseID: [Int]] = [:]
     var byNode: [NodeName: [Int]] = [:]
+    /// The phases that come after a phase, and how, in order.
+    var followers: [PhaseID: [(phase: PhaseID, Order.Dependency)]] = [:]
     /// The gates' questions to a node, each once.
     var gateProbes: [NodeName: [Probe]] = [:]
     /// Positions of the tasks whose gates ask this, in order: whom an answer concerns.
@@ -41,6 +43,8 @@ public struct Machine: Sendable {
     var unsurveyed = 0
     /// How often nodes have been asked again because programs of an earlier run were at work there.
     var looksAtPrograms = 0
+    /// What each node that is changed has said of the lease, when it was asked last.
+    var leases: [NodeName: LeaseState] = [:]
     /// Since when the keeper could not be asked for the lease.
     var leaseSince: Double?
     /// Nodes with a task under way that can be taken back: one checkpoint at a time on a node.
@@ -90,6 +94,7 @@ public struct Machine: Sendable {
         self.changedNodes = changed
         self.tasks = []
         for (entry, planned) in zip(order.entries, plan.phases) {
+            for dependency in entry.after { followers[dependency.phase, default: []].append((planned.id, dependency)) }
             for work in planned.work {
                 let task = Task(
                     id: TaskID(phase: planned.id, node: work.node), phase: entry.phase, after: entry.after, work: work,
