@@ -30,7 +30,7 @@ def simulate(program, path, runs, faults):
 
 def main():
     program = sys.argv[1]
-    every = "cut,reboot,kill,loss,slow,interrupt,fail,rival"
+    every = "cut,reboot,kill,loss,slow,interrupt,fail,rival,disk,clock"
     print("\n## simulation\n")
     seconds = statistics.median(
         simulate(program, f"{ROOT}/inventories/lab.yaml", SEEDS, every) for _ in range(RUNS))

@@ -5,7 +5,8 @@ import Engine
 /// It keeps the id, the nodes, how many at once, how many steps there are, which of them hold secrets, whether and how
 /// it is taken back, the guard's window, whom its gate asks, and for how long. Each step is a switch that is on or off.
 /// What the gate's judge would have read is replaced by a word that the model says: the gate comes to hold a while
-/// after the steps were applied.
+/// after the steps were applied. What starts K3s on a control plane node is the only step that is a unit's, and what
+/// talks to the API the only one that is a command.
 struct AbstractPhase: Phase {
     let id: PhaseID
     let title: String
@@ -21,7 +22,7 @@ struct AbstractPhase: Phase {
     static let waits = Answer(status: 0, output: "waits")
 
     /// - Parameter number: of its first task.
-    init(_ phase: any Phase, number: Int) {
+    init(_ phase: any Phase, number: Int, controlPlane: ControlPlane?) {
         id = phase.id
         title = phase.title
         nodes = phase.nodes
@@ -29,12 +30,16 @@ struct AbstractPhase: Phase {
         last = phase.last
         for (offset, node) in phase.nodes.enumerated() {
             let task = number + offset
-            steps[node] = phase.apply(node).enumerated().map { AbstractPhase.step($1, name: "\(task).\($0)") }
+            steps[node] = phase.apply(node).enumerated().map { offset, step in
+                AbstractPhase.step(
+                    step, name: "\(task).\(offset)", isStart: controlPlane?.starts(step, on: node) == true)
+            }
             gates[node] = phase.gate(node).map { AbstractPhase.gate($0, name: "\(task)") }
             // By name instead of by address.
             witnesses[node] = phase.witness(node).map { Ask($0.node, .sshBanner(address: node.rawValue, port: 22)) }
-            if case .restore(_, let window) = phase.undo(node) {
-                undos[node] = .restore(first: [], guardWindowSeconds: window)
+            if case .restore(let first, let window) = phase.undo(node) {
+                let undo = first.isEmpty ? [] : [Step(.module("\(task).undo"), because: "")]
+                undos[node] = .restore(first: undo, guardWindowSeconds: window)
             }
         }
     }
@@ -44,11 +49,18 @@ struct AbstractPhase: Phase {
     func witness(_ node: NodeName) -> Ask? { witnesses[node] }
     func undo(_ node: NodeName) -> Undo { undos[node] ?? .nothing(because: "") }
 
-    private static func step(_ step: Step, name: String) -> Step {
+    private static func step(_ step: Step, name: String, isStart: Bool) -> Step {
+        if isStart {
+            return Step(.unit(UnitState(name: name, enabled: true, activity: .running(restartOn: []))), because: "")
+        }
         if case .file(_, .secret(let source), let mode) = step.operation {
             return Step(.file(path: name, content: .secret(source), mode: mode), because: "")
         }
-        return Step(.module(name), because: "")
+        switch step.operation {
+        case .object, .command:
+            return Step(.command(Command(name: name, arguments: [], unless: [])), because: "")
+        default: return Step(.module(name), because: "")
+        }
     }
 
     private static func gate(_ gate: Gate, name: String) -> Gate {
@@ -65,13 +77,13 @@ struct AbstractPhase: Phase {
 
 extension Order {
     /// The same order over abstract phases.
-    func abstracted() -> Order {
+    func abstracted(for controlPlane: ControlPlane? = nil) -> Order {
         var number = 0
         return Order(
             name: name,
             entries.map { entry in
                 defer { number += entry.phase.nodes.count }
-                return Entry(AbstractPhase(entry.phase, number: number), after: entry.after)
+                return Entry(AbstractPhase(entry.phase, number: number, controlPlane: controlPlane), after: entry.after)
             })
     }
 }

@@ -14,6 +14,8 @@ public struct Host: Sendable {
     var armed: Armed?
     /// What the guard did last; forgotten when it is armed again.
     var rolledBack: Rollback?
+    /// Whose phase that was.
+    var takenFrom: Int?
     /// The phase that was confirmed last, and for which run.
     var confirmed: (phase: PhaseID, owner: Int)?
     /// Who waits for the end of a rollback.
@@ -22,12 +24,22 @@ public struct Host: Sendable {
     var programs: [Program] = []
     /// Whose programs may act here; and, on the keeper, who has the lease.
     var lease = HostLease()
+    var disk = Disk()
+    /// How far the clock that people set is ahead, in seconds.
+    var clockAhead = 0.0
     /// Counts what breaks standing connections.
     var links = 0
     var upSince = -1_000_000.0
     /// Since when new connections fail.
     var outSince: Double?
     private var armings = 0
+
+    struct Disk: Sendable {
+        var slowUntil = 0.0
+        /// How often longer everything takes while it is slow.
+        var factor = 1.0
+        var fullUntil = 0.0
+    }
 
     public enum Cut: Sendable, Equatable {
         /// Connections that stand go on, as with a rule for new ones alone.
@@ -48,10 +60,13 @@ struct Armed: Sendable {
     /// Tells this arming from an earlier one, so that an old clock does nothing.
     let number: Int
     let phase: PhaseID
+    /// When a run was heard last, for the checkers; never by a clock of the node's.
+    var heardAt = 0.0
     /// The run that armed it last: only it can extend and confirm.
     var owner: Int
     /// Nil: saved without a clock.
     var windowSeconds: Int?
+    /// By the clock that the guard goes by.
     var deadline: Double
     let saved: Snapshot
     /// What the phase has changed since.
@@ -66,6 +81,11 @@ struct Armed: Sendable {
     var isHeard = false
     /// Whether it stopped after that rung: unconfirmed as before, with a new window.
     var isHeld = false
+    /// Whether the machine was started anew since.
+    var isFromEarlierBoot = false
+    /// How K3s was, and whether the phase has an undo of its own that needs K3s.
+    var service: Simulator.SavedService?
+    var hasUndo = false
 }
 
 /// What a guard has saved; apart, because a node's state is copied far more often than it is looked at.
@@ -92,13 +112,18 @@ extension Host {
             return armed.isHeld
                 ? "held phase=\(armed.phase) rung=\(armed.rung ?? 0)" : "armed phase=\(armed.phase)"
         }
-        return rolledBack.map { "rolled-back phase=\($0.phase) because=\($0.because) left=none" } ?? "none"
+        return rolledBack.map {
+            "rolled-back phase=\($0.phase) because=\($0.because) left=\($0.left.isEmpty ? "none" : $0.left)"
+        } ?? "none"
     }
 
     /// Saves the state and starts the clock; the same phase goes on with what was saved first.
     /// - Returns: why it is refused; nil when it is armed.
     public mutating func arm(_ phase: PhaseID, windowSeconds: Int?, owner: Int, at now: Double) -> String? {
         if armed?.firing != nil { return "a rollback has begun" }
+        if let rolledBack, rolledBack.phase == phase, !rolledBack.isComplete, takenFrom == owner {
+            return "this run's phase has been taken back, and not all of it"
+        }
         rolledBack = nil
         if let other = armed, other.phase != phase {
             guard other.windowSeconds == nil else { return "another phase is unconfirmed: \(other.phase)" }
@@ -109,6 +134,7 @@ extension Host {
             armed?.owner = owner
             armed?.windowSeconds = windowSeconds
             armed?.deadline = deadline
+            armed?.isFromEarlierBoot = false
             return nil
         }
         armings += 1
@@ -137,13 +163,13 @@ extension Host {
     }
 
     /// Disarms; said once more it is no mistake, and too late, also where it is held, it changes nothing.
-    mutating func confirm(_ phase: PhaseID, owner: Int) -> GuardState {
+    mutating func confirm(_ phase: PhaseID, owner: Int, isRemembered: Bool = true) -> GuardState {
         if let confirmed, confirmed == (phase, owner) { return .confirmed(phase: phase) }
         hear(phase, owner: owner)
         if let refusal = refusal(phase, owner: owner) { return refusal }
         if armed?.isHeld == true { return guardState }
         armed = nil
-        confirmed = (phase, owner)
+        confirmed = isRemembered ? (phase, owner) : nil
         return .confirmed(phase: phase)
     }
 
@@ -153,11 +179,13 @@ extension Host {
     }
 
     /// The end of the way back: everything that the phase touched is as it was saved, and SSH is let in.
-    mutating func takeBack() {
+    /// - Parameter left: what could not be put back.
+    mutating func takeBack(left: String = "") {
         guard let armed, let because = armed.firing else { return }
         for operation in armed.touched.reversed() { contents.restore(operation, from: armed.saved.contents) }
         cut = nil
         self.armed = nil
-        rolledBack = Rollback(phase: armed.phase, because: because)
+        rolledBack = Rollback(phase: armed.phase, because: because, left: left)
+        takenFrom = armed.owner
     }
 }

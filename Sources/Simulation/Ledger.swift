@@ -14,6 +14,7 @@ struct Ledger: Sendable {
         let gateDeadline: Double
         let operations: [Operation]
         let hasSteps: Bool
+        let etcd: EtcdNeed
         /// For each step, the checkpoint included, whether it is as it should be.
         var isDone: [Bool]
         var missing: Int
@@ -38,6 +39,15 @@ struct Ledger: Sendable {
         case entry(Int)
     }
 
+    /// What a gate reads of etcd.
+    enum EtcdNeed: Sendable {
+        case nothing
+        /// The API answers.
+        case quorum
+        /// And this node's own member has a vote.
+        case vote
+    }
+
     struct PhaseCount: Sendable {
         let id: PhaseID
         let atOnce: Int
@@ -54,10 +64,12 @@ struct Ledger: Sendable {
     /// - Parameter order: the order as it should be, made abstract; the run machine may be given a wrong one.
     init(_ order: Order) {
         var phaseIndex: [PhaseID: Int] = [:]
+        var members: Set<NodeName> = []
         for planned in Plan(cluster: "", order: order).phases {
             let phase = phases.count
             phaseIndex[planned.id] = phase
             phases.append(PhaseCount(id: planned.id, atOnce: planned.atOnce))
+            members.formUnion(planned.work.filter { $0.steps.contains(where: \.startsService) }.map(\.node))
             for work in planned.work {
                 let done = work.steps.map(\.operation.isCheckpoint)
                 let number = entries.count
@@ -75,6 +87,7 @@ struct Ledger: Sendable {
                     isRisky: work.guardWindowSeconds != nil,
                     hasGate: work.gate?.asks.isEmpty == false, gateDeadline: Double(work.gate?.deadlineSeconds ?? 0),
                     operations: work.steps.map(\.operation), hasSteps: done.contains(false),
+                    etcd: members.contains(work.node) ? .vote : members.isEmpty ? .nothing : .quorum,
                     isDone: done, missing: done.count { !$0 })
                 entry.hasPassed = entry.canPass
                 phases[phase].tasks += 1
@@ -135,6 +148,23 @@ struct Ledger: Sendable {
         update(number)
     }
 
+    /// What starts K3s on this node is off, though its phase was not taken back: that has to be done again.
+    mutating func serviceIsOff(_ node: NodeName) -> Operation? {
+        for number in entries.indices where entries[number].id.node == node {
+            guard let step = entries[number].operations.firstIndex(where: { Step($0, because: "").startsService })
+            else {
+                continue
+            }
+            guard entries[number].isDone[step] else { return nil }
+            entries[number].isDone[step] = false
+            entries[number].missing += 1
+            entries[number].isHeld = false
+            update(number)
+            return entries[number].operations[step]
+        }
+        return nil
+    }
+
     /// The phase was taken back, and this is how its steps now stand.
     /// - Returns: whether that is as it was before.
     mutating func takeBack(_ number: Int, isDone: [Bool]) -> Bool {
@@ -161,5 +191,13 @@ struct Ledger: Sendable {
         guard passes != entries[number].hasPassed else { return }
         entries[number].hasPassed = passes
         phases[entries[number].phase].unpassed += passes ? -1 : 1
+    }
+}
+
+extension Step {
+    /// Whether this abstract step starts K3s on a control plane node.
+    var startsService: Bool {
+        if case .unit = operation { return true }
+        return false
     }
 }

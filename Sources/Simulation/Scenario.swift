@@ -5,6 +5,7 @@ public struct Scenario: Sendable {
     private let fleet: MemoryFleet
     private let ledger: Ledger
     private let machine: Machine
+    private let etcd: Etcd?
     /// How a mutation test breaks the driver; nil: not at all.
     var turn: (@Sendable (Request) -> Request)?
     /// What a mutation test breaks at the nodes.
@@ -15,17 +16,19 @@ public struct Scenario: Sendable {
     /// The longest pause that a node needs to be through with what it is doing, once faults have stopped.
     private static let settlingSeconds = 600.0
 
-    public init(cluster: String, order: Order, nodes: [NodeName]) {
-        self.init(cluster: cluster, order: order, nodes: nodes, drivenBy: order)
+    /// - Parameter controlPlane: nil where nobody is a member of etcd.
+    public init(cluster: String, order: Order, nodes: [NodeName], controlPlane: ControlPlane?) {
+        self.init(cluster: cluster, order: order, nodes: nodes, controlPlane: controlPlane, drivenBy: order)
     }
 
     /// - Parameters:
     ///   - order: what the checkers go by.
     ///   - driven: what the run machine is given; another one only to see that the checkers notice.
-    init(cluster: String, order: Order, nodes: [NodeName], drivenBy driven: Order) {
+    init(cluster: String, order: Order, nodes: [NodeName], controlPlane: ControlPlane?, drivenBy driven: Order) {
         fleet = MemoryFleet(nodes)
-        ledger = Ledger(order.abstracted())
-        machine = Machine(cluster: cluster, order: driven.abstracted(), nodes: nodes)
+        ledger = Ledger(order.abstracted(for: controlPlane))
+        machine = Machine(cluster: cluster, order: driven.abstracted(for: controlPlane), nodes: nodes)
+        etcd = controlPlane.map { [fleet] in Etcd(hosts: $0.nodes.map(fleet.index), of: fleet.hosts.count) }
     }
 
     /// One cluster: runs are begun, with faults, until one says that it is done; then one more, which must be empty.
@@ -33,6 +36,7 @@ public struct Scenario: Sendable {
         var simulator = Simulator(fleet)
         simulator.weather = Weather(seed: seed, faults: faults)
         simulator.ledger = ledger
+        simulator.etcd = etcd
         simulator.turn = turn
         simulator.flaws = flaws
         simulator.keepsRequests = false
@@ -41,6 +45,12 @@ public struct Scenario: Sendable {
         simulator.faultsEnd = simulator.weather.between(60, 1500)
         for host in fleet.hosts.indices where simulator.weather.strikes(.reboot, 0.3) {
             simulator.schedule(.shutDown(host: host), after: simulator.weather.between(0, 600))
+        }
+        for host in fleet.hosts.indices where simulator.weather.strikes(.disk, 0.1) {
+            simulator.schedule(.disk(host: host), after: simulator.weather.between(0, 600))
+        }
+        for host in fleet.hosts.indices where simulator.weather.strikes(.clock, 0.1) {
+            simulator.schedule(.clockIsSet(host: host), after: simulator.weather.between(0, 120))
         }
         let (endings, isWhole) = simulator.repeatUntilDone(machine, runsAfterFaults: Self.runsAfterFaults)
         if isWhole {
@@ -51,7 +61,8 @@ public struct Scenario: Sendable {
         return Trial(
             seed: seed, endings: endings, isWhole: isWhole, violations: simulator.violations,
             longestOutSeconds: simulator.longestOut?.seconds ?? 0, longestOutNode: simulator.longestOut?.node,
-            seconds: simulator.seconds, eventCount: simulator.eventCount, story: simulator.story)
+            seconds: simulator.seconds, eventCount: simulator.eventCount,
+            story: simulator.story)
     }
 }
 
@@ -67,12 +78,15 @@ extension Simulator {
             let maximum = 100_000 + 1000 * fleet.hosts.count
             let outcomes = run(fates.map { _ in machine }, fates: fates, maximumEvents: maximum)
             for ending in outcomes.map(Trial.Ending.init) {
-                note("the run ends: \(ending.rawValue)")
+                if tellsStory { note("the run ends: \(ending.rawValue)") }
                 endings.append(ending)
             }
             let last = endings.suffix(fates.count)
             if last.contains(where: \.isEnd), last.allSatisfy({ $0.isEnd || $0 == .refused }) {
                 return (endings, true)
+            }
+            if isQuorumLost {
+                violate(.quorumIsKept, "too many voters have no data any more: the quorum is lost for good")
             }
             if weather.isCalm { runsInCalm += 1 }
             if runsInCalm > runsAfterFaults {
@@ -105,10 +119,11 @@ extension Simulator {
     }
 
     fileprivate mutating func runOnceMore(_ machine: Machine) {
-        keepsRequests = true
+        firstApplied = nil
         let outcome = run(machine)
-        let applied = requests.lazy.compactMap { if case .apply(_, let task, _, _) = $0 { task } else { nil } }.first
-        if let applied { return violate(.secondRunIsEmpty, "the run after it was done begins \(applied) again") }
+        if let applied = firstApplied {
+            return violate(.secondRunIsEmpty, "the run after it was done begins \(applied) again")
+        }
         guard outcome == .nothingToDo else {
             return violate(.secondRunIsEmpty, "the run after it was done ends: \(Trial.Ending(outcome).rawValue)")
         }

@@ -57,12 +57,32 @@ extension Simulator {
         let up = max(fleet.hosts[host].upSince, fleet.hosts[witness].upSince) + Self.settling
         guard ledger?.entries[number].missing == 0, !fleet.hosts[host].isDown,
             !fleet.hosts[host].isTakingBack(id.phase),
-            ledger?.entries[number].hasSteps == true || ledger?.unpassedPredecessor(of: number) == nil
+            ledger?.entries[number].hasSteps == true || ledger?.unpassedPredecessor(of: number) == nil,
+            etcdServes(ledger?.entries[number].etcd ?? .nothing, host)
         else { return (AbstractPhase.waits, seconds + 5) }
         let ripe = max(ripeAt, up)
         guard seconds >= ripe else { return (AbstractPhase.waits, ripe) }
         ledger?.hold(number)
         return (AbstractPhase.holds, seconds + 15)
+    }
+
+    /// The guard's clock has run out: not before it has heard of nobody for a whole window.
+    mutating func judgeWindow(_ host: Int) {
+        guard let armed = fleet.hosts[host].armed, let window = armed.windowSeconds else { return }
+        let early = armed.heardAt + Double(window) - seconds
+        if early > 1 { violate(.guardKeepsItsWindow, "\(fleet.hosts[host].name) fires \(Int(early)) s too early") }
+        judgeSilence(host)
+    }
+
+    /// A guard that has heard of nobody for its window has fired.
+    mutating func judgeSilence(_ host: Int) {
+        guard ledger != nil, let armed = fleet.hosts[host].armed, armed.firing == nil, !fleet.hosts[host].isDown,
+            let window = armed.windowSeconds
+        else { return }
+        let late = seconds - armed.heardAt - Double(window)
+        if late > 2 {
+            violate(.guardKeepsItsWindow, "\(fleet.hosts[host].name) has not fired \(Int(late)) s after its deadline")
+        }
     }
 
     /// Whether SSH still gets there; and where it does not, whether that will end by itself.
@@ -80,8 +100,11 @@ extension Simulator {
             return violate(.everyNodeComesBack, "\(node) is cut off, and no guard is armed on it")
         }
         let end = armed.firing == nil ? armed.deadline : armed.firingSince
+        // A slow disk makes the way back slow as well.
+        let disk = fleet.hosts[host].disk
+        let factor = disk.slowUntil > end ? disk.factor : 1
         let isQuick = fleet.hosts[host].cutYieldsTo <= 3 && armed.firing ?? "deadline" == "deadline"
-        if seconds > end + (isQuick ? Self.slack : Self.longSlack) {
+        if seconds > end + factor * (isQuick ? Self.slack : Self.longSlack) {
             violate(.everyNodeComesBack, "\(node) is still cut off, long after its guard's deadline")
         }
     }

@@ -7,6 +7,8 @@ extension Simulator {
     /// The quick rungs, and how long the guard listens after each, looking once a second.
     private static let rungs = 3
     private static let listening = 2.0
+    /// What the undo and the units may take, on a slow disk too: each is ended after its time.
+    private static let longestWayBack = 240.0
 
     /// - Returns: how the checkpoint went; nil where a rollback is waited for.
     mutating func checkpointed(_ checkpoint: Checkpoint, _ program: Program, _ host: Int) -> StepResult? {
@@ -22,9 +24,19 @@ extension Simulator {
         }
         if flaws.contains(.guardSavesAnew) { fleet.hosts[host].armed = nil }
         let giving = fleet.hosts[host].armed?.phase
+        judgeSilence(host)
+        // What cannot be saved is not begun; what was armed before stays as it is.
+        if isDiskFull(host) { return flaws.contains(.guardNeedsNoSpace) ? .unchanged : .failed(Self.noSpace) }
+        let now = guardTime(host)
         let refusal = fleet.hosts[host].arm(
-            checkpoint.phase, windowSeconds: checkpoint.windowSeconds, owner: program.life, at: seconds)
+            checkpoint.phase, windowSeconds: checkpoint.windowSeconds, owner: program.life, at: now)
         if let refusal { return failed(refusal) }
+        if fleet.hosts[host].armed?.service == nil {
+            let service = savedService(host)
+            fleet.hosts[host].armed?.service = service
+            fleet.hosts[host].armed?.hasUndo = !checkpoint.undo.isEmpty
+        }
+        fleet.hosts[host].armed?.heardAt = seconds
         if let giving, giving != checkpoint.phase, let entry = entry(giving, host) { ledger?.confirm(entry) }
         if let entry = program.entry { ledger?.begin(entry) }
         if let armed = fleet.hosts[host].armed, let window = armed.windowSeconds {
@@ -37,10 +49,12 @@ extension Simulator {
         guard let armed = fleet.hosts[host].armed, armed.number == arming, armed.firing == nil,
             armed.windowSeconds != nil, !fleet.hosts[host].isDown
         else { return }
-        if seconds >= armed.deadline {
+        let left = armed.deadline - guardTime(host)
+        if left <= 0 {
+            judgeWindow(host)
             deadline(host)
-        } else {
-            schedule(.clock(host: host, arming: arming), after: armed.deadline - seconds)
+        } else if left.isFinite {
+            schedule(.clock(host: host, arming: arming), after: left)
         }
     }
 
@@ -54,6 +68,7 @@ extension Simulator {
     /// All the way at once: when asked, and at boot.
     mutating func fire(_ host: Int, because: String) {
         begin(host, because: because)
+        if fleet.hosts[host].armed?.isFromEarlierBoot == true { startMemberForUndo(host) }
         goAllTheWay(host)
     }
 
@@ -69,7 +84,7 @@ extension Simulator {
         guard let arming = fleet.hosts[host].armed?.number else { return }
         fleet.hosts[host].armed?.rung = rung
         fleet.hosts[host].armed?.isWaiting = false
-        schedule(.rung(host: host, arming: arming, rung), after: weather.rung())
+        schedule(.rung(host: host, arming: arming, rung), after: weather.rung() * slowness(host))
     }
 
     private func isClimbing(_ host: Int, _ arming: Int, _ rung: Int) -> Bool {
@@ -82,7 +97,7 @@ extension Simulator {
         guard isClimbing(host, arming, rung) else { return }
         noteReach(host)
         if fleet.hosts[host].cut != nil, fleet.hosts[host].cutYieldsTo <= rung {
-            note("rung \(rung) lets SSH in to \(fleet.hosts[host].name)")
+            if tellsStory { note("rung \(rung) lets SSH in to \(fleet.hosts[host].name)") }
             fleet.hosts[host].cut = nil
         }
         noteReach(host)
@@ -96,10 +111,12 @@ extension Simulator {
         guard isClimbing(host, arming, rung), let armed = fleet.hosts[host].armed, armed.isWaiting else { return }
         guard armed.isHeard else { return climb(host, rung + 1) }
         let window = Double(armed.windowSeconds ?? 0)
-        note("the guard of \(fleet.hosts[host].name) stops at rung \(rung)")
+        if tellsStory { note("the guard of \(fleet.hosts[host].name) stops at rung \(rung)") }
         fleet.hosts[host].armed?.firing = nil
         fleet.hosts[host].armed?.isHeld = true
-        fleet.hosts[host].armed?.deadline = seconds + window
+        let now = guardTime(host)
+        fleet.hosts[host].armed?.deadline = now + window
+        fleet.hosts[host].armed?.heardAt = seconds
         schedule(.clock(host: host, arming: arming), after: window)
         guard let waiter = fleet.hosts[host].rollbackWaiter else { return }
         if waiter.phase == armed.phase { return fire(host, because: "asked") }
@@ -110,7 +127,8 @@ extension Simulator {
     private mutating func goAllTheWay(_ host: Int) {
         guard let arming = fleet.hosts[host].armed?.number else { return }
         fleet.hosts[host].armed?.rung = nil
-        schedule(.through(host: host, arming: arming), after: weather.wayBack())
+        schedule(
+            .through(host: host, arming: arming), after: min(Self.longestWayBack, weather.wayBack() * slowness(host)))
     }
 
     /// The way back is through; a node that was started anew in between has begun it again.
@@ -119,8 +137,12 @@ extension Simulator {
             !fleet.hosts[host].isDown
         else { return }
         noteReach(host)
-        fleet.hosts[host].takeBack()
-        note("the guard of \(fleet.hosts[host].name) has taken \(armed.phase) back (\(armed.firing ?? ""))")
+        if waitsToLeave(host, armed) { return schedule(.through(host: host, arming: arming), after: 2) }
+        let left = putBackService(host, armed)
+        fleet.hosts[host].takeBack(left: left)
+        if tellsStory {
+            note("the guard of \(fleet.hosts[host].name) has taken \(armed.phase) back (\(armed.firing ?? ""))")
+        }
         noteReach(host)
         if let entry = entry(armed.phase, host), let operations = ledger?.entries[entry].operations {
             let contents = fleet.hosts[host].contents
@@ -128,6 +150,7 @@ extension Simulator {
                 violate(.undoneIsAsBefore, "\(armed.phase) on \(fleet.hosts[host].name)")
             }
         }
+        if armed.isFromEarlierBoot { startServiceAtBoot(host) }
         if let waiter = fleet.hosts[host].rollbackWaiter {
             fleet.hosts[host].rollbackWaiter = nil
             answer(waiter.life, waiter.request, .guarded(waiter.request, fleet.hosts[host].guardState))
@@ -135,14 +158,15 @@ extension Simulator {
     }
 
     mutating func talk(_ verb: GuardVerb, _ life: Int, _ id: RequestID, _ task: TaskID, on host: Int) {
+        judgeSilence(host)
         let state: GuardState
         switch verb {
         case .extend(let window):
-            state = fleet.hosts[host].extend(task.phase, windowSeconds: window, owner: life, at: seconds)
+            state = extend(task.phase, window, life, host)
             heard(host)
         case .confirm:
             let wasArmed = fleet.hosts[host].armed != nil
-            state = fleet.hosts[host].confirm(task.phase, owner: life)
+            state = fleet.hosts[host].confirm(task.phase, owner: life, isRemembered: !isDiskFull(host))
             if wasArmed, fleet.hosts[host].armed == nil { confirmed(task) }
             heard(host)
             noteReach(host)
@@ -159,6 +183,19 @@ extension Simulator {
             return
         }
         answer(life, id, .guarded(id, state))
+    }
+
+    private mutating func extend(_ phase: PhaseID, _ window: Int, _ life: Int, _ host: Int) -> GuardState {
+        let now = guardTime(host)
+        if isDiskFull(host), fleet.hosts[host].isGuarding(phase, owner: life) {
+            return .failed("the timer cannot be started anew")
+        }
+        let state = fleet.hosts[host].extend(phase, windowSeconds: window, owner: life, at: now)
+        switch state {
+        case .armed, .held: fleet.hosts[host].armed?.heardAt = seconds
+        default: break
+        }
+        return state
     }
 
     /// The guard that waits for somebody sees it when it looks next.

@@ -15,11 +15,11 @@ extension Simulator {
     /// A run that may change something looks: programs of other runs that have not begun here never will. What a run
     /// that was killed has left is ended at once where both ran on one machine.
     mutating func mark(_ life: Int, _ host: Int) {
-        if let taken = fleet.hosts[host].lease.taken, taken.until > seconds, at(taken.owner) == nil,
+        if let taken = fleet.hosts[host].lease.taken, taken.until > leaseTime(host), at(taken.owner) == nil,
             let at = at(life), places[taken.owner] == controllers[at].place
         {
             let fence = max(taken.fence, fleet.hosts[host].lease.highest) + 1
-            fleet.hosts[host].lease.taken = (fence, life, 0)
+            fleet.hosts[host].lease.taken = (fence, life, -.infinity)
             fleet.hosts[host].lease.highest = fence
         }
         if others(life, host).isEmpty { fleet.hosts[host].lease.owner = life }
@@ -29,9 +29,10 @@ extension Simulator {
         let lease = fleet.hosts[host].lease
         let fence = max(lease.highest, lease.taken?.fence ?? 0)
         var lines = ["free fence=\(fence)"]
-        if let taken = lease.taken, taken.until > seconds {
+        let now = leaseTime(host)
+        if let taken = lease.taken, taken.until > now {
             lines = [
-                "held fence=\(fence) number=\(taken.fence) left=\(Int(taken.until - seconds) + 1) owner=\(taken.owner)"
+                "held fence=\(fence) number=\(taken.fence) left=\(Int(taken.until - now) + 1) owner=\(taken.owner)"
             ]
         }
         return (lines + others(life, host).map { "program \($0)" }).joined(separator: "\n")
@@ -64,7 +65,7 @@ extension Simulator {
         case .take(let fence, let seen): said = take(fence, seen, life, host)
         case .renew:
             let fence = fences[life] ?? 0
-            if fleet.hosts[host].lease.taken == nil { fleet.hosts[host].lease.taken = (fence, life, seconds) }
+            if fleet.hosts[host].lease.taken == nil { fleet.hosts[host].lease.taken = (fence, life, leaseTime(host)) }
             said = keep(fence, life, host)
         case .claim:
             let fence = fences[life]
@@ -86,8 +87,10 @@ extension Simulator {
             return .ours
         }
         let heard = max(fleet.hosts[host].lease.highest, taken?.fence ?? 0)
-        if taken?.until ?? 0 <= seconds, heard == seen {
-            fleet.hosts[host].lease.taken = (fence, life, seconds)
+        let now = leaseTime(host)
+        if taken?.until ?? -.infinity <= now, heard == seen {
+            judgeLease(life, host)
+            fleet.hosts[host].lease.taken = (fence, life, now)
             fences[life] = fence
         }
         return keep(fence, life, host)
@@ -96,11 +99,14 @@ extension Simulator {
     /// Prolongs it, where it is this run's.
     private mutating func keep(_ fence: Int, _ life: Int, _ host: Int) -> LeaseAnswer {
         guard let taken = fleet.hosts[host].lease.taken, taken.owner == life, taken.fence == fence else {
-            guard let taken = fleet.hosts[host].lease.taken, taken.until > seconds else { return .moved }
-            let left = Int(taken.until - seconds) + 1
+            let now = leaseTime(host)
+            guard let taken = fleet.hosts[host].lease.taken, taken.until > now else { return .moved }
+            let left = Int(taken.until - now) + 1
             return .held(Lease(owner: "\(taken.owner)", fence: taken.fence, leftSeconds: left))
         }
-        fleet.hosts[host].lease.taken?.until = seconds + Double(Lease.seconds)
+        let until = leaseTime(host) + Double(Lease.seconds)
+        fleet.hosts[host].lease.taken?.until = until
+        livingLeases[host] = (life, seconds + Double(Lease.seconds))
         own(life, fence, host)
         return .ours
     }
@@ -109,9 +115,17 @@ extension Simulator {
     mutating func releaseLease(of life: Int) {
         for host in fleet.hosts.indices where fleet.hosts[host].lease.taken?.owner == life {
             if fleet.hosts[host].isReachable, !weather.strikes(.loss, 0.01) {
-                fleet.hosts[host].lease.taken?.until = 0
+                fleet.hosts[host].lease.taken?.until = -.infinity
+                livingLeases[host] = nil
             }
         }
+    }
+
+    /// Somebody takes the lease: its owner must be gone, or silent for as long as it holds.
+    private mutating func judgeLease(_ life: Int, _ host: Int) {
+        guard let (owner, until) = livingLeases[host], owner != life, until > seconds, at(owner) != nil else { return }
+        violate(
+            .livingLeaseHolds, "run \(life) takes the lease of run \(owner), which has \(Int(until - seconds)) s left")
     }
 
     /// Nothing of two runs is interleaved: once another one has changed something, a run changes nothing more.

@@ -12,6 +12,7 @@ extension Simulator {
             if !review.items.isEmpty { schedule(.event(life: life, .approved), after: 0) }
         case .apply(let id, let task, _, _):
             controllers[at].sent.insert(task)
+            if firstApplied == nil { firstApplied = task }
             send(request, id, to: task.node, of: at)
         case .stop(let id):
             controllers[at].calls[id] = nil
@@ -28,15 +29,16 @@ extension Simulator {
     }
 
     private mutating func send(_ request: Request, _ id: RequestID, to node: NodeName, of at: Int) {
-        controllers[at].calls[id] = Call(host: fleet.index(node))
-        schedule(.request(life: controllers[at].life, sentAt: seconds, request), after: weather.latency())
+        let host = fleet.index(node)
+        controllers[at].calls[id] = Call(host: host)
+        schedule(.request(life: controllers[at].life, host: host, sentAt: seconds, request), after: weather.latency())
     }
 
     /// - Returns: what a machine is to be told, if anything.
     mutating func take(_ occurrence: Occurrence) -> (life: Int, Event)? {
         switch occurrence {
         case .event(let life, let event): return at(life) == nil ? nil : (life, event)
-        case .request(let life, let sentAt, let request): arrive(request, of: life, sentAt: sentAt)
+        case .request(let life, let host, let sentAt, let request): arrive(request, of: life, at: host, sentAt: sentAt)
         case .answer(let life, let id, let event): return isOpen(life, id) ? close(life, id, event) : nil
         case .applied(let life, let id, let host, let number): return deliver(life, id, host, number)
         case .observed(let life, let id, let event): return isOpen(life, id) ? (life, event) : nil
@@ -51,8 +53,11 @@ extension Simulator {
         case .listened(let host, let arming, let number): listened(host, arming, number)
         case .through(let host, let arming): through(host, arming)
         case .cut(let host, let entry, let attempt): cutLater(host, entry, attempt: attempt)
+        case .etcd(let host, let start, let change): etcd(host, start, change)
         case .shutDown(let host): shutDown(host)
         case .started(let host): started(host)
+        case .disk(let host): disk(host)
+        case .clockIsSet(let host): setClock(host)
         }
         return nil
     }
@@ -90,6 +95,7 @@ extension Simulator {
         let stands = !fresh && at.map { controllers[$0].sessions[host] == fleet.hosts[host].links } ?? false
         let isCut = fleet.hosts[host].cut.map { $0 == .allConnections || !stands } ?? false
         if fleet.hosts[host].isDown || isCut {
+            noteReach(host)
             lose(life, id, "no route to \(fleet.hosts[host].name)", after: weather.refusal())
             return false
         }

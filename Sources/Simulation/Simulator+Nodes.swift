@@ -2,10 +2,9 @@ import Engine
 
 /// At the nodes: questions, programs and their steps, and machines that start anew.
 extension Simulator {
-    mutating func arrive(_ request: Request, of life: Int, sentAt: Double) {
+    mutating func arrive(_ request: Request, of life: Int, at host: Int, sentAt: Double) {
         switch request {
-        case .survey(let id, let node, let probes, let steps):
-            let host = fleet.index(node)
+        case .survey(let id, _, let probes, let steps):
             guard at(life) != nil, connects(life, id, host, fresh: false) else { return }
             if probes.contains(.lease) { mark(life, host) }
             let contents = fleet.hosts[host].contents
@@ -17,19 +16,15 @@ extension Simulator {
             for probe in probes { answers[probe] = reply(to: probe, on: host, of: life).0 }
             answer(life, id, .surveyed(id, answers: answers, states: states))
         case .apply(let id, let task, let steps, let watch):
-            let host = fleet.index(task.node)
             // What a controller that was killed had sent may be long on its way, but not across a new start.
             guard at(life) != nil || fleet.hosts[host].upSince < sentAt else { return }
             if connects(life, id, host, fresh: false) { apply(life, id, task, steps, watch, on: host) }
-        case .watch(let id, let node, let probes, let deadline):
-            let host = fleet.index(node)
+        case .watch(let id, _, let probes, let deadline):
             guard at(life) != nil, connects(life, id, host, fresh: false) else { return }
             beginWatch(life, id, host, probes, deadlineSeconds: deadline)
-        case .lease(let id, let node, let verb):
-            let host = fleet.index(node)
+        case .lease(let id, _, let verb):
             if connects(life, id, host, fresh: false) { lease(verb, life, id, on: host) }
         case .guardian(let id, let task, let verb):
-            let host = fleet.index(task.node)
             if connects(life, id, host, fresh: true) { talk(verb, life, id, task, on: host) }
         case .review, .stop, .wake, .tell, .finish: break
         }
@@ -109,13 +104,14 @@ extension Simulator {
                     return schedule(.step(host: host, program: number), after: 1)
                 }
                 result = armed
-                fleet.hosts[host].programs[at].isGuarded = !armed.isFailure
+                fleet.hosts[host].programs[at].isGuarded =
+                    !armed.isFailure && !(flaws.contains(.guardNeedsNoSpace) && isDiskFull(host))
                 fleet.hosts[host].programs[at].attempt = program.entry.flatMap { ledger?.entries[$0].takenBack } ?? 0
             } else if let said = fleet.failing(program.task.node, step) {
                 result = .failed(said)
             } else if fleet.hosts[host].contents.isDone(step.operation) {
                 result = .unchanged
-            } else if let refusal = refusal(program, host) {
+            } else if let refusal = refusal(program, step, host) {
                 result = .failed(refusal)
             } else {
                 change(host, at, position, step)
@@ -123,14 +119,26 @@ extension Simulator {
             }
             fleet.hosts[host].programs[at].results.append(result)
             if result.isFailure { break }
+            if step.operation.isCheckpoint, case let factor = slowness(host), factor > 1 {
+                // All that is saved has to be on the disk before the next step.
+                fleet.hosts[host].programs[at].busyUntil = seconds + weather.step() * factor
+                return schedule(.step(host: host, program: number), at: fleet.hosts[host].programs[at].busyUntil)
+            }
         }
         end(host, at)
     }
 
-    private mutating func refusal(_ program: Program, _ host: Int) -> Answer? {
+    private mutating func refusal(_ program: Program, _ step: Step, _ host: Int) -> Answer? {
         func say(_ words: String) -> Answer { Answer(status: 1, output: "", error: words) }
         if program.isGuarded, !fleet.hosts[host].isGuarding(program.task.phase, owner: program.life) {
             return say("the guard is no longer armed for this program")
+        }
+        if isDiskFull(host), !flaws.contains(.guardNeedsNoSpace) { return Self.noSpace }
+        // A control plane node that is no member yet has nothing to ask: the real phase does not concern it.
+        if case .command = step.operation, let entry = program.entry, ledger?.entries[entry].etcd != .nothing,
+            etcd?[host]?.hasData != false, !hasAPI(host)
+        {
+            return say("The connection to the server 127.0.0.1:6444 was refused")
         }
         return weather.strikes(.fail, 0.004) ? say("the step failed") : nil
     }
@@ -144,8 +152,9 @@ extension Simulator {
         }
         fleet.hosts[host].contents.perform(step.operation)
         fleet.afterStep(program.task.node, step, &fleet.hosts[host])
+        if step.startsService { startService(host) }
         fleet.hosts[host].programs[at].results.append(.changed)
-        fleet.hosts[host].programs[at].busyUntil = seconds + weather.step()
+        fleet.hosts[host].programs[at].busyUntil = seconds + weather.step() * slowness(host)
         if wasReachable, fleet.hosts[host].cut == .allConnections { breakLinks(host) }
         if program.cutBefore == position { cut(host) }
         noteReach(host)
@@ -184,7 +193,7 @@ extension Simulator {
 
     private mutating func cut(_ host: Int) {
         guard fleet.hosts[host].cut == nil, !fleet.hosts[host].isDown else { return }
-        note("SSH to \(fleet.hosts[host].name) is cut")
+        if tellsStory { note("SSH to \(fleet.hosts[host].name) is cut") }
         fleet.hosts[host].cut = weather.below(2) == 0 ? .newConnections : .allConnections
         let yieldsTo = 1 + weather.below(4)
         // What the guard has done before the cut does not help against it.
@@ -205,11 +214,14 @@ extension Simulator {
     /// What was running is gone, and what was written is not; rules that cut SSH are of the running kernel.
     mutating func shutDown(_ host: Int) {
         guard !weather.isCalm, !fleet.hosts[host].isDown else { return }
-        note("\(fleet.hosts[host].name) is started anew")
+        if tellsStory { note("\(fleet.hosts[host].name) is started anew") }
         fleet.hosts[host].isDown = true
         fleet.hosts[host].programs = []
         fleet.hosts[host].rollbackWaiter = nil
         fleet.hosts[host].lease = HostLease()
+        livingLeases[host] = nil
+        fleet.hosts[host].armed?.isFromEarlierBoot = true
+        etcd?[host]?.runs = false
         breakLinks(host)
         noteReach(host)
         schedule(.started(host: host), after: weather.boot())
@@ -219,9 +231,12 @@ extension Simulator {
         fleet.hosts[host].isDown = false
         fleet.hosts[host].cut = nil
         fleet.hosts[host].upSince = seconds
-        note("\(fleet.hosts[host].name) is up")
+        if tellsStory { note("\(fleet.hosts[host].name) is up") }
         if let armed = fleet.hosts[host].armed, armed.windowSeconds != nil || armed.firing != nil {
+            // K3s is ordered after the guard.
             fire(host, because: armed.firing ?? "boot")
+        } else {
+            startServiceAtBoot(host)
         }
         noteReach(host)
     }

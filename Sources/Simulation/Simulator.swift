@@ -18,10 +18,15 @@ public struct Simulator: Sendable {
     var weather = Weather()
     /// What the checkers know; nil where the fleet answers by rules of a test.
     var ledger: Ledger?
+    /// Nil where no node is a member of etcd.
+    var etcd: Etcd?
+    var quorum = Quorum()
     /// Turns the machine's requests into others: how a mutation test breaks the driver.
     var turn: (@Sendable (Request) -> Request)?
     var flaws: Set<Flaw> = []
     var keepsRequests = true
+    /// The first task whose steps were sent, since somebody has forgotten it.
+    var firstApplied: TaskID?
     var looksForSecrets = false
     /// Whether what happens is written down, for people.
     var tellsStory = false
@@ -40,6 +45,8 @@ public struct Simulator: Sendable {
     var fences: [Int: Int] = [:]
     /// The machine that each controller runs or ran on.
     private(set) var places: [Int: Int] = [:]
+    /// The lease on each keeper as its owner knows it: the checkers' book.
+    var livingLeases: [Int: (life: Int, until: Double)] = [:]
     /// Who has changed something last, and who did before.
     var lastToChange = 0
     var superseded: Set<Int> = []
@@ -96,6 +103,15 @@ public struct Simulator: Sendable {
         case leaseIsNotAsked
         /// A guard that nobody confirms goes all the way at once, without quick rungs.
         case guardIsSlow
+        /// A gate holds as soon as a node's etcd answers, though its member is still a learner.
+        case gateDoesNotWaitForTheVote
+        /// The guard's deadline, or the lease's end, is a time of day.
+        case guardGoesByTheTimeOfDay
+        case leaseGoesByTheTimeOfDay
+        /// A full disk does not keep a phase from being begun.
+        case guardNeedsNoSpace
+        /// At boot a phase's own undo is left out, so that a node that votes does not leave etcd.
+        case guardForgetsTheVoteAtBoot
     }
 
     /// What becomes of a controller, counted in events of its machine.
@@ -217,9 +233,10 @@ public struct Simulator: Sendable {
         guard !violations.contains(where: { $0.invariant == invariant }) else { return }
         let violation = Violation(invariant: invariant, story: story, seconds: seconds)
         violations.append(violation)
-        note("BROKEN \(invariant.rawValue): \(violation.story)")
+        if tellsStory { note("BROKEN \(invariant.rawValue): \(violation.story)") }
     }
 
+    /// A line of the story; callers make words only where one is told, because there are many.
     /// - Parameter life: whose doing it is, where there are several.
     mutating func note(_ words: String, by life: Int? = nil) {
         guard tellsStory else { return }
@@ -240,7 +257,7 @@ enum Occurrence: Sendable {
     /// What the operator or a timer tells the machine.
     indirect case event(life: Int, Event)
     /// A request gets to its node.
-    indirect case request(life: Int, sentAt: Double, Request)
+    indirect case request(life: Int, host: Int, sentAt: Double, Request)
     /// The last answer to a request gets back.
     indirect case answer(life: Int, RequestID, Event)
     case applied(life: Int, RequestID, host: Int, program: Int)
@@ -256,6 +273,11 @@ enum Occurrence: Sendable {
     case through(host: Int, arming: Int)
     /// What this task has changed cuts the node off, unless it has been taken back since.
     case cut(host: Int, entry: Int, attempt: Int)
+    /// K3s on a control plane node, since this start of it.
+    case etcd(host: Int, start: Int, EtcdChange)
     case shutDown(host: Int)
     case started(host: Int)
+    /// Its disk gets slow or full.
+    case disk(host: Int)
+    case clockIsSet(host: Int)
 }

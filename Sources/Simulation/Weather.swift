@@ -16,6 +16,10 @@ public enum Fault: String, Sendable, CaseIterable, Hashable {
     case fail
     /// Somebody else begins a run too, from here or elsewhere.
     case rival
+    /// A node's disk is slow, or full, for a while.
+    case disk
+    /// A node's clock is set: forward or back, by minutes or by hours.
+    case clock
 
     fileprivate var bit: UInt {
         switch self {
@@ -27,6 +31,8 @@ public enum Fault: String, Sendable, CaseIterable, Hashable {
         case .interrupt: 32
         case .fail: 64
         case .rival: 128
+        case .disk: 256
+        case .clock: 512
         }
     }
 }
@@ -73,6 +79,8 @@ struct Weather: Sendable {
     mutating func rung() -> Double { seconds(0.1, 2, slow: 0.1, upTo: 5) }
     /// All of the guard's way back; 150 s is what the undo of a phase may take.
     mutating func wayBack() -> Double { seconds(0.5, 15, slow: 0.1, upTo: 150) }
+    /// Until K3s' etcd has begun, or asks to join.
+    mutating func service() -> Double { seconds(2, 15, slow: 0.1, upTo: 60) }
     mutating func boot() -> Double { seconds(15, 60, slow: 0.2, upTo: 180) }
     /// Until a gate holds after its steps; where it is slow, perhaps later than it is waited for.
     mutating func gate(deadline: Double) -> Double {

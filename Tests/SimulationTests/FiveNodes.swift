@@ -11,14 +11,27 @@ struct ModelPhase: Phase {
     var stepCount = 3
     var undoing = Undo.nothing(because: "it cuts nothing")
     var hasGate = true
+    /// Whether its last step starts K3s, or starts it anew.
+    var startsService = false
+    /// Whether the steps of whom it asks are done through the API.
+    var asksAPI = false
     /// Who is asked besides the node itself.
     var asked: NodeName?
 
     static let guarded = Undo.restore(first: [], guardWindowSeconds: 90)
+    /// With an undo of its own.
+    static let leaving = Undo.restore(first: [Step(.module("undo"), because: "")], guardWindowSeconds: 90)
     static let saved = Undo.restore(first: [], guardWindowSeconds: nil)
 
     func apply(_ node: NodeName) -> [Step] {
         (0..<stepCount).map { number in
+            if startsService, number == stepCount - 1 {
+                let running = UnitState(name: "k3s.service", enabled: true, activity: .running(restartOn: []))
+                return Step(.unit(running), because: "")
+            }
+            if asksAPI, node == asked {
+                return Step(.command(Command(name: "\(id) \(number)", arguments: [], unless: [])), because: "")
+            }
             let content = number == 0 ? FileContent.secret(.generated(bytes: 16)) : .text("x")
             return Step(.file(path: "/\(id)/\(number)", content: content, mode: .privateFile), because: "")
         }
@@ -48,10 +61,13 @@ enum FiveNodes {
     static func phases() -> [ModelPhase] {
         [
             ModelPhase(id: "prepare", nodes: all, stepCount: 4, hasGate: false),
-            ModelPhase(id: "first", nodes: ["d1"], undoing: ModelPhase.guarded),
-            ModelPhase(id: "network", nodes: controlPlane, stepCount: 2, undoing: ModelPhase.guarded, asked: "d1"),
+            ModelPhase(id: "first", nodes: ["d1"], undoing: ModelPhase.guarded, startsService: true),
             ModelPhase(
-                id: "others", nodes: ["d2", "d3"], atOnce: 1, undoing: ModelPhase.guarded, asked: "d1"),
+                id: "network", nodes: controlPlane, stepCount: 2, undoing: ModelPhase.guarded, asksAPI: true,
+                asked: "d1"),
+            ModelPhase(
+                id: "others", nodes: ["d2", "d3"], atOnce: 1, undoing: ModelPhase.leaving, startsService: true,
+                asked: "d1"),
             ModelPhase(id: "workers", nodes: workers, undoing: ModelPhase.saved, asked: "d1"),
             ModelPhase(id: "look", nodes: all, stepCount: 0),
         ]
@@ -72,8 +88,20 @@ enum FiveNodes {
             name: "five", phases.map { Order.Entry($0, after: after[$0.id] ?? right[$0.id] ?? []) })
     }
 
-    static func scenario(drivenBy driven: Order = order(), turn: (@Sendable (Request) -> Request)? = nil) -> Scenario {
-        var scenario = Scenario(cluster: "five", order: order(), nodes: all, drivenBy: driven)
+    /// With one more phase, which starts K3s anew on every control plane node.
+    static func restarting(atOnce: Int = 1) -> Order {
+        let restart = ModelPhase(
+            id: "restart", nodes: controlPlane, atOnce: atOnce, stepCount: 1, startsService: true)
+        return Order(name: "five", order().entries + [.init(restart, after: [.all("others")])])
+    }
+
+    static func scenario(
+        _ order: Order = order(), drivenBy driven: Order? = nil, turn: (@Sendable (Request) -> Request)? = nil
+    ) -> Scenario {
+        var scenario = Scenario(
+            cluster: "five", order: order, nodes: all,
+            controlPlane: ControlPlane(primary: "d1", replicas: ["d2", "d3"]),
+            drivenBy: driven ?? order)
         scenario.turn = turn
         return scenario
     }

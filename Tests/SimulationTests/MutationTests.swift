@@ -63,10 +63,21 @@ import Testing
         (Simulator.Flaw.programsRunSideBySide, Invariant.oneProgramAStep), (.guardSavesAnew, .undoneIsAsBefore),
         (.leaseIsNotAsked, .oneRunAtATime),
         (.guardIsSlow, .everyNodeComesBack),
+        (.gateDoesNotWaitForTheVote, .oneServerOut),
+        (.guardForgetsTheVoteAtBoot, .quorumIsKept),
+        (.guardGoesByTheTimeOfDay, .guardKeepsItsWindow), (.guardGoesByTheTimeOfDay, .everyNodeComesBack),
+        (.leaseGoesByTheTimeOfDay, .livingLeaseHolds),
+        (.guardNeedsNoSpace, .armedBeforeRisk),
     ])
     func aNodeThatDoesNotKeepItsPromise(flaw: Simulator.Flaw, invariant: Invariant) {
         var scenario = FiveNodes.scenario()
         scenario.flaws = [flaw]
+        #expect(FiveNodes.firstSeed(scenario, finding: invariant) != nil)
+    }
+
+    @Test(arguments: [Invariant.quorumIsKept, .oneServerOut, .rollingAtOnce])
+    func twoServersThatAreStartedAnewAtOnce(invariant: Invariant) {
+        let scenario = FiveNodes.scenario(FiveNodes.restarting(), drivenBy: FiveNodes.restarting(atOnce: 2))
         #expect(FiveNodes.firstSeed(scenario, finding: invariant) != nil)
     }
 

@@ -15,7 +15,9 @@ import Testing
         let inventory = try InventoryReader.read(bytes: Array(Data(contentsOf: path)), file: path.path).get().inventory
         let scenario = Scenario(
             cluster: inventory.name, order: Bootstrap.order(for: inventory),
-            nodes: inventory.nodes.map { NodeName($0.name) })
+            nodes: inventory.nodes.map { NodeName($0.name) },
+            controlPlane: ControlPlane(
+                primary: NodeName(inventory.primary.name), replicas: inventory.replicas.map { NodeName($0.name) }))
         for seed in 1...seeds {
             let trial = scenario.run(seed: seed, faults: Set(Fault.allCases))
             #expect(trial.violations.isEmpty, "seed \(seed): \(trial.violations)")

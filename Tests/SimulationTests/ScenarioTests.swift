@@ -19,6 +19,25 @@ import Testing
         #expect(campaign.worst?.longestOutSeconds ?? 0 > 90, "no node was cut off until its guard fired")
     }
 
+    @Test func serversThatAreStartedAnewOneByOneKeepTheirQuorum() {
+        let scenario = FiveNodes.scenario(FiveNodes.restarting())
+        let broken = (1...150 as ClosedRange<UInt64>).flatMap { seed in
+            scenario.run(seed: seed, faults: Set(Fault.allCases)).violations.map { "\(seed): \($0)" }
+        }
+        #expect(broken.isEmpty)
+    }
+
+    /// Each of them by itself, so that none hides behind another.
+    @Test(arguments: Fault.allCases)
+    func oneFaultAlone(fault: Fault) {
+        let scenario = FiveNodes.scenario()
+        let calm = (1...25 as ClosedRange<UInt64>).map { scenario.run(seed: $0, faults: []).eventCount }
+        let trials = (1...25 as ClosedRange<UInt64>).map { scenario.run(seed: $0, faults: [fault]) }
+        #expect(trials.flatMap { $0.violations }.isEmpty)
+        #expect(trials.count { !$0.isWhole } == 0)
+        #expect(trials.map { $0.eventCount } != calm, "it changes nothing")
+    }
+
     @Test func withoutFaultsTheFirstRunIsDone() {
         for seed in 1...50 as ClosedRange<UInt64> {
             let trial = FiveNodes.scenario().run(seed: seed, faults: [])

@@ -39,7 +39,11 @@ struct SimulateCommand: ParsableCommand {
 
     func run() throws {
         let site = try Site(try argument.read(), orders: .current)
-        let scenario = Scenario(cluster: site.inventory.name, order: site.order, nodes: site.nodes)
+        let controlPlane = ControlPlane(
+            primary: NodeName(site.inventory.primary.name),
+            replicas: site.inventory.replicas.map { NodeName($0.name) })
+        let scenario = Scenario(
+            cluster: site.inventory.name, order: site.order, nodes: site.nodes, controlPlane: controlPlane)
         let clock = ContinuousClock()
         let began = clock.now
         var campaign = Campaign()

@@ -11,7 +11,7 @@ extension Machine {
         move(position, to: .gating)
         tell(.waiting(tasks[position].id, for: gate.waitingFor, because: "asking"))
         wake(.gateDeadline(position, round: tasks[position].gateRound), afterSeconds: gate.deadlineSeconds)
-        for node in gate.askedNodes { joinWatch(position, on: node) }
+        for (node, _) in tasks[position].asked { joinWatch(position, on: node) }
         if gate.asks.isEmpty { judge(position) }
     }
 

@@ -13,10 +13,10 @@ extension Machine {
 
     /// What the gate of this task asks its own node goes with its steps, which saves a round trip or two.
     mutating func watchAfterSteps(_ position: Int) -> GateWatch? {
-        let task = tasks[position]
-        let probes = task.gate?.probes(of: task.id.node) ?? []
-        guard let gate = task.gate, !probes.isEmpty, watches[task.id.node] == nil else { return nil }
-        let id = open(.watch(task.id.node))
+        let node = tasks[position].id.node
+        let probes = tasks[position].probes(of: node)
+        guard let gate = tasks[position].gate, !probes.isEmpty, watches[node] == nil else { return nil }
+        let id = open(.watch(node))
         tasks[position].watchAfterSteps = id
         return GateWatch(id: id, probes: probes, deadlineSeconds: gate.deadlineSeconds)
     }
@@ -55,7 +55,7 @@ extension Machine {
         for position in watch.members.sorted() {
             guard let gate = tasks[position].gate else { continue }
             deadline = max(deadline, gate.deadlineSeconds)
-            probes += gate.probes(of: node).filter { seen.insert($0).inserted }
+            probes += tasks[position].probes(of: node).filter { seen.insert($0).inserted }
         }
         let id = open(.watch(node))
         watch.id = id
@@ -65,7 +65,7 @@ extension Machine {
     }
 
     mutating func stopWatching(_ position: Int) {
-        for node in tasks[position].gate?.askedNodes ?? [] {
+        for (node, _) in tasks[position].asked {
             guard watches[node]?.members.remove(position) != nil, watches[node]?.members.isEmpty == true else {
                 continue
             }

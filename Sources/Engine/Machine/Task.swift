@@ -5,6 +5,8 @@ struct Task: Sendable {
     let after: [Order.Dependency]
     let work: NodeWork
     let gate: Gate?
+    /// Whom the gate asks, and what, each once, in the order of the asks.
+    let asked: [(node: NodeName, probes: [Probe])]
 
     var state = TaskState.waiting
     /// Whether this task has changed something in this run; `isDirty` also when one that it comes after has.
@@ -40,7 +42,10 @@ struct Task: Sendable {
         self.after = after
         self.work = work
         self.gate = gate
+        self.asked = gate.map { gate in gate.askedNodes.map { ($0, gate.probes(of: $0)) } } ?? []
     }
+
+    func probes(of node: NodeName) -> [Probe] { asked.first { $0.node == node }?.probes ?? [] }
 
     var windowSeconds: Int? { work.guardWindowSeconds }
     var canBeTakenBack: Bool {

@@ -39,6 +39,10 @@ extension GuardState {
     /// `none`, `armed phase=P ...`, `firing phase=P ...`, `held phase=P ... rung=N ...`, `confirmed phase=P`, or
     /// `rolled-back phase=P at=EPOCH because=WORD left=none|WORDS`, each perhaps behind a refusal such as `too late: `.
     public init(line: String) {
+        if line == "none" {
+            self = .none
+            return
+        }
         let text = line.lines.last.map(String.init) ?? ""
         let all = text.words
         let words = all.drop { !["none", "armed", "firing", "held", "confirmed", "rolled-back"].contains($0) }
