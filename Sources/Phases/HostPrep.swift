@@ -12,7 +12,7 @@ public struct HostPrep: Phase {
     public init(_ inventory: Inventory) { cluster = Cluster(inventory) }
 
     public func apply(_ node: NodeName) -> [Step] {
-        guardSteps + [
+        guardSteps(node) + [
             Step(
                 .file(
                     path: "/etc/modules-load.d/clusterctl.conf", content: .text(Template.modules.source),
@@ -33,8 +33,8 @@ public struct HostPrep: Phase {
         .nothing(because: "it only adds what a later run and the guard need, and cuts nothing")
     }
 
-    private var guardSteps: [Step] {
-        GuardFiles.all.map { file in
+    private func guardSteps(_ node: NodeName) -> [Step] {
+        (GuardFiles.all + (cluster[node].isControlPlane ? [GuardFiles.member] : [])).map { file in
             Step(
                 .file(path: file.path, content: .text(file.text), mode: file.isProgram ? .program : .publicFile),
                 because: file.because)

@@ -7,7 +7,7 @@ public enum GuardFiles {
         public let because: String
     }
 
-    /// In the order in which they are placed: the program before what starts it.
+    /// For every managed node, in the order in which they are placed: the program before what starts it.
     public static var all: [File] {
         [
             File(
@@ -21,6 +21,13 @@ public enum GuardFiles {
                 path: K3sPaths.unitFile("clusterctl-guard.timer"), text: text(PackageResources.clusterctl_guard_timer),
                 isProgram: false, because: "the guard's clock, kept by systemd and not by the connection"),
         ]
+    }
+
+    /// For control plane nodes alone.
+    public static var member: File {
+        File(
+            path: K3sPaths.unitFile("clusterctl-etcd.service"), text: text(PackageResources.clusterctl_etcd_service),
+            isProgram: false, because: "the guard keeps a member of etcd by it where K3s must not run")
     }
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -2,7 +2,8 @@
 # clusterctl's guard: takes a change back by itself unless a new SSH connection confirms it.
 #
 #   arm PHASE WINDOW NONCE     save the present state and start the clock (WINDOW 0: save only); standard input has
-#                              lines "path P" and "unit U", a line "undo", then a shell program
+#       [OWNER]                lines "path P" and "unit U", a line "undo", then a shell program. Refused where this
+#                              owner's phase was taken back, and not all of it
 #   extend PHASE WINDOW NONCE  a sign of life: the window starts anew; while the guard fires: somebody gets in
 #   confirm PHASE NONCE [RUNG] the change stays; of a held guard only with the rung whose effects are to stay, too
 #   rollback PHASE [NONCE...]  take it back now; with nonces only what one of them has armed
@@ -31,6 +32,7 @@ armed=$guard/armed       # phase, nonce, window, until, deadline, boot, paths, u
 lock=$run/clusterctl-guard.lock
 wait=${CLUSTERCTL_WAIT:-2} # seconds for a new connection after each quick rung
 k3s_units='k3s.service k3s-agent.service'
+member=clusterctl-etcd.service
 always_paths='/etc/cni/net.d/05-cilium.conflist /var/lib/rancher/k3s/server/db
     /etc/rancher/k3s/k3s.yaml /etc/rancher/node/password'   # what K3s and Cilium make by themselves
 firewall_services='firewalld.service nftables.service firewall.service ufw.service netfilter-persistent.service'
@@ -80,9 +82,12 @@ only_in_first() { # only_in_first FILE FILE: lines, as often as they are missing
     sort "$1" >"$work/first" && sort "$2" >"$work/second" && comm -23 "$work/first" "$work/second"
 }
 
-note() { # note NAME WORDS: of the armed state, in one step, because some of it is read without the lock
-    echo "$2" >"$armed/$1.$$" && mv -f "$armed/$1.$$" "$armed/$1"
+write() { # write FILE WORDS: all of it or, on a full disk, nothing
+    echo "$2" >"$1.$$" && mv -f "$1.$$" "$1" && return
+    rm -f "$1.$$"
+    return 1
 }
+note() { write "$armed/$1" "$2"; } # note NAME WORDS: of the armed state; some of it is read without the lock
 
 # The lock is a link that names its owner, so that it is made in one step and a dead owner's is known as such.
 take_lock() {
@@ -269,16 +274,14 @@ read_what() { # read_what DIRECTORY: standard input of arm
 }
 
 start_clock() { # start_clock DIRECTORY WINDOW: the timer runs, and the service will run at boot
-    echo "$2" >"$1/window"
-    cat /proc/sys/kernel/random/boot_id >"$1/boot"
+    write "$1/window" "$2" && write "$1/boot" "$(cat /proc/sys/kernel/random/boot_id)" || return
     if [ "$2" -eq 0 ]; then
-        echo never >"$1/until"
+        write "$1/until" never
         return
     fi
     drop_in=$run/systemd/system/clusterctl-guard.timer.d
     printf '[Timer]\nOnActiveSec=\nOnActiveSec=%ss\n' "$2" >"$work/window.conf"
-    echo $(($(date +%s) + $2)) >"$1/until"
-    echo $(($(uptime_seconds) + $2)) >"$1/deadline"
+    write "$1/until" $(($(date +%s) + $2)) && write "$1/deadline" $(($(uptime_seconds) + $2)) || return
     if ! cmp -s "$work/window.conf" "$drop_in/window.conf"; then
         mkdir -p "$drop_in" && cat "$work/window.conf" >"$drop_in/window.conf" && systemctl daemon-reload || return
     fi
@@ -303,8 +306,12 @@ armed_for() { # armed_for PHASE NONCE, else it says why not
     [ "$1 $2" = "$(cat "$armed/phase") $(cat "$armed/nonce")" ] || refuse 5 "armed otherwise: $(say_state)"
 }
 
-arm() { # arm PHASE WINDOW NONCE
+arm() { # arm PHASE WINDOW NONCE [OWNER]
     take_lock short
+    if [ -n "${4:-}" ] && [ "$1 $4" = "$(cat "$guard/taken-from" 2>/dev/null)" ] &&
+        grep -qsv ' left=none$' "$guard/rolled-back"; then # it goes on while its node has gone back
+        refuse 3 "this run's phase has been taken back, and not all of it: $(say_state)"
+    fi
     [ ! -f "$armed/firing" ] || refuse 3 "a rollback has begun: $(say_state)"
     if [ -f "$armed/held" ] && [ "$(cat "$armed/phase")" = "$1" ]; then
         take_back asked </dev/null # what its rungs have taken off, the phase's steps might not bring again
@@ -318,6 +325,7 @@ arm() { # arm PHASE WINDOW NONCE
     if [ -f "$armed/complete" ]; then # the same phase goes on: what was saved first is what counts
         read_what "$armed" || refuse 6 "cannot save all of $1's files"
         echo "$3" >"$armed/nonce"
+        echo "${4:-}" >"$armed/owner"
         start_clock "$armed" "$2" || refuse 6 "the timer cannot be started anew"
     else
         arm_anew "$@"
@@ -333,12 +341,15 @@ arm_anew() {
     : >"$armed.new/units"
     echo "$1" >"$armed.new/phase"
     echo "$3" >"$armed.new/nonce"
+    echo "${4:-}" >"$armed.new/owner"
     { sshd -T 2>/dev/null | awk '$1 == "port" { print $2 }' | grep . || echo 22; } | sort -u >"$armed.new/ssh-ports"
+    keep_room "$armed.new" || refuse 6 'the disk is full: what is there could not be saved'
     for path in $always_paths; do save_path "$armed.new" "$path"; done
     for unit in $k3s_units; do save_unit "$armed.new" "$unit"; done
     read_what "$armed.new" || refuse 6 "cannot save all of $1's files"
     firewall_units >"$armed.new/firewall-units"
     snapshot "$armed.new" 2>"$work/errors" || refuse 6 "cannot save the present rules: $(tail -n 1 "$work/errors")"
+    keep_room "$armed.new" || refuse 6 'the disk is full: what is there could not be saved'
     rehearse >"$work/rehearsal" 2>&1 ||
         refuse 6 "the present rules could not be put back: $(tail -n 1 "$work/rehearsal")"
     sync
@@ -351,6 +362,9 @@ arm_anew() {
     rm -rf "$armed"
     refuse 6 'the timer is not active or the service not enabled, so nothing would take the change back'
 }
+
+# Before what is saved, and after it: then all of it is there. It stays until the way back, which writes, too.
+keep_room() { head -c 65536 /dev/zero >"$1/room"; } # keep_room DIRECTORY
 
 # While the guard fires it has the lock: whoever then gets in with phase and nonce leaves a mark for it.
 gets_in() { # gets_in PHASE NONCE
@@ -382,7 +396,8 @@ confirm() { # confirm PHASE NONCE [RUNG]; once more is no mistake
     stop_clock
     too=$(still_in_effect)
     echo "$1 $2" >"$guard/confirmed"
-    rm -rf "$armed" "$guard/member"
+    rm -rf "$armed"
+    [ ! -f "$guard/member" ] || stop_member >>"$guard/log" 2>&1
     log "confirmed: $1 stays$too"
     echo "confirmed phase=$1$too"
 }
@@ -447,13 +462,11 @@ run_undo() { # the phase's own way back, while the services still run
 # While K3s must not run, a member of etcd stays one as a server without an agent, which starts no container: two members
 # have a quorum only together.
 start_member() {
-    [ -d /var/lib/rancher/k3s/server/db/etcd/member ] && ! systemctl is-active --quiet clusterctl-etcd.service || return 0
-    systemd-run --quiet --collect --unit=clusterctl-etcd.service --property=Restart=always --property=RestartSec=10s \
-        "$(command -v k3s)" server --disable-agent
+    [ ! -d /var/lib/rancher/k3s/server/db/etcd/member ] || systemctl enable --now "$member"
 }
 stop_member() {
     rm -f "$guard/member"
-    ! systemctl is-active --quiet clusterctl-etcd.service || systemctl stop clusterctl-etcd.service
+    [ ! -d /var/lib/rancher/k3s/server/db ] || systemctl disable --now "$member"
 }
 
 stop_units() { # what the change started; and K3s, if the Cilium that the change brought would outlive the undo
@@ -635,8 +648,10 @@ restore_files() { # what was not there goes, the innermost first; then what was 
         done
     fi
 }
-move_aside() { # never deleted: the data of etcd may be in it
-    mv "$1" "$1.clusterctl-$(date +%s)" && log "$1 has been moved aside"
+move_aside() { # never deleted: the data of etcd may be in it; nor put into an earlier one, where the clock was set back
+    aside=$1.clusterctl-$(date +%s)
+    while is_there "$aside"; do aside=$aside.again; done
+    mv "$1" "$aside" && log "$1 has been moved aside"
 }
 put_back() { # put_back SAVED PATH
     if [ -d "$2" ] && [ ! -L "$2" ]; then move_aside "$2" || return; fi
@@ -746,6 +761,7 @@ hold() { # as unconfirmed as before, with a whole window, and with what the rung
 
 take_back() { # take_back BECAUSE
     trap '' TERM INT HUP PIPE
+    rm -f "$armed/room"
     if [ -f "$armed/firing" ]; then
         from=$(cat "$armed/rung") # killed in the middle: this one again
     elif [ -f "$armed/held" ]; then
@@ -781,6 +797,7 @@ take_back() { # take_back BECAUSE
     left=$(leftovers 2>>"$guard/log" | tr -s ' \t' '__' | sort -u | paste -s -d , -)
     echo "rolled-back phase=$(cat "$armed/phase") nonce=$(cat "$armed/nonce") at=$(date +%s)" \
         "because=$(cat "$armed/firing") left=${left:-none}" >"$guard/rolled-back"
+    echo "$(cat "$armed/phase") $(cat "$armed/owner" 2>/dev/null)" >"$guard/taken-from"
     log "$(cat "$guard/rolled-back")"
     sync
     rm -rf "$guard/last" "$armed/files"
@@ -799,10 +816,11 @@ fire() {
         take_back 'it was not finished'
     elif [ "$(cat "$armed/boot")" != "$(cat /proc/sys/kernel/random/boot_id)" ]; then
         take_back boot
-    elif [ $(($(uptime_seconds) + 1)) -ge "$(cat "$armed/deadline")" ]; then
-        take_back deadline
-    else
+    elif [ $(($(uptime_seconds) + 1)) -lt "$(cat "$armed/deadline")" ]; then
         log 'a sign of life came just before the deadline'
+        systemctl restart clusterctl-guard.timer
+    else
+        take_back deadline
     fi
 }
 
@@ -830,7 +848,7 @@ rollback() { # rollback PHASE [NONCE...]; once more is no mistake
 }
 
 case ${1:-}/$# in
-    arm/4 | extend/4 | confirm/[34] | rollback/[2-9] | fire/1) "$@" ;;
+    arm/[45] | extend/4 | confirm/[34] | rollback/[2-9] | fire/1) "$@" ;;
     state/1) say_state ;;
     report/1)
         say_state

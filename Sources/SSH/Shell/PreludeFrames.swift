@@ -317,7 +317,8 @@ enum Prelude {
                 # Many a watch is over with its first round: one that nobody hears any more ends here.
                 printf '%s beat 0 0 0 0\n' "$nonce"
                 if [ -z "$pulse" ]; then beats; else kill -0 "$pulse" 2>/dev/null || exit 141; fi
-                now=$(date +%s)
+                { read -r now rest </proc/uptime; } 2>/dev/null || now=$(date +%s) # a clock that nobody sets
+                now=${now%%.*}
                 over=${over:-$((now + $2 - $1))}
                 [ "$now" -lt "$over" ] || break
             done

@@ -150,7 +150,7 @@ extension Prelude {
             may_change || return
             printf %s "$3" >"$scratch.checkpoint"
             await_rollback
-            sh "$state_root/guard/guard.sh" arm "$1" "$2" "$nonce" <"$scratch.checkpoint" || return
+            sh "$state_root/guard/guard.sh" arm "$1" "$2" "$nonce" "$owner" <"$scratch.checkpoint" || return
             said=$(sh "$state_root/guard/guard.sh" state)
             case $said in
                 "armed phase=$1 nonce=$nonce "*) echo "$said" ;;

@@ -45,10 +45,12 @@ enum GuardBox {
         verb=$1
         shift
         [ ! -f "$BOX/fail-$verb" ] || exit 1
+        now=''
         while :; do
             case ${1:-} in
                 -p) properties="${properties-} $2"; shift 2 ;;
                 -s) shift 2 ;;
+                --now) now=yes && shift ;;
                 -*) shift ;;
                 *) break ;;
             esac
@@ -68,8 +70,14 @@ enum GuardBox {
                 ;;
             is-enabled) [ -f "$unit.enabled" ] ;;
             is-active) [ -f "$unit.active" ] ;;
-            enable) : >"$unit.enabled" ;;
-            disable) rm -f "$unit.enabled" ;;
+            enable)
+                : >"$unit.enabled"
+                if [ -n "$now" ]; then echo "$1" >>"$BOX/started" && date >"$unit.active"; fi
+                ;;
+            disable)
+                rm -f "$unit.enabled"
+                if [ -n "$now" ]; then rm -f "$unit.active"; fi
+                ;;
             start | restart) cat /proc/sys/kernel/random/uuid >"$unit.active" ;;
             stop | kill) rm -f "$unit.active" ;;
             reload | reload-or-restart)
@@ -81,8 +89,6 @@ enum GuardBox {
         printf '#!/bin/sh\necho "port 22"\necho "port 2222"\n' >"$box/bin/sshd"
         printf '#!/bin/sh\n' >"$box/bin/logger"
         printf '#!/bin/sh\nexec $SH "$BOX/state/guard/guard.sh" "$@"\n' >"$box/bin/guard.sh"
-        printf '#!/bin/sh\necho "$*" >>"$BOX/ran"\nsystemctl start clusterctl-etcd.service\n' >"$box/bin/systemd-run"
-        printf '#!/bin/sh\n' >"$box/bin/k3s"
         for program in ip iptables-nft-save; do # of which each rung runs one
             printf '#!/bin/sh\n[ ! -f "$BOX/when" ] || . "$BOX/when"\nexec /usr/sbin/%s "$@"\n' $program >"$box/bin/$program"
         done

@@ -100,7 +100,7 @@ import Testing
             expect 'fires at boot' guard fire
             expect 'says so' says 'rolled-back * because=boot left=none'
             expect 'its undo was done' grep -qx undone "$box/undone"
-            expect 'a member of etcd meanwhile' grep -q -e '--unit=clusterctl-etcd.service.*server --disable-agent' "$box/ran"
+            expect 'a member of etcd meanwhile' grep -qx clusterctl-etcd.service "$box/started"
             expect 'and not any more' status 1 systemctl is-active clusterctl-etcd.service
             expect 'K3s starts' systemctl is-active k3s.service
             """#)
@@ -114,8 +114,9 @@ import Testing
             mkdir -p /var/lib/rancher/k3s/server/db/etcd/member
             arm_to_fail() {
                 printf '%s\n' "path $box/etc/new" 'unit k3s.service' undo 'exit 1' >"$box/what"
-                guard arm replicas 20 nonce1 <"$box/what"
+                guard arm replicas 20 nonce1 $owner <"$box/what"
             }
+            owner=run1
             expect 'arms' arm_to_fail
             echo data >"$box/etc/new"
             systemctl enable k3s.service
@@ -126,17 +127,82 @@ import Testing
             expect 'K3s does not start' status 1 systemctl is-enabled k3s.service
             expect 'K3s is down' status 1 systemctl is-active k3s.service
             expect 'still a member of etcd' systemctl is-active clusterctl-etcd.service
+            expect 'after a restart too' systemctl is-enabled clusterctl-etcd.service
 
-            expect 'arms again' arm_to_fail
+            expect 'not for the same run again' status 3 arm_to_fail
+            owner=run2
+            expect 'arms for the next one' arm_to_fail
             systemctl stop clusterctl-etcd.service # as K3s does when it starts
             systemctl start k3s.service
             expect 'is told to again' guard rollback replicas
             expect 'K3s is down as before' status 1 systemctl is-active k3s.service
             expect 'a member of etcd as before' systemctl is-active clusterctl-etcd.service
 
+            owner=run3
             expect 'arms once more' arm_to_fail
             expect 'is confirmed' guard confirm replicas nonce1
             expect 'and K3s is a member by itself' test ! -e "$box/state/guard/member"
+            expect 'at boot too' status 1 systemctl is-enabled clusterctl-etcd.service
+            """#)
+    }
+
+    /// A disk that is full when the guard is armed, when it hears of its run, and when it fires.
+    @Test(arguments: TestShell.all) func failsClosedOnAFullDisk(shell: TestShell) throws {
+        try check(
+            shell,
+            #"""
+            cp -r "$box/state" "$box/state-before"
+            mount -t tmpfs -o size=256k tmpfs "$box/state"
+            cp -r "$box/state-before/." "$box/state/"
+            fill() { head -c 999999 /dev/zero >"$box/state/ballast"; }
+            free() { rm -f "$box/state/ballast"; }
+            fill
+            expect 'is not armed' status 6 arm cilium 20 nonce1
+            expect 'says why' grep -q 'the disk is full' "$box/words"
+            expect 'nothing is left' says none
+            free
+            expect 'arms' arm cilium 20 nonce1
+            cp -r "$box/state/guard/armed" "$box/armed"
+            fill
+            expect 'a sign of life fails' status 6 guard extend cilium 20 nonce1
+            for name in window boot until deadline; do
+                expect "what is known stays: $name" cmp "$box/armed/$name" "$box/state/guard/armed/$name"
+            done
+            expect 'no half file' test -z "$(find "$box/state/guard/armed" -name '*.[0-9]*')"
+            damage
+            free
+            late
+            fill
+            expect 'fires' guard fire
+            expect 'tells it' says 'rolled-back phase=cilium nonce=nonce1 at=1* because=deadline left=none'
+            free
+            expect 'is as before' same_facts
+            """#)
+    }
+
+    @Test(arguments: TestShell.all) func firesWhereItsDeadlineCannotBeRead(shell: TestShell) throws {
+        try check(
+            shell,
+            #"""
+            expect 'arms' arm cilium 20 nonce1
+            : >"$box/state/guard/armed/deadline"
+            expect 'fires' guard fire
+            expect 'says so' says 'rolled-back * because=deadline left=none'
+            """#)
+    }
+
+    /// A clock that was set back may bring a name twice.
+    @Test(arguments: TestShell.all) func putsNothingIntoWhatWasMovedAsideBefore(shell: TestShell) throws {
+        try check(
+            shell,
+            #"""
+            server=/var/lib/rancher/k3s/server
+            now=$(date +%s)
+            for second in $(seq 0 120); do mkdir -p $server/db.clusterctl-$((now + second)); done
+            expect 'arms' arm k3s-primary 20 nonce1
+            mkdir -p $server/db/etcd
+            expect 'takes back' guard rollback k3s-primary
+            expect 'beside it' ls -d $server/db.clusterctl-*.again/etcd
             """#)
     }
 

@@ -138,7 +138,7 @@ import Testing
         let frames = try box.apply(steps)
         #expect(frames.map(\.kind) == [.unchanged, .changed])
         #expect(frames[0].output == "armed phase=cilium nonce=\(ShellBox.nonce) until=1\n")
-        #expect(try told(box) == ["arm cilium 20 \(ShellBox.nonce)"])
+        #expect(try told(box) == ["arm cilium 20 \(ShellBox.nonce) nobody00"])
         #expect(box.text("read") == "path /a\nunit u\nundo\n")
         #expect(try box.survey(steps).first == .same)
     }
