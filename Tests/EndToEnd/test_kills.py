@@ -24,7 +24,10 @@ class KillTest(LabCase):
         return alive
 
     def finish(self):
-        run = self.bootstrap()
+        run = self.start("bootstrap", self.inventory, "--yes").finish()
+        if run.status == 1 and "not done yet" in run.said():  # what had been left armed came first
+            run = self.bootstrap()
+        self.assertEqual(run.status, 0, run.said())
         self.assert_cluster_whole()
         self.assertIn("nothing to do", self.bootstrap().said())
         return run
