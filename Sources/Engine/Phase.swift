@@ -67,6 +67,12 @@ public enum Undo: Sendable, Equatable {
     /// What the steps touch is saved beforehand and put back; `first` runs before that, while the services still run.
     /// With a window the node itself does it unless a new connection confirms.
     case restore(first: [Step], guardWindowSeconds: Int?)
+
+    /// The guard's window; nil where none is armed.
+    public var guardWindowSeconds: Int? {
+        if case .restore(_, let window) = self { return window }
+        return nil
+    }
 }
 
 /// A condition that must hold before the next phase starts, with a deadline.

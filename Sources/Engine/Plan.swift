@@ -60,10 +60,7 @@ public struct NodeWork: Sendable, Equatable {
     }
 
     /// Whether the guard is armed before these steps.
-    public var guardWindowSeconds: Int? {
-        if case .restore(_, let window) = undo { return window }
-        return nil
-    }
+    public var guardWindowSeconds: Int? { undo.guardWindowSeconds }
 
     private static func checkpointed(_ steps: [Step], phase: PhaseID, undo: Undo) -> [Step] {
         guard case .restore(let first, let window) = undo else { return steps }

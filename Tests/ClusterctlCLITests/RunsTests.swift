@@ -29,11 +29,13 @@ import Testing
         let file = Step(.file(path: "/etc/<x>&\"", content: .text("x"), mode: .publicFile), because: "a test")
         return [
             .surveyed("dpu-1"), .skipped(prep, why: "already so"),
-            .applying(cilium, steps: 2, guardWindowSeconds: 90), .applied(cilium, changed: [file]),
+            .applying(cilium, steps: 2, undo: .restore(first: [], guardWindowSeconds: 90)),
+            .applied(cilium, changed: [file]),
             .waiting(cilium, for: "Cilium to serve", because: "asking"),
             .waiting(cilium, for: "Cilium to serve", because: "its agent <script>alert(1)</script>"),
             .signOfLife(cilium), .linkLost("dpu-1", during: cilium, LinkFailure(kind: .unreachable, message: "cut")),
-            .failed(cilium, why: "no answer"), .takingBack(cilium),
+            .failed(cilium, why: "no answer"), .interrupted(takingBack: [cilium], finishing: [prep]),
+            .takingBack(cilium),
             .takenBack(
                 cilium, by: .node,
                 Rollback(phase: "cilium", because: "deadline", left: "nft", log: ["first rung", "second"])),
@@ -53,6 +55,16 @@ import Testing
         // Every event that a run can write has a sentence of its own.
         #expect(record.events.dropLast().allSatisfy { RunStory.sentence($0).map { $0 != "" } == true })
         #expect(record.events.dropLast().allSatisfy { RunStory.sentence($0) != $0.name })
+    }
+
+    @Test func howAPhaseIsTakenBackIsWrittenDownBeforeItBegins() throws {
+        let leave = Step(.command(Command(name: "leave etcd", arguments: ["x"])), because: "its quorum")
+        let undo = Undo.restore(first: [leave], guardWindowSeconds: 90)
+        let begun = Happening.applying(cilium, steps: 2, undo: undo)
+        #expect(begun.isAnnouncement)
+        var json = JSONWriter()
+        json.object { begun.write(to: &$0) }
+        #expect(json.text.contains(#""undo":["leave etcd: its quorum","what the steps touched, and firewall"#))
     }
 
     @Test func tellsAKilledRunAndItsTornLine() throws {

@@ -15,8 +15,8 @@ final class Console {
         switch happening {
         case .surveyed, .signOfLife: break
         case .skipped(let task, let why): if why != "already so" { line(.quiet, task, "skipped: \(why)") }
-        case .applying(let task, let steps, let window):
-            let armed = window.map { ", guard armed first (fires after \($0) s of silence)" } ?? ""
+        case .applying(let task, let steps, let undo):
+            let armed = undo.guardWindowSeconds.map { ", guard armed first (fires after \($0) s of silence)" } ?? ""
             line(.plain, task, "\(steps) step\(steps == 1 ? "" : "s")\(armed)")
         case .applied(let task, let changed):
             let names = changed.prefix(4).map(\.operation.summary).joined(separator: ", ")

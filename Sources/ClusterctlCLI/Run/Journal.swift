@@ -109,10 +109,11 @@ extension Happening {
         case .skipped(let id, let why):
             task(id)
             json.field("why", why)
-        case .applying(let id, let steps, let window):
+        case .applying(let id, let steps, let undo):
             task(id)
             json.field("steps", steps)
-            if let window { json.field("guardWindowSeconds", window) }
+            if let window = undo.guardWindowSeconds { json.field("guardWindowSeconds", window) }
+            json.field("undo", undo.words)
         case .applied(let id, let changed):
             task(id)
             json.field("changed", changed.map(\.operation.summary))

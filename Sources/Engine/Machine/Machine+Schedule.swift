@@ -135,7 +135,7 @@ extension Machine {
     mutating func apply(_ position: Int) {
         let task = tasks[position]
         if task.lostSince == nil {
-            tell(.applying(task.id, steps: task.work.steps.count, guardWindowSeconds: task.windowSeconds))
+            tell(.applying(task.id, steps: task.work.steps.count, undo: task.work.undo))
         }
         out.append(
             .apply(open(.apply(position)), task.id, steps: task.work.steps, then: watchAfterSteps(position)))

@@ -64,7 +64,7 @@ public struct Review: Sendable, Equatable {
 public enum Happening: Sendable, Equatable {
     case surveyed(NodeName)
     case skipped(TaskID, why: String)
-    case applying(TaskID, steps: Int, guardWindowSeconds: Int?)
+    case applying(TaskID, steps: Int, undo: Undo)
     case applied(TaskID, changed: [Step])
     case waiting(TaskID, for: String, because: String)
     case passed(TaskID, changed: Bool)
