@@ -19,6 +19,8 @@ struct Etcd: Sendable {
         var isEnabled = false
         /// Whether it is kept a member without an agent, in place of K3s, also across a new start.
         var isKept = false
+        /// Whether it has not been able to leave since it joined, so that it leaves when it is taken back the next time.
+        var mustLeave = false
         /// Whether K3s was started, and since when its etcd answers.
         var runs = false
         var answersSince = Double.infinity

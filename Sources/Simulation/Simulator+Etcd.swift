@@ -159,13 +159,14 @@ extension Simulator {
         guard let member = etcd?[host] else { return "" }
         // After a new start nothing takes away the Cilium of a first installation without an agent.
         let isStuck = armed.hasUndo && armed.isFromEarlierBoot && saved.isEnabled && member.isEnabled
-        if mustLeave && member.standing != .none || isStuck { return keepMember(host) }
+        etcd?[host]?.mustLeave = mustLeave && member.standing != .none
+        if etcd?[host]?.mustLeave == true || isStuck { return keepMember(host) }
         if member.runs && !saved.runs || member.isEnabled && !saved.isEnabled {
             stopService(host)
         } else if member.runs, member.starts != saved.starts {
             startService(host)
         }
-        if member.hasData, !saved.hasData { moveDataAside(host) }
+        if member.hasData, !saved.hasData || mustLeave { moveDataAside(host) }
         if etcd?[host]?.standing == Etcd.Standing.none { quorum.isBack(host) }
         return ""
     }
@@ -196,7 +197,7 @@ extension Simulator {
         guard armed.hasUndo, !(armed.isFromEarlierBoot && flaws.contains(.guardForgetsTheVoteAtBoot)), let etcd,
             let member = etcd[host], host != etcd.primary
         else { return false }
-        return armed.service?.hasData == false && member.hasData && member.standing != .none
+        return armed.service?.hasData == false || member.mustLeave ? member.hasData && member.standing != .none : false
     }
 
     private var canLeave: Bool { hasQuorum && etcd.map { isAnswering($0.primary) } ?? false }

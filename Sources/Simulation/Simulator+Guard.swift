@@ -167,7 +167,10 @@ extension Simulator {
         case .confirm:
             let wasArmed = fleet.hosts[host].armed != nil
             state = fleet.hosts[host].confirm(task.phase, owner: life, isRemembered: !isDiskFull(host))
-            if wasArmed, fleet.hosts[host].armed == nil { confirmed(task) }
+            if wasArmed, fleet.hosts[host].armed == nil {
+                confirmed(task)
+                etcd?[host]?.mustLeave = false
+            }
             heard(host)
             noteReach(host)
         case .rollback:

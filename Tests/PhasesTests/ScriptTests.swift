@@ -65,6 +65,8 @@ struct ScriptTests {
         try stage.command("k3s", answers)
         #expect(try leave(stage).status == 0)
         #expect(stage.calls.contains { $0.contains("annotate") })
+        let server = try FileManager.default.contentsOfDirectory(atPath: stage.folder.path + "/rancher/k3s/server")
+        #expect(server.count == 1 && server[0].hasPrefix("db.clusterctl-"), "the guard had found them there")
     }
 
     @Test(arguments: [

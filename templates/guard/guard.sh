@@ -470,8 +470,10 @@ stop_member() {
 }
 
 stop_units() { # what the change started; and K3s, if the Cilium that the change brought would outlive the undo
+    k3s_stays=''
     while read -r unit enabled active _ <&3; do
         now=$(property "$unit" ActiveState)
+        [ "$now" != deactivating ] || now=active # an undo may have told it to stop
         if [ -f "$armed/undo-failed" ] && [ "$unit" = k3s.service ]; then
             keep_stopped "$unit"
         elif is_up "$now" && ! is_up "$active"; then
@@ -480,7 +482,9 @@ stop_units() { # what the change started; and K3s, if the Cilium that the change
             keep_stopped "$unit"
         fi
         if ! is_enabled "$enabled" && is_enabled "$(property "$unit" UnitFileState)"; then systemctl disable "$unit"; fi
+        if is_k3s "$unit" && is_up "$active" && ! is_kept_stopped "$unit"; then k3s_stays=yes; fi
     done 3<"$armed/units"
+    [ -n "$k3s_stays" ] || kill_containers # also where K3s had stopped by itself
 }
 keep_stopped() {
     stop_unit "$1"
