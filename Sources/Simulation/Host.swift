@@ -182,7 +182,10 @@ extension Host {
     /// - Parameter left: what could not be put back.
     mutating func takeBack(left: String = "") {
         guard let armed, let because = armed.firing else { return }
-        for operation in armed.touched.reversed() { contents.restore(operation, from: armed.saved.contents) }
+        // Where the phase's own undo has failed the files stay, too.
+        if left.isEmpty {
+            for operation in armed.touched.reversed() { contents.restore(operation, from: armed.saved.contents) }
+        }
         cut = nil
         self.armed = nil
         rolledBack = Rollback(phase: armed.phase, because: because, left: left)

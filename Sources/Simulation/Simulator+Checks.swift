@@ -104,7 +104,11 @@ extension Simulator {
         let disk = fleet.hosts[host].disk
         let factor = disk.slowUntil > end ? disk.factor : 1
         let isQuick = fleet.hosts[host].cutYieldsTo <= 3 && armed.firing ?? "deadline" == "deadline"
-        if seconds > end + factor * (isQuick ? Self.slack : Self.longSlack) {
+        // The whole way is bounded, rung by rung, on a slow disk too.
+        if seconds > end
+            + (isQuick
+                ? min(factor * Self.slack, Self.slack + Self.longSlack) : Self.slack * min(factor, 2) + Self.longSlack)
+        {
             violate(.everyNodeComesBack, "\(node) is still cut off, long after its guard's deadline")
         }
     }

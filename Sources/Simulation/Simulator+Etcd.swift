@@ -160,7 +160,7 @@ extension Simulator {
         // After a new start nothing takes away the Cilium of a first installation without an agent.
         let isStuck = armed.hasUndo && armed.isFromEarlierBoot && saved.isEnabled && member.isEnabled
         etcd?[host]?.mustLeave = mustLeave && member.standing != .none
-        if etcd?[host]?.mustLeave == true || isStuck { return keepMember(host) }
+        if etcd?[host]?.mustLeave == true || isStuck { return keepMember(host, armed) }
         if member.runs && !saved.runs || member.isEnabled && !saved.isEnabled {
             stopService(host)
         } else if member.runs, member.starts != saved.starts {
@@ -172,7 +172,14 @@ extension Simulator {
     }
 
     /// The undo has failed: K3s does not run on, its data stay, and a member stays one, without an agent.
-    private mutating func keepMember(_ host: Int) -> String {
+    private mutating func keepMember(_ host: Int, _ armed: Armed) -> String {
+        // Whoever asked for it got in while K3s ran.
+        if armed.firing == "asked", !armed.isFromEarlierBoot, armed.rung == nil, etcd?[host]?.runs == true {
+            return "undo:not-done"
+        }
+        if !armed.isFromEarlierBoot {
+            takeOut(host, "K3s gives way to a member without an agent on \(fleet.hosts[host].name)")
+        }
         etcd?[host]?.isEnabled = false
         if etcd?[host]?.hasData == true {
             etcd?[host]?.isKept = true

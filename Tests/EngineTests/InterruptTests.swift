@@ -149,6 +149,22 @@ import Testing
         requests.compactMap { if case .wake(let id, _) = $0 { id } else { nil } }.last
     }
 
+    @Test func stepsThatAreOnTheirWayAgainAreWaitedFor() throws {
+        var run = try Conversation()
+        let lost = run.machine.handle(.lost(run.apply, LinkFailure(kind: .unreachable, message: "no route")), at: 1)
+        let again = run.machine.handle(.woke(try #require(waking(lost))), at: 3)
+        for case .apply(let id, _, _, _) in again { run.apply = id }
+        #expect(words(run.machine.handle(.interrupted, at: 4)) == [])
+        let through = run.stepsAreThrough(at: 5)
+        #expect(words(through).last == "rollback")
+        let end = run.machine.handle(.guarded(try #require(guardian(through)), Self.taken), at: 6)
+        guard case .interrupted(guarded: [], let undone) = outcome(end) else {
+            Issue.record("\(end)")
+            return
+        }
+        #expect(undone.count == 1)
+    }
+
     @Test func whatCouldNotBePutBackIsAFailureAndNoMereInterruption() throws {
         var run = try Conversation()
         _ = run.stepsAreThrough(at: 1)

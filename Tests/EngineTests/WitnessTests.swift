@@ -72,12 +72,18 @@ import Testing
         var deadline: RequestID?
         var requests = try through(&machine, applying) { deadline = $0 }
         var reasons: Set<String> = []
+        let holds = Answer(status: 0, output: "file")
         for second in stride(from: 3.0, to: 30, by: 2) {
             let question = try #require(asked(requests))
             let told = machine.handle(.surveyed(question.id, answers: Self.silent, states: [:]), at: second)
             #expect(!isConfirming(told))
             for case .tell(.waiting(_, _, let because)) in told { reasons.insert(because) }
-            for case .wake(let id, _) in told { requests = machine.handle(.woke(id), at: second + 2) }
+            // The gate is watched anew, because what it saw may not be so any more.
+            for case .wake(let wake, _) in told {
+                for case .watch(let watch, _, _, _) in machine.handle(.woke(wake), at: second + 1) {
+                    requests = machine.handle(.observed(watch, .path("/risky"), holds), at: second + 1)
+                }
+            }
         }
         #expect(reasons == ["b does not hear SSH on a any more: no route"])
         let end = machine.handle(.woke(try #require(deadline)), at: 31)

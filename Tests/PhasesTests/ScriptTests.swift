@@ -29,7 +29,7 @@ struct ScriptTests {
     /// An API that knows the node, and takes its member out as soon as it is asked to.
     private let answers = """
         case "$*" in
-            *removed-node-name*) [ -e "$0.asked" ] && echo gone ;;
+            *removed-node-name*) [ -e "$0.asked" ] && echo =gone ;;
             *annotate*) : >"$0.asked" ;;
         esac
         """
@@ -43,6 +43,7 @@ struct ScriptTests {
         let stage = try joined()
         try stage.command("k3s", answers)
         #expect(try leave(stage, in: shell).status == 0)
+        #expect(!stage.calls.contains("systemctl stop k3s.service"))
         let calls = stage.calls
         #expect(calls.filter { $0.hasPrefix("k3s") }.allSatisfy { $0.contains("--server=https://10.0.0.1:6443 ") })
         #expect(calls.count == 5)
@@ -56,7 +57,22 @@ struct ScriptTests {
         let stage = try joined(isNew: isNew, hasRun: hasRun)
         try stage.command("k3s", "exit 1")
         #expect(try leave(stage).status == 0)
-        #expect(stage.calls.isEmpty)
+        #expect(stage.calls == (hasRun ? [] : ["systemctl stop k3s.service"]))
+    }
+
+    @Test func whoIsJustJoiningStays() throws {
+        let stage = try joined(hasRun: false)
+        try stage.command("systemctl", "mkdir -p '\(stage.folder.path)/rancher/k3s/server/db/etcd/member'")
+        let result = try leave(stage)
+        #expect(result.status == 1 && result.error.contains("dpu-02 has just joined etcd"))
+    }
+
+    @Test func theRemovalOfAnEarlierMemberIsNotTakenForThisOnes() throws {
+        let stage = try joined()
+        try stage.command("k3s", #"case "$*" in *removed-node-name*) echo dpu-02-new=dpu-02-old ;; esac"#)
+        #expect(try leave(stage).status == 1)
+        try stage.command("k3s", #"case "$*" in *removed-node-name*) echo dpu-02-new=dpu-02-new ;; esac"#)
+        #expect(try leave(stage).status == 0)
     }
 
     @Test func whoCouldNotLeaveIsAskedToTheNextTime() throws {
@@ -181,7 +197,6 @@ struct ScriptTests {
         let stage = try Stage()
         try stage.write("", to: "state/guard/armed/complete")
         if chart.ranBefore { try stage.write("", to: "state/guard/armed/cilium") }
-        Thread.sleep(forTimeInterval: 0.05)
         if let kept = chart.kept { try stage.write("{\n\"resourceVersion\": \"7\",\n\(kept)\n}\n", to: Self.kept) }
         try stage.command("systemctl", chart.hasAgent ? "exit 0" : "exit 3")
         try stage.command(
@@ -205,16 +220,20 @@ struct ScriptTests {
             #expect(!plain.contains("resourceVersion") && plain.contains(Chart.applied("old")))
         }
     }
-    private static let kept = "state/cilium/helmchart-before.json"
+    private static let kept = "state/guard/armed/helmchart.json"
 
     @Test func theChartIsKeptAsItIs() throws {
         let stage = try Stage()
-        try stage.command("k3s", #"case "$*" in *"get helmchart"*) echo text ;; esac"#)
-        #expect(try Shell.run(program(.keepHelmChart, stage), commands: stage.commands).status == 0)
-        #expect(try Repository.text(stage.folder.appending(path: Self.kept)) == "text\n")
         try stage.command("k3s", "exit 1")
+        #expect(try Shell.run(program(.keepHelmChart, stage), commands: stage.commands).status == 1, "nothing is armed")
+        try stage.write("", to: "state/guard/armed/complete")
         #expect(try Shell.run(program(.keepHelmChart, stage), commands: stage.commands).status == 0)
         #expect((try? Repository.text(stage.folder.appending(path: Self.kept))) == nil, "there is none")
+        for text in ["first", "second"] {
+            try stage.command("k3s", #"case "$*" in *"get helmchart"*) echo \#(text) ;; esac"#)
+            #expect(try Shell.run(program(.keepHelmChart, stage), commands: stage.commands).status == 0)
+            #expect(try Repository.text(stage.folder.appending(path: Self.kept)) == "first\n")
+        }
     }
 
     @Test func ciliumStatusSaysWhenNoAgentRuns() throws {

@@ -7,12 +7,11 @@
 # It fails where the Cilium of this node would come back as the phase has made it. After a restart K3s runs without its
 # agent meanwhile: then nothing here can take Cilium away, and only other nodes can take a chart back.
 armed=/var/lib/clusterctl/guard/armed
-kept=/var/lib/clusterctl/cilium/helmchart-before.json
+kept=$armed/helmchart.json
 patience=60
 
 kubectl() { k3s kubectl --request-timeout=5s "$@" </dev/null; }
 has_agent() { systemctl is-active --quiet k3s.service; }
-was_kept() { [ -n "$(find "$kept" -newer "$armed/complete" 2>/dev/null)" ]; }
 chart_is_as_before() { # by what is applied, which names the whole of it
     kubectl get helmchart cilium -n kube-system -o json >"$kept.now" &&
         [ "$(grep clusterctl.dev/applied "$kept.now")" = "$(grep clusterctl.dev/applied "$kept")" ]
@@ -36,7 +35,7 @@ await() { # await WHAT COMMAND...: for three seconds on end
 is_settled() { chart_is_as_before && is_deployed; }
 is_gone() { left=$(kubectl get daemonset cilium -n kube-system --ignore-not-found -o name) && [ -z "$left" ]; }
 
-if was_kept; then
+if [ -f "$kept" ]; then
     if [ -z "${1:-}" ]; then
         # Without the version that the API server gave it, so that the present one is replaced.
         grep -v '"resourceVersion":' "$kept" >"$kept.plain"

@@ -11,7 +11,12 @@ db=/var/lib/rancher/k3s/server/db
 patience=100
 
 grep -qsx replicas "$guard/member" || grep -qx "absent - - $db" "$guard/armed/paths" || exit 0
-[ -d "$db/etcd/member" ] || exit 0 # etcd has never run here
+if [ ! -d "$db/etcd/member" ]; then # etcd has never run here, unless it is just about to
+    systemctl stop k3s.service
+    [ -d "$db/etcd/member" ] || exit 0
+    echo "$node has just joined etcd" >&2
+    exit 1
+fi
 
 kubectl() { k3s kubectl --server="$server" --request-timeout=5s "$@" </dev/null; }
 seconds() { cut -d . -f 1 /proc/uptime; }
@@ -27,8 +32,9 @@ end=$(($(seconds) + patience))
 until said=$(kubectl get node "$node" -o name 2>&1); do in_time "$said"; done
 until said=$(kubectl annotate --overwrite node "$node" etcd.k3s.cattle.io/remove=true 2>&1); do in_time "$said"; done
 end=$(($(seconds) + patience * 2 / 5))
-until [ -n "$(kubectl get node "$node" -o \
-    'jsonpath={.metadata.annotations.etcd\.k3s\.cattle\.io/removed-node-name}' 2>/dev/null)" ]; do
+names='{.metadata.annotations.etcd\.k3s\.cattle\.io/node-name}={.metadata.annotations.etcd\.k3s\.cattle\.io/removed-node-name}'
+until said=$(kubectl get node "$node" -o "jsonpath=$names" 2>/dev/null) && [ -n "${said#*=}" ] &&
+    { [ -z "${said%%=*}" ] || [ "${said%%=*}" = "${said#*=}" ]; }; do # an earlier member's removal may still be noted
     in_time 'it was asked for, and nobody has done it'
 done
 # K3s ends with its membership, and would be started again and join once more.

@@ -323,9 +323,9 @@ arm() { # arm PHASE WINDOW NONCE [OWNER]
         rm -rf "$armed"
     fi
     if [ -f "$armed/complete" ]; then # the same phase goes on: what was saved first is what counts
+        has_room "$armed" || refuse 6 'the disk is full'
         read_what "$armed" || refuse 6 "cannot save all of $1's files"
-        echo "$3" >"$armed/nonce"
-        echo "${4:-}" >"$armed/owner"
+        write "$armed/nonce" "$3" && write "$armed/owner" "${4:-}" || refuse 6 'the disk is full'
         start_clock "$armed" "$2" || refuse 6 "the timer cannot be started anew"
     else
         arm_anew "$@"
@@ -335,6 +335,8 @@ arm() { # arm PHASE WINDOW NONCE [OWNER]
     say_state
 }
 arm_anew() {
+    # It runs by itself again, by whoever's hand.
+    if [ -f "$guard/member" ] && is_up "$(property k3s.service ActiveState)"; then stop_member >>"$guard/log" 2>&1; fi
     rm -rf "$armed" "$armed.new"
     mkdir -p "$armed.new/files"
     : >"$armed.new/paths"
@@ -363,8 +365,14 @@ arm_anew() {
     refuse 6 'the timer is not active or the service not enabled, so nothing would take the change back'
 }
 
-# Before what is saved, and after it: then all of it is there. It stays until the way back, which writes, too.
-keep_room() { head -c 65536 /dev/zero >"$1/room"; } # keep_room DIRECTORY
+# More each time: where there is room after what was saved, all of that is there. It stays until the way back, which
+# writes, too.
+keep_room() { head -c 65536 /dev/zero >>"$1/room"; } # keep_room DIRECTORY
+has_room() { # has_room DIRECTORY
+    head -c 65536 /dev/zero >"$1/more" || set -- "$1" no
+    rm -f "$1/more"
+    [ $# -eq 1 ]
+}
 
 # While the guard fires it has the lock: whoever then gets in with phase and nonce leaves a mark for it.
 gets_in() { # gets_in PHASE NONCE
@@ -395,9 +403,9 @@ confirm() { # confirm PHASE NONCE [RUNG]; once more is no mistake
     fi
     stop_clock
     too=$(still_in_effect)
+    [ ! -f "$guard/member" ] || stop_member >>"$guard/log" 2>&1
     echo "$1 $2" >"$guard/confirmed"
     rm -rf "$armed"
-    [ ! -f "$guard/member" ] || stop_member >>"$guard/log" 2>&1
     log "confirmed: $1 stays$too"
     echo "confirmed phase=$1$too"
 }
@@ -445,17 +453,24 @@ let_in() { # let_in FIREWALL CHAIN --dport|--sport PORT
 }
 
 run_undo() { # the phase's own way back, while the services still run
-    [ -s "$armed/undo" ] || return 0
+    if [ ! -s "$armed/undo" ] || [ -f "$armed/undone" ]; then
+        undo_failed=''
+        return
+    fi
     if [ -z "$same_boot" ]; then # K3s waits for this service, and would start first what is to be taken back
-        systemctl stop k3s.service
+        stop_unit k3s.service
         start_member
     fi
-    rm -f "$armed/undo-failed"
+    undo_failed=yes
+    note undo-failed yes
     if bounded 150 sh "$armed/undo" </dev/null; then
-        stop_member
+        note undone yes
+        undo_failed=''
+        rm -f "$armed/undo-failed"
+        # Of an earlier phase that could not be undone it says that the node is still kept a member.
+        if [ ! -f "$guard/member" ] || grep -qx "$(cat "$armed/phase")" "$guard/member"; then stop_member; fi
     else
-        : >"$armed/undo-failed"
-        cat "$armed/phase" >"$guard/member"
+        write "$guard/member" "$(cat "$armed/phase")"
         return 1
     fi
 }
@@ -474,8 +489,11 @@ stop_units() { # what the change started; and K3s, if the Cilium that the change
     while read -r unit enabled active _ <&3; do
         now=$(property "$unit" ActiveState)
         [ "$now" != deactivating ] || now=active # an undo may have told it to stop
-        if [ -f "$armed/undo-failed" ] && [ "$unit" = k3s.service ]; then
+        if [ -n "$undo_failed" ] && [ "$unit" = k3s.service ]; then
+            # Whoever asked for it got in while K3s ran: then it runs on.
+            if [ "$(cat "$armed/firing")" = asked ] && [ ! -f "$armed/had-fired" ] && is_up "$now"; then continue; fi
             keep_stopped "$unit"
+            start_member
         elif is_up "$now" && ! is_up "$active"; then
             stop_unit "$unit"
         elif is_up "$now" && outlives_undo "$unit"; then
@@ -484,7 +502,7 @@ stop_units() { # what the change started; and K3s, if the Cilium that the change
         if ! is_enabled "$enabled" && is_enabled "$(property "$unit" UnitFileState)"; then systemctl disable "$unit"; fi
         if is_k3s "$unit" && is_up "$active" && ! is_kept_stopped "$unit"; then k3s_stays=yes; fi
     done 3<"$armed/units"
-    [ -n "$k3s_stays" ] || kill_containers # also where K3s had stopped by itself
+    [ -n "$k3s_stays" ] || is_up "$(property k3s.service ActiveState)" || kill_containers # also where K3s had ended by itself
 }
 keep_stopped() {
     stop_unit "$1"
@@ -630,7 +648,7 @@ restore_sysctls() { # twice, because some settings set others
 }
 
 restore_files() { # what was not there goes, the innermost first; then what was there comes back
-    [ ! -f "$armed/undo-failed" ] || return 0
+    [ -z "$undo_failed" ] || return 0
     awk '{ line[NR] = $0 } END { for (i = NR; i; i--) print line[i] }' "$armed/paths" >"$work/paths"
     while read -r kind what owner path <&3; do
         [ "$kind" = absent ] || continue
@@ -700,8 +718,8 @@ leftovers() {
                 grep -v '^veth' | sed "s|^|$part:|"
         done
     fi
-    [ ! -f "$armed/undo-failed" ] || echo undo:not-done
-    [ -f "$armed/undo-failed" ] || while read -r kind what owner path; do
+    [ -z "$undo_failed" ] || echo undo:not-done
+    [ -n "$undo_failed" ] || while read -r kind what owner path; do
         case $kind in
             absent) ! is_there "$path" || echo "file:$path" ;;
             copy) ! file_differs "$armed/files/$what" "$path" || echo "file:$path" ;;
@@ -769,6 +787,7 @@ take_back() { # take_back BECAUSE
     if [ -f "$armed/firing" ]; then
         from=$(cat "$armed/rung") # killed in the middle: this one again
     elif [ -f "$armed/held" ]; then
+        note had-fired yes
         from=$(($(cat "$armed/rung") + 1))
         rm -f "$armed/heard"
     else
@@ -778,7 +797,8 @@ take_back() { # take_back BECAUSE
     [ -f "$armed/firing" ] || note firing "$1"
     rm -f "$armed/held"
     log "taking $(cat "$armed/phase") back, because: $1"
-    same_boot=''
+    undo_failed='' same_boot=''
+    if [ -f "$armed/undo-failed" ]; then undo_failed=yes; fi
     if [ "$(cat "$armed/boot")" = "$(cat /proc/sys/kernel/random/boot_id)" ]; then same_boot=yes; fi
     if [ "$same_boot $(cat "$armed/firing")" = 'yes deadline' ] && [ "$1" != asked ] && [ "$from" != whole ]; then
         if climb "$from"; then return; fi

@@ -56,11 +56,12 @@ struct Run {
 /// ends at the third, and where the second does not bring that about.
 enum Interrupts {
     static let signals = [SIGINT, SIGTERM]
-    private static let patience = DispatchTimeInterval.seconds(2)
+    private static let patience = DispatchTimeInterval.seconds(5)
 
     static func stream() -> AsyncStream<Void> {
         let (stream, feed) = AsyncStream.makeStream(of: Void.self)
         let count = Mutex(0)
+        let end = DispatchWorkItem { ProcessEnd.now(ExitStatus.interrupted) }
         let sources = signals.map { number in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
@@ -70,17 +71,14 @@ enum Interrupts {
                     return value
                 }
                 feed.yield()
-                if presses == 2 {
-                    DispatchQueue.global().asyncAfter(deadline: .now() + patience) {
-                        ProcessEnd.now(ExitStatus.interrupted)
-                    }
-                }
+                if presses == 2 { DispatchQueue.global().asyncAfter(deadline: .now() + patience, execute: end) }
                 if presses > 2 { ProcessEnd.now(ExitStatus.interrupted) }
             }
             source.resume()
             return source
         }
         feed.onTermination = { _ in
+            end.cancel()
             for (number, source) in zip(signals, sources) {
                 source.cancel()
                 signal(number, SIG_DFL)

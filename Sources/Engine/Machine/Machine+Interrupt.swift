@@ -21,11 +21,15 @@ extension Machine {
             case .gating: leaveInterrupted(position)
             case .applying:
                 // Its node is being waited for, which may take minutes: then the guard decides.
-                if tasks[position].lostSince != nil, let loss = tasks[position].lastLoss { fail(position, .link(loss)) }
+                if isBetweenTries(position), let loss = tasks[position].lastLoss { fail(position, .link(loss)) }
             case .waiting, .confirming, .passed, .diagnosing, .undoing, .failed: break
             }
         }
         settle()
+    }
+
+    private func isBetweenTries(_ position: Int) -> Bool {
+        open.values.contains { if case .retry(position) = $0 { true } else { false } }
     }
 
     /// Its steps are through. It is taken back where it can be; else it stays as it is, and the next run asks its gate.

@@ -63,10 +63,18 @@ extension Machine {
         case (.outrun(let node), _): wake(.survey(node, attempt: 0), afterSeconds: Self.programsPause)
         case (.renew, .ours): wake(.leaseAgain(.renew), afterSeconds: Lease.seconds / 3)
         case (.overtaken(let position), .ours): askForLease(.reclaim(position))
-        case (.reclaim(let position), .ours): if tasks[position].state == .applying { apply(position) }
+        case (.reclaim(let position), .ours): applyAnew(position)
         case (.renew, .held(let lease)), (.overtaken, .held(let lease)), (.reclaim, .held(let lease)): lose(to: lease)
         case (.renew, .moved), (.overtaken, .moved), (.reclaim, .moved): lose(to: nil)
         }
+    }
+
+    /// The steps of a run that the user has ended meanwhile are not begun.
+    private mutating func applyAnew(_ position: Int) {
+        guard tasks[position].state == .applying else { return }
+        guard isInterrupted else { return apply(position) }
+        move(position, to: .waiting)
+        settle()
     }
 
     mutating func leaseLost(_ purpose: LeasePurpose, _ failure: LinkFailure) {

@@ -143,7 +143,9 @@ extension Machine {
     }
 
     mutating func applied(_ id: RequestID, _ results: [StepResult]) {
-        guard case .apply(let position) = open.removeValue(forKey: id) else { return }
+        guard case .apply(let position) = open.removeValue(forKey: id), tasks[position].state == .applying else {
+            return
+        }
         if results.count < tasks[position].work.steps.count || results.contains(where: \.isFailure) {
             dropWatchAfterSteps(position)
         }

@@ -40,4 +40,12 @@ extension Machine {
         }
         wake(.witnessAgain(position), afterSeconds: Self.reconnectPause)
     }
+
+    /// What the gate saw then may not be so any more.
+    mutating func watchGateAgain(_ position: Int) {
+        guard tasks[position].state == .gating, let gate = tasks[position].gate else { return }
+        for ask in gate.asks { facts[ask.node, ask.probe] = nil }
+        for node in gate.askedNodes { joinWatch(position, on: node) }
+        if gate.asks.isEmpty { judge(position) }
+    }
 }

@@ -121,8 +121,9 @@ import Testing
             echo data >"$box/etc/new"
             systemctl enable k3s.service
             systemctl start k3s.service
-            expect 'is told to' guard rollback replicas
-            expect 'says so' says 'rolled-back * because=asked left=undo:not-done,unit:k3s.service:kept-stopped'
+            late
+            expect 'fires' guard fire
+            expect 'says so' says 'rolled-back * because=deadline left=undo:not-done,unit:k3s.service:kept-stopped'
             expect 'the files stay' grep -qx data "$box/etc/new"
             expect 'K3s does not start' status 1 systemctl is-enabled k3s.service
             expect 'K3s is down' status 1 systemctl is-active k3s.service
@@ -134,7 +135,8 @@ import Testing
             expect 'arms for the next one' arm_to_fail
             systemctl stop clusterctl-etcd.service # as K3s does when it starts
             systemctl start k3s.service
-            expect 'is told to again' guard rollback replicas
+            late
+            expect 'fires again' guard fire
             expect 'K3s is down as before' status 1 systemctl is-active k3s.service
             expect 'a member of etcd as before' systemctl is-active clusterctl-etcd.service
 
@@ -152,7 +154,7 @@ import Testing
             shell,
             #"""
             cp -r "$box/state" "$box/state-before"
-            mount -t tmpfs -o size=256k tmpfs "$box/state"
+            mount -t tmpfs -o size=512k tmpfs "$box/state"
             cp -r "$box/state-before/." "$box/state/"
             fill() { head -c 999999 /dev/zero >"$box/state/ballast"; }
             free() { rm -f "$box/state/ballast"; }
@@ -160,6 +162,11 @@ import Testing
             expect 'is not armed' status 6 arm cilium 20 nonce1
             expect 'says why' grep -q 'the disk is full' "$box/words"
             expect 'nothing is left' says none
+            free
+            left=$(df -Pk "$box/state" | awk 'END { print $4 }')
+            head -c $(((left - 100) * 1024)) /dev/zero >"$box/state/ballast" # room to begin with
+            expect 'is not armed with half of what it saved' status 6 arm cilium 20 nonce1
+            expect 'says why' grep -q 'the disk is full' "$box/words"
             free
             expect 'arms' arm cilium 20 nonce1
             cp -r "$box/state/guard/armed" "$box/armed"
@@ -203,6 +210,76 @@ import Testing
             mkdir -p $server/db/etcd
             expect 'takes back' guard rollback k3s-primary
             expect 'beside it' ls -d $server/db.clusterctl-*.again/etcd
+            """#)
+    }
+
+    /// An undo that is done for another phase says nothing of a member that an earlier one had to keep.
+    @Test(arguments: TestShell.all) func aMemberIsKeptUntilItsOwnPhaseIsConfirmedOrUndone(shell: TestShell) throws {
+        try check(
+            shell,
+            #"""
+            mkdir -p /var/lib/rancher/k3s/server/db/etcd/member
+            arm_for() { # arm_for PHASE UNDO NONCE
+                printf '%s\n' 'unit k3s.service' undo "$2" >"$box/what"
+                guard arm "$1" 20 "$3" <"$box/what"
+            }
+            systemctl enable k3s.service
+            systemctl start k3s.service
+            expect 'arms' arm_for cilium 'exit 1' nonce1
+            late
+            expect 'fires' guard fire
+            expect 'a member without K3s' systemctl is-active clusterctl-etcd.service
+            expect 'arms for another phase' arm_for replicas 'exit 0' nonce2
+            systemctl stop clusterctl-etcd.service # as K3s does when it starts
+            systemctl start k3s.service
+            late
+            expect 'fires' guard fire
+            expect 'its undo was done' says 'rolled-back phase=replicas * left=none'
+            expect 'K3s is down as before' status 1 systemctl is-active k3s.service
+            expect 'and a member as before' systemctl is-active clusterctl-etcd.service
+            systemctl stop clusterctl-etcd.service
+            systemctl start k3s.service # by somebody's hand
+            expect 'arms' arm_for cilium 'exit 0' nonce3
+            expect 'it is a member by itself' test ! -e "$box/state/guard/member"
+            """#)
+    }
+
+    /// Whoever asks for the way back got in while K3s ran.
+    @Test(arguments: TestShell.all) func k3sRunsOnWhereAnUndoFailsThatWasAskedFor(shell: TestShell) throws {
+        try check(
+            shell,
+            #"""
+            mkdir -p /var/lib/rancher/k3s/server/db/etcd/member
+            printf '%s\n' 'unit k3s.service' undo 'exit 1' >"$box/what"
+            armed() { guard arm cilium 20 nonce1 <"$box/what"; }
+            systemctl enable k3s.service
+            systemctl start k3s.service
+            expect 'arms' armed
+            expect 'is told to' guard rollback cilium
+            expect 'says so' says 'rolled-back * because=asked left=undo:not-done'
+            expect 'K3s runs' systemctl is-active k3s.service
+            expect 'at boot too' systemctl is-enabled k3s.service
+            """#)
+    }
+
+    /// The guard is killed after its undo, or the machine goes down: what has left etcd has nothing to leave any more.
+    @Test(arguments: TestShell.all) func anUndoThatWasDoneIsNotBegunAgain(shell: TestShell) throws {
+        try check(
+            shell,
+            #"""
+            mkdir -p /var/lib/rancher/k3s/server/db/etcd/member
+            expect 'arms' arm replicas 20 nonce1
+            late
+            when '5 of 10' 'kill -9 $(cat $BOX/pid)'
+            fire_to_be_killed
+            expect 'was killed in the middle' says 'firing phase=replicas *'
+            expect 'its undo was done' grep -qx undone "$box/undone"
+            rm "$box/undone"
+            echo other >"$box/state/guard/armed/boot"
+            expect 'goes on at boot' guard fire
+            expect 'to its end' says 'rolled-back phase=replicas *'
+            expect 'without the undo' test ! -e "$box/undone"
+            expect 'and no member was started' test ! -e "$box/started"
             """#)
     }
 
