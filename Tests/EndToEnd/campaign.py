@@ -162,6 +162,8 @@ class Campaign:
     def strike(self, phase, node, fault):
         """One guarded phase and what goes wrong in it; None where it passed before anything did."""
         before = state_of(node)
+        # Where an earlier phase was kept stopped, a later one may give back what was there before that.
+        self.known.append(before)
         prober = Prober(node, self.addresses[node])
         wait(prober.is_up, 20, "SSH on both families")
         run = self.start()
@@ -198,7 +200,7 @@ class Campaign:
         # A run that was not killed sends the steps again to a node that was started anew, and may well finish.
         end = time.monotonic() + (60 if status != 0 else 0)
         after = state_of(node)
-        while after != before and time.monotonic() < end:
+        while after not in self.known and time.monotonic() < end:
             time.sleep(1)
             after = state_of(node)
         prober.end()
@@ -208,7 +210,7 @@ class Campaign:
             "phase": phase, "node": node, "fault": fault, "status": status, "state": state.split(" at=")[0],
             "because": because.group(1) if because else "", "left": state.rpartition("left=")[2],
             "out": longest, "late": back - deadline if back and deadline else None,
-            "became": "finished" if status == 0 else "as before" if after == before else
+            "became": "finished" if status == 0 else "as before" if after in self.known else
                       "named" if "kept-stopped" in state else "changed",
             "difference": difference(before, after)}
 
@@ -229,6 +231,7 @@ class Campaign:
             prepared.kill()
             lab("fault", "dpu-01", "k3s-never-ready")  # else its phase is over before it can be met
             for phase, node in STAGES:
+                self.known = []
                 for _ in range(self.source.randint(6, 9)):
                     for name in self.addresses:
                         wait(lambda name=name: quiet(name), 120, f"{name} to be quiet")
