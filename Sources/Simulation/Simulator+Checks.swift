@@ -104,11 +104,9 @@ extension Simulator {
         let disk = fleet.hosts[host].disk
         let factor = disk.slowUntil > end ? disk.factor : 1
         let isQuick = fleet.hosts[host].cutYieldsTo <= 3 && armed.firing ?? "deadline" == "deadline"
-        // The whole way is bounded, rung by rung, on a slow disk too.
-        if seconds > end
-            + (isQuick
-                ? min(factor * Self.slack, Self.slack + Self.longSlack) : Self.slack * min(factor, 2) + Self.longSlack)
-        {
+        // Each part of the whole way is ended after its time, on a slow disk too.
+        let allowed = isQuick ? min(Self.slack * factor, Self.longSlack) : Self.longSlack + Self.slack * min(factor, 2)
+        if seconds > end + allowed {
             violate(.everyNodeComesBack, "\(node) is still cut off, long after its guard's deadline")
         }
     }
