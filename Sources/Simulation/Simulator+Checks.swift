@@ -104,8 +104,8 @@ extension Simulator {
         let disk = fleet.hosts[host].disk
         let factor = disk.slowUntil > end ? disk.factor : 1
         let isQuick = fleet.hosts[host].cutYieldsTo <= 3 && armed.firing ?? "deadline" == "deadline"
-        // Each part of the whole way is ended after its time, on a slow disk too.
-        let allowed = isQuick ? min(Self.slack * factor, Self.longSlack) : Self.longSlack + Self.slack * min(factor, 2)
+        // The undo and the units, of the whole way, are ended after their time, on a slow disk too.
+        let allowed = Self.slack * factor + (isQuick ? 0 : Self.longSlack)
         if seconds > end + allowed {
             violate(.everyNodeComesBack, "\(node) is still cut off, long after its guard's deadline")
         }

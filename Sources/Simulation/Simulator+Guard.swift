@@ -32,6 +32,8 @@ extension Simulator {
             checkpoint.phase, windowSeconds: checkpoint.windowSeconds, owner: program.life, at: now)
         if let refusal { return failed(refusal) }
         if fleet.hosts[host].armed?.service == nil {
+            // A member that runs by itself again is no longer kept.
+            if etcd?[host]?.runs == true, etcd?[host]?.isKept == false { etcd?[host]?.mustLeave = false }
             let service = savedService(host)
             fleet.hosts[host].armed?.service = service
             fleet.hosts[host].armed?.hasUndo = !checkpoint.undo.isEmpty
