@@ -88,6 +88,9 @@ import Testing
         #expect(reasons == ["b does not hear SSH on a any more: no route"])
         let end = machine.handle(.woke(try #require(deadline)), at: 31)
         #expect(end.contains { if case .guardian(_, _, .rollback) = $0 { true } else { false } })
+        for case .tell(.failed(_, let why)) in end {
+            #expect(why.hasSuffix("b does not hear SSH on a any more: no route"))
+        }
         let question = try #require(asked(requests))
         #expect(!isConfirming(machine.handle(.surveyed(question.id, answers: Self.heard, states: [:]), at: 32)))
     }

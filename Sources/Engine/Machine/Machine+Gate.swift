@@ -8,6 +8,7 @@ extension Machine {
         for ask in gate.asks { facts[ask.node, ask.probe] = nil }
         tasks[position].gateRound += 1
         tasks[position].lastReason = "nothing was seen yet"
+        tasks[position].silence = nil
         move(position, to: .gating)
         tell(.waiting(tasks[position].id, for: gate.waitingFor, because: "asking"))
         wake(.gateDeadline(position, round: tasks[position].gateRound), afterSeconds: gate.deadlineSeconds)
@@ -39,7 +40,9 @@ extension Machine {
         {
             return wake(.gateDeadline(position, round: round), afterSeconds: Self.reconnectPause)
         }
-        fail(position, .gate(waitingFor: gate.waitingFor, lastSeen: tasks[position].lastReason))
+        // A gate that was seen to hold is only watched anew.
+        let lastSeen = tasks[position].silence ?? tasks[position].lastReason
+        fail(position, .gate(waitingFor: gate.waitingFor, lastSeen: lastSeen))
     }
 }
 

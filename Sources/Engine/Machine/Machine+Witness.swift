@@ -34,8 +34,8 @@ extension Machine {
         guard tasks[position].state == .gating, let witness = tasks[position].work.witness else { return }
         guard let why else { return confirmOrPass(position) }
         let reason = "\(witness.node) does not hear SSH on \(tasks[position].id.node) any more: \(why)"
-        if reason != tasks[position].lastReason {
-            tasks[position].lastReason = reason
+        if reason != tasks[position].silence {
+            tasks[position].silence = reason
             tell(.waiting(tasks[position].id, for: tasks[position].gate?.waitingFor ?? "", because: reason))
         }
         wake(.witnessAgain(position), afterSeconds: Self.reconnectPause)

@@ -21,6 +21,8 @@ struct Task: Sendable {
     var isPutOff = false
     /// Whether the witness heard SSH on the node before the steps.
     var isWitnessed = false
+    /// Why the witness does not hear it any more, since the gate was seen to hold.
+    var silence: String?
     /// The failure that is being dealt with while the task is taken back.
     var failure: Failure?
     /// When the guard last heard from us, in seconds of the run; nil while it is not armed.
