@@ -4,14 +4,19 @@ extension Machine {
 
     mutating func beginGate(_ position: Int) {
         guard let gate = tasks[position].gate else { return confirmOrPass(position) }
-        // What was seen before the steps were applied must not open the gate.
-        for ask in gate.asks { facts[ask.node, ask.probe] = nil }
         tasks[position].gateRound += 1
         tasks[position].lastReason = "nothing was seen yet"
         tasks[position].silence = nil
         move(position, to: .gating)
         tell(.waiting(tasks[position].id, for: gate.waitingFor, because: "asking"))
         wake(.gateDeadline(position, round: tasks[position].gateRound), afterSeconds: gate.deadlineSeconds)
+        watchGate(position)
+    }
+
+    /// What was seen before the steps, or while a witness heard nothing, must not open the gate.
+    mutating func watchGate(_ position: Int) {
+        guard tasks[position].state == .gating, let gate = tasks[position].gate else { return }
+        for ask in gate.asks { facts[ask.node, ask.probe] = nil }
         for (node, _) in tasks[position].asked { joinWatch(position, on: node) }
         if gate.asks.isEmpty { judge(position) }
     }

@@ -16,20 +16,17 @@ extension Machine {
             .interrupted(
                 takingBack: underWay.filter { !isFinished($0) }.map { tasks[$0].id },
                 finishing: underWay.filter(isFinished).map { tasks[$0].id }))
+        // Their nodes are being waited for, which may take minutes: then the guard decides.
+        let betweenTries = Set(open.values.compactMap { if case .retry(let position) = $0 { position } else { nil } })
         for position in underWay {
             switch tasks[position].state {
             case .gating: leaveInterrupted(position)
             case .applying:
-                // Its node is being waited for, which may take minutes: then the guard decides.
-                if isBetweenTries(position), let loss = tasks[position].lastLoss { fail(position, .link(loss)) }
+                if betweenTries.contains(position), let loss = tasks[position].lastLoss { fail(position, .link(loss)) }
             case .waiting, .confirming, .passed, .diagnosing, .undoing, .failed: break
             }
         }
         settle()
-    }
-
-    private func isBetweenTries(_ position: Int) -> Bool {
-        open.values.contains { if case .retry(position) = $0 { true } else { false } }
     }
 
     /// Its steps are through. It is taken back where it can be; else it stays as it is, and the next run asks its gate.

@@ -38,14 +38,7 @@ extension Machine {
             tasks[position].silence = reason
             tell(.waiting(tasks[position].id, for: tasks[position].gate?.waitingFor ?? "", because: reason))
         }
+        // What the gate saw may not be so any more then: it is watched anew.
         wake(.witnessAgain(position), afterSeconds: Self.reconnectPause)
-    }
-
-    /// What the gate saw then may not be so any more.
-    mutating func watchGateAgain(_ position: Int) {
-        guard tasks[position].state == .gating, let gate = tasks[position].gate else { return }
-        for ask in gate.asks { facts[ask.node, ask.probe] = nil }
-        for node in gate.askedNodes { joinWatch(position, on: node) }
-        if gate.asks.isEmpty { judge(position) }
     }
 }

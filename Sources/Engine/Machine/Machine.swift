@@ -187,7 +187,7 @@ public struct Machine: Sendable {
         case .rollbackRetry(let task): takeBack(task)
         case .confirmRetry(let task): if tasks[task].state == .confirming { confirmOrPass(task) }
         case .leaseAgain(let purpose): askForLease(purpose)
-        case .witnessAgain(let task): watchGateAgain(task)
+        case .witnessAgain(let task): watchGate(task)
         case .apply, .watch, .life, .confirm, .rollback, .diagnosis, .lease, .witnessBefore, .witnessAfter, nil: break
         }
     }
