@@ -83,10 +83,10 @@ let package = Package(
             name: "InventoryTests", dependencies: ["Inventory", "YAML"], exclude: ["Cases"], swiftSettings: settings),
         .testTarget(name: "EngineTests", dependencies: ["Engine", "Simulation"], swiftSettings: settings),
         .testTarget(
-            name: "SimulationTests", dependencies: ["Simulation", "Engine", "Phases", "Inventory"],
+            name: "SimulationTests", dependencies: ["Simulation", "Engine", "Phases", "Inventory", "SSH"],
             swiftSettings: settings),
         .testTarget(
-            name: "PhasesTests", dependencies: ["Phases", "Rendering", "Inventory", "Engine", "YAML"],
+            name: "PhasesTests", dependencies: ["Phases", "Rendering", "Inventory", "Engine", "YAML", "SSH"],
             exclude: ["Cases"],
             swiftSettings: settings),
         .testTarget(name: "SSHTests", dependencies: ["SSH", "Engine"], swiftSettings: settings),

@@ -5,7 +5,7 @@ import YAML
 @testable import Rendering
 
 /// Made-up texts go into a template of each language, and are read back as what they were.
-struct HostileTextTests {
+@ShellThread struct HostileTextTests {
     private static let hint = "CLUSTERCTL_SEED=\(HostileText.seed)"
     private static let texts: [String] = {
         var made = HostileText()

@@ -13,7 +13,7 @@ private let hostile = [
     "]]'''\"\"\"", "trailing ", " leading", "\u{1}\u{7f}",
 ]
 
-struct LanguageTests {
+@ShellThread struct LanguageTests {
     @Test(arguments: hostile) func yamlReadsBackExactlyTheValue(_ value: String) throws {
         let text = Template.fill("a: {{value}}\nb: 1\n", name: "t.yaml.mustache", ["value": .text(value)])
         let document = try YAMLDocument.parse(text, file: "t.yaml")

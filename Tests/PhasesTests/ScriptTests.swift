@@ -4,7 +4,7 @@ import Testing
 @testable import Rendering
 
 /// The fixed programs that phases run on nodes, against a `k3s` that only notes what it is asked.
-struct ScriptTests {
+@ShellThread struct ScriptTests {
     /// The program with the state folder of a node moved into the stage.
     private func program(_ template: Template, _ stage: Stage) -> [String] {
         let text = template.text().replacing("/var/lib/clusterctl", with: stage.folder.appending(path: "state").path)

@@ -4,7 +4,7 @@ import Testing
 @testable import Simulation
 
 /// Something is broken on purpose; the checkers must find it within two thousand seeds.
-@Suite struct MutationTests {
+@Suite @ShellThread struct MutationTests {
     @Test func aPhaseThatDoesNotWaitForItsPredecessor() {
         let driven = FiveNodes.order(after: ["others": [.sameNode("prepare")]])
         #expect(FiveNodes.firstSeed(FiveNodes.scenario(drivenBy: driven), finding: .afterPredecessors) != nil)

@@ -6,7 +6,7 @@ import Simulation
 import Testing
 
 /// The orders of the example inventories, over faults of every kind.
-@Suite struct RealOrderTests {
+@Suite @ShellThread struct RealOrderTests {
     @Test(arguments: [("lab", 100), ("diskless", 10)])
     func nothingHappensThatMustNot(inventory name: String, seeds: UInt64) throws {
         let root = URL(fileURLWithPath: #filePath)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Simulation
 
-@Suite struct ScenarioTests {
+@Suite @ShellThread struct ScenarioTests {
     @Test func withAllFaultsNothingHappensThatMustNot() {
         let scenario = FiveNodes.scenario()
         var campaign = Campaign()

@@ -5,7 +5,7 @@ import Testing
 /// The quick rungs: the guard stops at the first after which somebody gets in. In a scenario that happens in the middle
 /// of a rung, so that no test depends on how long something takes.
 @Suite(.enabled(if: GuardBox.canRun, "needs root, unshare, both iptables, nft and ip"))
-@ShellThread struct GuardClimbTests {
+@ClimbThread struct GuardClimbTests {
     private func check(_ shell: TestShell, _ scenario: String) throws {
         let complaints = try GuardBox.complaints(shell, scenario)
         #expect(complaints.isEmpty, "\(complaints.joined(separator: "\n"))")

@@ -5,7 +5,7 @@ import Testing
 
 /// Each test is a scenario in a network namespace of its own; a complaint names what did not hold.
 @Suite(.enabled(if: GuardBox.canRun, "needs root, unshare, both iptables, nft and ip"))
-@ShellThread struct GuardTests {
+@GuardThread struct GuardTests {
     private func check(_ shell: TestShell, _ scenario: String) throws {
         let complaints = try GuardBox.complaints(shell, scenario)
         #expect(complaints.isEmpty, "\(complaints.joined(separator: "\n"))")
