@@ -26,6 +26,8 @@ public enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     case badAddress = "inventory.bad-address"
     case badCIDR = "inventory.bad-cidr"
     case hostBits = "inventory.cidr-host-bits"
+    case badBlock = "inventory.bad-block"
+    case badCommunity = "inventory.bad-community"
     case badName = "inventory.bad-name"
     case badRange = "inventory.bad-range"
     case badVersion = "inventory.bad-version"
@@ -76,6 +78,17 @@ public enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     case vipFamily = "inventory.vip-family"
     case vipInRange = "inventory.vip-in-range"
     case vipOutsideSubnet = "inventory.vip-outside-subnet"
+    case routerWithoutFamily = "inventory.router-without-family"
+    case bgpWithoutPeer = "inventory.bgp-without-peer"
+    case unknownRouter = "inventory.unknown-router"
+    case bgpWithoutNode = "inventory.bgp-without-node"
+    case bgpTimers = "inventory.bgp-timers"
+    case sameASN = "inventory.same-asn"
+    case staleRoutes = "inventory.stale-routes"
+    case poolHasMachine = "inventory.pool-has-machine"
+    case poolInNodeSubnet = "inventory.pool-in-node-subnet"
+    case poolFamily = "inventory.pool-family"
+    case poolNotAnnounced = "inventory.pool-not-announced"
     case comesLater = "inventory.comes-later"
     // K3s.
     case tokenInClear = "inventory.token-in-clear"
@@ -98,7 +111,7 @@ public enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     public var severity: Diagnostic.Severity {
         switch self {
         case .dpuWithoutGuard, .evenControlPlane, .twoControlPlaneNodes, .taintsBlockCilium, .podRangeForOneNode,
-            .vipOutsideSubnet, .ciliumVersionUnknown:
+            .vipOutsideSubnet, .ciliumVersionUnknown, .sameASN, .staleRoutes, .poolInNodeSubnet, .poolNotAnnounced:
             .warning
         default: .error
         }

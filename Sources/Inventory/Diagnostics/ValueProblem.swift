@@ -3,6 +3,8 @@ enum ValueProblem: InventoryProblem, Hashable {
     case badAddress(String, IPAddressProblem)
     case badCIDR(String, CIDRProblem)
     case hostBits(String, right: CIDR)
+    case badBlock(String)
+    case badCommunity(String)
     case badName(String, what: String)
     case badRange(String, RangeProblem)
     case badVersion(String)
@@ -24,6 +26,8 @@ enum ValueProblem: InventoryProblem, Hashable {
         case .badAddress: .badAddress
         case .badCIDR: .badCIDR
         case .hostBits: .hostBits
+        case .badBlock: .badBlock
+        case .badCommunity: .badCommunity
         case .badName: .badName
         case .badRange: .badRange
         case .badVersion: .badVersion

@@ -9,6 +9,15 @@ extension ValueProblem {
             Words(
                 message: "'\(text)' has address bits beyond the prefix",
                 why: "programs disagree on what such a network means", fix: "write '\(right)'")
+        case .badBlock(let text):
+            Words(
+                message: "'\(text)' is no block of addresses",
+                why: "it is a network, or the first and the last address, of the same family and in this order",
+                fix: "write it like 192.0.2.240/29 or 192.0.2.10-192.0.2.20")
+        case .badCommunity(let text):
+            Words(
+                message: "'\(text)' is no community", why: "routers know them as two numbers from 0 to 65535",
+                fix: "write it like 64512:100, in quotes")
         case .badName(let text, let what):
             Words(
                 message: "'\(text)' is no \(what)",

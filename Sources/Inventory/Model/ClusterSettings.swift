@@ -70,10 +70,3 @@ public enum Endpoint: Sendable, Hashable {
         }
     }
 }
-
-/// A machine that speaks BGP with the nodes; comes with a later version.
-public struct Router: Sendable, Hashable {
-    public var name: String
-
-    public init(name: String) { self.name = name }
-}

@@ -9,13 +9,15 @@ public struct Deadlines: Sendable, Hashable {
     /// For each replica by itself.
     public var replicas: Duration
     public var workers: Duration
+    public var bgp: Duration
     public var verify: Duration
 
     /// A learner that makes no progress is evicted after five minutes (K3s pkg/etcd), so replicas get longer than that.
     public init(
         preflight: Duration = .seconds(60), hostPrep: Duration = .seconds(120), artifacts: Duration = .seconds(900),
         k3sPrimary: Duration = .seconds(300), cilium: Duration = .seconds(600), kubeVip: Duration = .seconds(120),
-        replicas: Duration = .seconds(420), workers: Duration = .seconds(300), verify: Duration = .seconds(300)
+        replicas: Duration = .seconds(420), workers: Duration = .seconds(300), bgp: Duration = .seconds(120),
+        verify: Duration = .seconds(300)
     ) {
         self.preflight = preflight
         self.hostPrep = hostPrep
@@ -25,6 +27,7 @@ public struct Deadlines: Sendable, Hashable {
         self.kubeVip = kubeVip
         self.replicas = replicas
         self.workers = workers
+        self.bgp = bgp
         self.verify = verify
     }
 }

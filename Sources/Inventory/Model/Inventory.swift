@@ -12,11 +12,15 @@ public struct Inventory: Sendable, Equatable {
     /// The folder of the inventory file, against which its relative paths were resolved.
     public var directory: String
     public var routers: [Router]
+    /// Nil: the cluster announces nothing.
+    public var bgp: BGPSettings?
+    public var loadBalancerPools: [LoadBalancerPool]
 
     /// - Precondition: exactly one node is the primary.
     public init(
         name: String, k3s: K3sSettings, network: NetworkSettings, cilium: CiliumSettings, endpoint: Endpoint,
-        nodes: [Node], deadlines: Deadlines = Deadlines(), directory: String = ".", routers: [Router] = []
+        nodes: [Node], deadlines: Deadlines = Deadlines(), directory: String = ".", routers: [Router] = [],
+        bgp: BGPSettings? = nil, loadBalancerPools: [LoadBalancerPool] = []
     ) {
         precondition(nodes.count(where: \.isPrimary) == 1, "an inventory has exactly one primary")
         self.name = name
@@ -28,6 +32,8 @@ public struct Inventory: Sendable, Equatable {
         self.deadlines = deadlines
         self.directory = directory
         self.routers = routers
+        self.bgp = bgp
+        self.loadBalancerPools = loadBalancerPools
     }
 
     /// The control plane node that starts the cluster.

@@ -28,6 +28,11 @@ public struct CIDR: Sendable, Hashable {
         return hostBits >= 128 ? UInt128.max : (1 << UInt128(hostBits)) - 1
     }
 
+    public var last: IPAddress {
+        family == .ipv4
+            ? IPAddress(ipv4: UInt32(base.bits + lastOffset)) : IPAddress(ipv6: base.bits + lastOffset)
+    }
+
     public func contains(_ address: IPAddress) -> Bool {
         address.family == family && CIDR(containing: address, prefixLength: prefixLength).base == base
     }

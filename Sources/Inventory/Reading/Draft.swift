@@ -22,6 +22,8 @@ struct Draft: Sendable {
     var endpointMark: Mark?
     /// Control plane nodes stand first.
     var nodes: [DraftNode] = []
+    var routers: [DraftRouter] = []
+    var pools: [DraftPool] = []
 
     var controlPlane: ArraySlice<DraftNode> { nodes.prefix { $0.kind.isControlPlane } }
     var controlPlaneCount: Int { controlPlane.count }
@@ -35,6 +37,11 @@ struct Draft: Sendable {
     }
     /// The families of the pods, which everything else has to have too.
     var families: [IPAddress.Family] { pods.map(\.value.family) }
+    /// The nodes that speak BGP if the inventory has `bgp`.
+    var bgpNodes: [DraftNode] {
+        let labels = root["bgp"]?["nodes"]?.labels ?? [:]
+        return nodes.filter { node in labels.allSatisfy { node.settings.labels[$0.key] == $0.value } }
+    }
     var ciliumValues: YAMLNode? { root["cilium"]?["values"] }
 
     func place(_ mark: Mark) -> SourcePlace { SourcePlace(file: file, mark: mark) }
@@ -55,6 +62,23 @@ struct DraftNode: Sendable {
 
     /// Where a setting stands: at the node, in the defaults of its group or of all, else the node's key.
     func mark(of key: String) -> Mark { settings.marks[key] ?? mark }
+}
+
+/// One router of a draft.
+struct DraftRouter: Sendable {
+    var name: String
+    var mark: Mark
+    /// Nil if missing or wrong.
+    var platform: Router.Platform?
+    var addresses: [Located<IPAddress>]
+    var asn: Located<UInt32>?
+}
+
+/// One pool of a draft.
+struct DraftPool: Sendable {
+    var name: String
+    var mark: Mark
+    var blocks: [Located<AddressBlock>]
 }
 
 /// Settings that a node, its group or all nodes may have; nil where nothing is said.

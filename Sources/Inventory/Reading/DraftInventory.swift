@@ -15,7 +15,8 @@ extension Draft {
             apiPort: root["network"]?["apiPort"]?.number.flatMap(Port.init) ?? .api)
         return Inventory(
             name: name, k3s: k3s, network: network, cilium: cilium, endpoint: endpoint, nodes: nodes,
-            deadlines: deadlines, directory: directory)
+            deadlines: deadlines, directory: directory, routers: routers.compactMap(\.router), bgp: bgpSettings,
+            loadBalancerPools: loadBalancerPools)
     }
 
     private func k3sSettings(_ directory: String) -> K3sSettings? {

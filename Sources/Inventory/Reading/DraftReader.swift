@@ -18,6 +18,8 @@ enum DraftReader {
         draft.clusterDNS = network?["clusterDNS"]?.oneOrMore.compactMap(\.address) ?? []
         readEndpoint(&draft, &findings)
         readNodes(&draft, &findings)
+        draft.routers = (root["routers"]?.entries ?? []).map(DraftRouter.init)
+        draft.pools = (root["loadBalancerPools"]?.entries ?? []).map(DraftPool.init)
         return draft
     }
 

@@ -132,10 +132,6 @@ struct SchemaCheck {
             check.check(entries, &findings)
         case .ciliumValues:
             CiliumValuesCheck.check(entries, &findings)
-        case .routers:
-            if let first = entries.first {
-                report(NetworkProblem.comesLater(what: "routers", instead: "write 'routers: {}'"), first.mark)
-            }
         }
     }
 

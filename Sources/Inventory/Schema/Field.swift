@@ -84,8 +84,6 @@ enum FreeForm: Sendable, Hashable {
     case k3sServer
     case k3sAgent
     case ciliumValues
-    /// Recognised, and refused unless it is empty.
-    case routers
 }
 
 extension FieldType {

@@ -29,7 +29,15 @@ enum InventoryFields {
             Field(
                 "workers", .map(keys: .nodeName, values: .object(NodeFields.node)), "Nodes that run workloads, by name",
                 example: "\"rack1-[01-20]\": {address: \"10.42.67.[101-120]\"}"),
-            Field("routers", .free(.routers), "Routers that speak BGP with the nodes; comes with a later version"),
+            Field(
+                "routers", .map(keys: .clusterName, values: .object(BGPFields.router)),
+                "Routers that speak BGP with the nodes, by name",
+                example: "edge: {platform: linux-frr, address: 10.42.67.1, asn: 64513}"),
+            Field("bgp", .object(BGPFields.bgp), "What the nodes announce to the routers"),
+            Field(
+                "loadBalancerPools", .map(keys: .clusterName, values: .object(BGPFields.pool)),
+                "Addresses that Cilium gives to Services of type LoadBalancer, by the name of their pool",
+                example: "public: {blocks: [192.0.2.240/29]}"),
         ])
 
     static let k3s = ObjectType(
@@ -203,6 +211,7 @@ enum DeadlineKeys {
         Key(name: "kubeVip", path: \.kubeVip, summary: "For the API to answer at the endpoint"),
         Key(name: "replicas", path: \.replicas, summary: "For each replica to be a voting member of etcd"),
         Key(name: "workers", path: \.workers, summary: "For the workers to be ready"),
+        Key(name: "bgp", path: \.bgp, summary: "For the BGP sessions of the nodes to be established"),
         Key(name: "verify", path: \.verify, summary: "For the finished cluster to pass all checks"),
     ]
 }

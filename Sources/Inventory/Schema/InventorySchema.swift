@@ -124,7 +124,6 @@ struct JSONSchemaWriter {
                 ("propertyNames", .map([("enum", .strings(own + own.map { $0 + "+" }))])),
             ])
         case .ciliumValues: return .map([("type", .strings(["object", "null"]))])
-        case .routers: return .map([("type", .strings(["object", "null"])), ("maxProperties", .integer(0))])
         }
     }
 }

@@ -5,6 +5,8 @@ enum TextForm: Sendable, Hashable, CaseIterable {
     case nodeAddress
     case address
     case cidr
+    case addressBlock
+    case community
     case k3sVersion
     case ciliumVersion
     case url
@@ -35,6 +37,8 @@ enum TextForm: Sendable, Hashable, CaseIterable {
         case .nodeName: "a node name"
         case .nodeAddress, .address: "an IP address"
         case .cidr: "a network such as 10.142.0.0/16"
+        case .addressBlock: "a network, or two addresses with '-' between them"
+        case .community: "a community such as 64512:100"
         case .k3sVersion: "a K3s version such as v1.35.7+k3s1"
         case .ciliumVersion: "a Cilium version such as 1.19.4"
         case .url: "an http or https address"
@@ -66,6 +70,8 @@ enum TextForm: Sendable, Hashable, CaseIterable {
         case .nodeAddress: "^[0-9A-Fa-f.:\\[\\], -]+$"
         case .address: "^[0-9A-Fa-f.:]+$"
         case .cidr: "^[0-9A-Fa-f.:]+/[0-9]{1,3}$"
+        case .addressBlock: "^[0-9A-Fa-f.:]+(/[0-9]{1,3}|-[0-9A-Fa-f.:]+)$"
+        case .community: "^[0-9]{1,5}:[0-9]{1,5}$"
         case .k3sVersion: "^v[0-9]+\\.[0-9]+\\.[0-9]+(-rc[0-9]+)?\\+k3s[0-9]+$"
         case .ciliumVersion: "^[0-9]+\\.[0-9]+\\.[0-9]+(-[0-9A-Za-z.]+)?$"
         case .url: "^https?://"

@@ -7,6 +7,8 @@ enum TextFormCheck {
         case .nodeAddress: nodeAddressProblem(text)
         case .address: addressProblem(text)
         case .cidr: cidrProblem(text)
+        case .addressBlock: addressBlockProblem(text)
+        case .community: isCommunity(text) ? nil : .badCommunity(text)
         case .k3sVersion: K3sVersion(text) == nil ? .badVersion(text) : nil
         case .ciliumVersion: isCiliumVersion(text) ? nil : .badCiliumVersion(text)
         case .url: isURL(text) ? nil : .badURL(text)
@@ -154,6 +156,19 @@ extension TextFormCheck {
         case .failure(.hostBits(let right)): .hostBits(text, right: right)
         case .failure(let problem): .badCIDR(text, problem)
         }
+    }
+
+    private static func addressBlockProblem(_ text: String) -> ValueProblem? {
+        if text.contains("/") { return cidrProblem(text) }
+        let addresses = text.split(separator: "-", omittingEmptySubsequences: false).map(String.init)
+        if addresses.count == 2, let problem = addresses.lazy.compactMap(addressProblem).first { return problem }
+        return AddressBlock(text) == nil ? .badBlock(text) : nil
+    }
+
+    /// Two numbers of 16 bits (RFC 1997).
+    private static func isCommunity(_ text: String) -> Bool {
+        let numbers = text.split(separator: ":", omittingEmptySubsequences: false)
+        return numbers.count == 2 && numbers.allSatisfy { $0.utf8.allSatisfy(isDigit) && UInt16($0) != nil }
     }
 
     /// The first problem of the texts that a pattern stands for.

@@ -1,0 +1,129 @@
+import OrderedCollections
+
+/// A machine that speaks BGP with the nodes.
+public struct Router: Sendable, Hashable {
+    /// How FRR is run there.
+    public enum Platform: String, Sendable, Hashable, CaseIterable {
+        case linuxFRR = "linux-frr"
+        case freeBSDFRR = "freebsd-frr"
+        case unifi
+    }
+
+    public var name: String
+    public var platform: Platform
+    /// One, or one of each family; sessions are opened to them.
+    public var addresses: [IPAddress]
+    public var asn: UInt32
+
+    public init(name: String, platform: Platform, addresses: [IPAddress], asn: UInt32) {
+        self.name = name
+        self.platform = platform
+        self.addresses = addresses
+        self.asn = asn
+    }
+}
+
+/// What the cluster announces by BGP, and to whom. Cilium speaks it on every node that is selected.
+public struct BGPSettings: Sendable, Hashable {
+    /// How a node and a router keep their session.
+    public struct Peer: Sendable, Hashable {
+        /// The router's name.
+        public var router: String
+        /// Where the router has addresses and the peer may use them: one session for each.
+        public var addresses: [IPAddress]
+        public var asn: UInt32
+        public var holdTime: Duration
+        public var keepAlive: Duration
+        public var connectRetry: Duration
+        /// How long a router keeps the routes of a node that restarts; nil: it does not.
+        public var gracefulRestart: Duration?
+        /// How many hops away the router may be; nil: it is a neighbour.
+        public var multihop: Int?
+
+        public static let holdTime = Duration.seconds(15)
+        public static let keepAlive = Duration.seconds(5)
+        public static let connectRetry = Duration.seconds(10)
+
+        public init(
+            router: String, addresses: [IPAddress], asn: UInt32, holdTime: Duration = Peer.holdTime,
+            keepAlive: Duration = Peer.keepAlive, connectRetry: Duration = Peer.connectRetry,
+            gracefulRestart: Duration? = nil, multihop: Int? = nil
+        ) {
+            self.router = router
+            self.addresses = addresses
+            self.asn = asn
+            self.holdTime = holdTime
+            self.keepAlive = keepAlive
+            self.connectRetry = connectRetry
+            self.gracefulRestart = gracefulRestart
+            self.multihop = multihop
+        }
+    }
+
+    /// Services whose addresses are announced.
+    public struct Services: Sendable, Hashable {
+        public enum Address: String, Sendable, Hashable, CaseIterable {
+            case loadBalancer = "LoadBalancerIP"
+            case external = "ExternalIP"
+        }
+
+        public var addresses: [Address]
+        /// Labels that the Service must have; none: every Service.
+        public var labels: OrderedDictionary<String, String>
+
+        public init(addresses: [Address] = [.loadBalancer], labels: OrderedDictionary<String, String> = [:]) {
+            self.addresses = addresses
+            self.labels = labels
+        }
+    }
+
+    /// The cluster's.
+    public var asn: UInt32
+    /// Labels, by the inventory, of the nodes that speak; none: all nodes.
+    public var nodeLabels: OrderedDictionary<String, String>
+    public var peers: [Peer]
+    public var announcesPods: Bool
+    public var services: [Services]
+    /// As `64512:100`, on everything that is announced.
+    public var communities: [String]
+
+    public init(
+        asn: UInt32, nodeLabels: OrderedDictionary<String, String> = [:], peers: [Peer], announcesPods: Bool = false,
+        services: [Services] = [Services()], communities: [String] = []
+    ) {
+        self.asn = asn
+        self.nodeLabels = nodeLabels
+        self.peers = peers
+        self.announcesPods = announcesPods
+        self.services = services
+        self.communities = communities
+    }
+}
+
+/// Addresses that Cilium gives to Services of type LoadBalancer.
+public struct LoadBalancerPool: Sendable, Hashable {
+    public var name: String
+    public var blocks: [AddressBlock]
+    /// Whether the first and last address of a network are given out too.
+    public var givesFirstAndLast: Bool
+    /// Labels that a Service must have; none: every Service.
+    public var labels: OrderedDictionary<String, String>
+
+    public init(
+        name: String, blocks: [AddressBlock], givesFirstAndLast: Bool = true,
+        labels: OrderedDictionary<String, String> = [:]
+    ) {
+        self.name = name
+        self.blocks = blocks
+        self.givesFirstAndLast = givesFirstAndLast
+        self.labels = labels
+    }
+}
+
+extension Inventory {
+    /// The nodes that speak BGP, in the order of the inventory.
+    public var bgpNodes: [Node] {
+        guard let bgp else { return [] }
+        return nodes.filter { node in bgp.nodeLabels.allSatisfy { node.labels[$0.key] == $0.value } }
+    }
+}

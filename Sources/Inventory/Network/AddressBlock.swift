@@ -1,0 +1,72 @@
+/// A run of addresses of one family: a network, or from one address to another, both included.
+public enum AddressBlock: Sendable, Hashable {
+    case network(CIDR)
+    /// The second is not below the first.
+    case range(IPAddress, IPAddress)
+
+    /// The block written as `192.0.2.0/28` or `192.0.2.10-192.0.2.20`, or nil.
+    public init?(_ text: String) {
+        if text.contains("/") {
+            guard let network = CIDR(text) else { return nil }
+            self = .network(network)
+            return
+        }
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 2, let first = IPAddress(String(parts[0])), let last = IPAddress(String(parts[1])),
+            first.family == last.family, first.bits <= last.bits
+        else { return nil }
+        self = .range(first, last)
+    }
+
+    public var first: IPAddress {
+        switch self {
+        case .network(let network): network.base
+        case .range(let first, _): first
+        }
+    }
+
+    public var last: IPAddress {
+        switch self {
+        case .network(let network): network.last
+        case .range(_, let last): last
+        }
+    }
+
+    public var family: IPAddress.Family { first.family }
+
+    public func contains(_ address: IPAddress) -> Bool {
+        address.family == family && (first.bits...last.bits).contains(address.bits)
+    }
+
+    public func overlaps(_ other: AddressBlock) -> Bool {
+        family == other.family && first.bits <= other.last.bits && other.first.bits <= last.bits
+    }
+
+    /// The fewest networks that have exactly these addresses, in order.
+    public var networks: [CIDR] {
+        if case .network(let network) = self { return [network] }
+        var networks: [CIDR] = []
+        var next: IPAddress? = first
+        while let base = next, base.bits <= last.bits {
+            var length = family.width
+            while length > 0 {
+                let wider = CIDR(containing: base, prefixLength: length - 1)
+                guard wider.base == base, wider.last.bits <= last.bits else { break }
+                length -= 1
+            }
+            let network = CIDR(containing: base, prefixLength: length)
+            networks.append(network)
+            next = network.last.advanced(by: 1)
+        }
+        return networks
+    }
+}
+
+extension AddressBlock: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .network(let network): network.description
+        case .range(let first, let last): "\(first)-\(last)"
+        }
+    }
+}
