@@ -40,7 +40,10 @@ public enum Bootstrap {
                         .all("cilium"), .all("kube-vip"), .all("readmit"), .sameNode("host-prep"),
                         .sameNode("artifacts"),
                     ]),
-                .init(Verify(inventory), after: [.all("kube-vip"), .all("primary-rejoin"), .all("workers")]),
+                .init(BGP(inventory), after: [.all("primary-rejoin"), .all("workers")]),
+                .init(
+                    Verify(inventory),
+                    after: [.all("kube-vip"), .all("primary-rejoin"), .all("workers"), .all("bgp")]),
             ])
     }
 }

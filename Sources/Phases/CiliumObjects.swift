@@ -74,14 +74,8 @@ struct CiliumObjects: Sendable {
         }
     }
 
-    private static let askForNodeConfigs =
-        APIQuestion.client + ["get", "ciliumnodeconfigs.cilium.io", "-n", "kube-system"]
-
     var waitForNodeConfigKind: Command {
-        let words = CiliumObjects.askForNodeConfigs
-        return Command(
-            name: "wait until the API knows CiliumNodeConfig",
-            arguments: ["sh", "-c", #"until "$@"; do sleep 1; done"#, "wait"] + words, unless: words)
+        .waitForKind("CiliumNodeConfig", asking: ["get", "ciliumnodeconfigs.cilium.io", "-n", "kube-system"])
     }
 
     var keepChart: Command {

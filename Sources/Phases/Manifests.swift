@@ -14,6 +14,16 @@ extension KubernetesObject {
     }
 }
 
+extension Command {
+    /// Waits until the API answers this question about a kind that somebody has just brought.
+    static func waitForKind(_ kind: String, asking question: [String]) -> Command {
+        let words = APIQuestion.client + question
+        return Command(
+            name: "wait until the API knows \(kind)",
+            arguments: ["sh", "-c", #"until "$@"; do sleep 1; done"#, "wait"] + words, unless: words)
+    }
+}
+
 /// SHA-256 of a text in hexadecimal digits.
 func sha256(_ text: String) -> String {
     SHA256.hash(data: Array(text.utf8)).map { byte in

@@ -31,6 +31,7 @@ public struct CiliumValues: Sendable {
             map["devices"] = .string(CiliumValues.filter(commonExclusions))
             map["forceDeviceDetection"] = true
         }
+        if inventory.bgp != nil { map["bgpControlPlane"] = ["enabled": true] }
         return .map(map)
     }
 

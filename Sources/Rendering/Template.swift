@@ -7,13 +7,14 @@ public enum Template: String, Sendable, CaseIterable {
     case modules = "host/clusterctl-modules.conf"
     case sysctl = "host/clusterctl-sysctl.conf"
     case leaveEtcd = "etcd/leave-etcd.sh"
-    case ciliumStatus = "cilium/cilium-status.sh"
+    case ciliumDbg = "cilium/cilium-dbg.sh"
     case ciliumNodeConfigKind = "cilium/ciliumnodeconfig-crd.yaml.mustache"
     case ciliumNodeConfig = "cilium/ciliumnodeconfig.yaml.mustache"
     case keepHelmChart = "cilium/keep-helmchart.sh"
     case putBackHelmChart = "cilium/put-back-helmchart.sh"
     case kubeVip = "kube-vip/kube-vip.yaml.mustache"
     case readmit = "k3s/readmit.sh"
+    case frr = "frr/clusterctl-bgp.conf.mustache"
     case nixosModule = "nixos/clusterctl-k3s.nix.mustache"
 
     /// What a template is filled with; lists are gone through with `{{#name}}...{{.}}...{{/name}}`, records with the
@@ -31,13 +32,14 @@ public enum Template: String, Sendable, CaseIterable {
         case .modules: PackageResources.clusterctl_modules_conf
         case .sysctl: PackageResources.clusterctl_sysctl_conf
         case .leaveEtcd: PackageResources.leave_etcd_sh
-        case .ciliumStatus: PackageResources.cilium_status_sh
+        case .ciliumDbg: PackageResources.cilium_dbg_sh
         case .ciliumNodeConfigKind: PackageResources.ciliumnodeconfig_crd_yaml_mustache
         case .ciliumNodeConfig: PackageResources.ciliumnodeconfig_yaml_mustache
         case .keepHelmChart: PackageResources.keep_helmchart_sh
         case .putBackHelmChart: PackageResources.put_back_helmchart_sh
         case .kubeVip: PackageResources.kube_vip_yaml_mustache
         case .readmit: PackageResources.readmit_sh
+        case .frr: PackageResources.clusterctl_bgp_conf_mustache
         case .nixosModule: PackageResources.clusterctl_k3s_nix_mustache
         }
     }

@@ -80,4 +80,37 @@ struct NetworkTests {
         #expect([0, 65536, -1].allSatisfy { Port($0) == nil })
         #expect(Port(65535)?.number == 65535)
     }
+
+    @Test(arguments: [
+        ("192.0.2.240/29", "192.0.2.240", "192.0.2.247", ["192.0.2.240/29"]),
+        ("192.0.2.1-192.0.2.1", "192.0.2.1", "192.0.2.1", ["192.0.2.1/32"]),
+        (
+            "192.0.2.1-192.0.2.6", "192.0.2.1", "192.0.2.6",
+            ["192.0.2.1/32", "192.0.2.2/31", "192.0.2.4/31", "192.0.2.6/32"]
+        ),
+        ("0.0.0.0-255.255.255.255", "0.0.0.0", "255.255.255.255", ["0.0.0.0/0"]),
+        ("2001:db8::10-2001:db8::21", "2001:db8::10", "2001:db8::21", ["2001:db8::10/124", "2001:db8::20/127"]),
+        ("::/0", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", ["::/0"]),
+    ])
+    func readsBlocks(_ text: String, _ first: String, _ last: String, _ networks: [String]) throws {
+        let block = try #require(AddressBlock(text))
+        #expect(block.first.description == first)
+        #expect(block.last.description == last)
+        #expect(block.networks.map(\.description) == networks)
+        #expect(block.description == text)
+    }
+
+    @Test(arguments: ["", "192.0.2.1", "192.0.2.2-192.0.2.1", "192.0.2.1-::1", "192.0.2.1-", "192.0.2.1/24", "a-b"])
+    func refusesLooseBlocks(_ text: String) { #expect(AddressBlock(text) == nil) }
+
+    @Test(arguments: [
+        ("192.0.2.0/28", "192.0.2.15-192.0.2.20", true), ("192.0.2.0/28", "192.0.2.16-192.0.2.20", false),
+        ("192.0.2.16-192.0.2.20", "192.0.2.0/24", true), ("0.0.0.0/0", "::/0", false),
+    ])
+    func seesWhatBlocksHaveInCommon(_ one: String, _ other: String, _ overlaps: Bool) throws {
+        let (one, other) = (try #require(AddressBlock(one)), try #require(AddressBlock(other)))
+        #expect(one.overlaps(other) == overlaps)
+        #expect(other.overlaps(one) == overlaps)
+        #expect(one.contains(other.first) == (overlaps && one.first.bits <= other.first.bits))
+    }
 }

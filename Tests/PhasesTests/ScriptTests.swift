@@ -236,11 +236,15 @@ import Testing
         }
     }
 
-    @Test func ciliumStatusSaysWhenNoAgentRuns() throws {
+    @Test func ciliumDbgSaysWhenNoAgentRuns() throws {
         let stage = try Stage()
         try stage.command("k3s", "exit 0")
-        let result = try Shell.run(program(.ciliumStatus, stage), commands: stage.commands)
+        let result = try Shell.run(program(.ciliumDbg, stage), commands: stage.commands)
         #expect(result.status == 1)
         #expect(result.error == "no cilium-agent container runs on this node\n")
+        try stage.command("k3s", #"case "$*" in *" ps "*) echo c0ffee ;; esac"#)
+        let arguments = program(.ciliumDbg, stage) + ["bgp", "peers", "-o", "json"]
+        #expect(try Shell.run(arguments, commands: stage.commands).status == 0)
+        #expect(stage.calls.last == "k3s crictl exec c0ffee cilium-dbg bgp peers -o json")
     }
 }

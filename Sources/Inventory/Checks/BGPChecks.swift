@@ -9,6 +9,10 @@ enum RouterCheck {
         }
         if case .kubeVip(let vip, _) = draft.endpoint { owners[vip] = "the endpoint" }
         for router in draft.routers {
+            if let node = draft.nodes.first(where: { $0.name == router.name }) {
+                let problem = NodeProblem.duplicateNode(router.name, first: draft.place(node.mark))
+                findings.add(problem, at: draft.place(router.mark))
+            }
             let families = router.addresses.map(\.value.family)
             if families.count > Set(families).count {
                 let problem = BGPProblem.routerFamilies(router: router.name, families)

@@ -5,7 +5,7 @@ enum ValueProblem: InventoryProblem, Hashable {
     case hostBits(String, right: CIDR)
     case badBlock(String)
     case badCommunity(String)
-    case badName(String, what: String)
+    case badName(String, what: String, most: Int = 63)
     case badRange(String, RangeProblem)
     case badVersion(String)
     case badCiliumVersion(String)

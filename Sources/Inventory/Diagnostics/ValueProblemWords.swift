@@ -18,11 +18,11 @@ extension ValueProblem {
             Words(
                 message: "'\(text)' is no community", why: "routers know them as two numbers from 0 to 65535",
                 fix: "write it like 64512:100, in quotes")
-        case .badName(let text, let what):
+        case .badName(let text, let what, let most):
             Words(
                 message: "'\(text)' is no \(what)",
                 why: "it becomes part of host names, file names and Kubernetes names",
-                fix: "use 1 to 63 of a-z, 0-9 and '-', with a letter or digit first and last")
+                fix: "use 1 to \(most) of a-z, 0-9 and '-', with a letter or digit first and last")
         case .badRange(let text, let problem):
             Words(message: "'\(text)' is no range: \(problem.what)", why: problem.why, fix: problem.fix)
         case .badVersion(let text):

@@ -25,7 +25,7 @@ enum BGPFields {
                 "nodes", labels, "Labels of the nodes that speak BGP, as this inventory has them",
                 standard: "all nodes", example: "{bgp-enabled: \"true\"}"),
             Field(
-                "peers", .map(keys: .clusterName, values: .object(peer)),
+                "peers", .map(keys: .partName, values: .object(peer)),
                 "The routers that nodes open sessions to, by name", standard: "all of `routers`",
                 example: "{edge: {holdTime: 9s, keepAlive: 3s}}"),
             Field(

@@ -30,12 +30,12 @@ enum InventoryFields {
                 "workers", .map(keys: .nodeName, values: .object(NodeFields.node)), "Nodes that run workloads, by name",
                 example: "\"rack1-[01-20]\": {address: \"10.42.67.[101-120]\"}"),
             Field(
-                "routers", .map(keys: .clusterName, values: .object(BGPFields.router)),
+                "routers", .map(keys: .partName, values: .object(BGPFields.router)),
                 "Routers that speak BGP with the nodes, by name",
                 example: "edge: {platform: linux-frr, address: 10.42.67.1, asn: 64513}"),
             Field("bgp", .object(BGPFields.bgp), "What the nodes announce to the routers"),
             Field(
-                "loadBalancerPools", .map(keys: .clusterName, values: .object(BGPFields.pool)),
+                "loadBalancerPools", .map(keys: .partName, values: .object(BGPFields.pool)),
                 "Addresses that Cilium gives to Services of type LoadBalancer, by the name of their pool",
                 example: "public: {blocks: [192.0.2.240/29]}"),
         ])

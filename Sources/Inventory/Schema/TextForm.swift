@@ -2,6 +2,8 @@
 enum TextForm: Sendable, Hashable, CaseIterable {
     case clusterName
     case nodeName
+    /// Of a router or a pool; it becomes part of label values.
+    case partName
     case nodeAddress
     case address
     case cidr
@@ -35,6 +37,7 @@ enum TextForm: Sendable, Hashable, CaseIterable {
         switch self {
         case .clusterName: "a name"
         case .nodeName: "a node name"
+        case .partName: "a name"
         case .nodeAddress, .address: "an IP address"
         case .cidr: "a network such as 10.142.0.0/16"
         case .addressBlock: "a network, or two addresses with '-' between them"
@@ -66,6 +69,7 @@ enum TextForm: Sendable, Hashable, CaseIterable {
     var pattern: String? {
         switch self {
         case .clusterName: "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+        case .partName: "^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"
         case .nodeName: "^[a-z0-9\\[]([a-z0-9\\[\\], -]*[a-z0-9\\]])?$"
         case .nodeAddress: "^[0-9A-Fa-f.:\\[\\], -]+$"
         case .address: "^[0-9A-Fa-f.:]+$"

@@ -3,6 +3,8 @@ enum TextFormCheck {
     static func problem(_ text: String, _ form: TextForm) -> ValueProblem? {
         switch form {
         case .clusterName: isDNSLabel(text) ? nil : .badName(text, what: "cluster name")
+        case .partName:
+            isDNSLabel(text) && text.utf8.count <= 40 ? nil : .badName(text, what: "name", most: 40)
         case .nodeName: rangeProblem(text, radix: 10) { isDNSLabel($0) ? nil : .badName($0, what: "node name") }
         case .nodeAddress: nodeAddressProblem(text)
         case .address: addressProblem(text)

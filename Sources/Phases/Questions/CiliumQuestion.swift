@@ -7,7 +7,7 @@ import Rendering
 /// The only question that needs a shell: the container's id is known on the node alone, so two commands must follow
 /// each other. The text is fixed; nothing of the inventory is in it.
 enum CiliumQuestion {
-    static let status = Probe.command(Script.arguments(.ciliumStatus))
+    static let status = Probe.command(Script.arguments(.ciliumDbg, ["status", "-o", "json"]))
     static let pods = PodsQuestion.probe("k8s-app=cilium")
 
     /// The part of `cilium-dbg status -o json` that counts (Cilium api/v1/models).

@@ -48,4 +48,32 @@ enum Example {
             "pods: [10.142.0.0/16, fd00:42::/56], services: [10.143.0.0/16, fd00:43::/112]"
         )
     ]
+
+    /// Three nodes of both families and two routers; one node does not speak BGP.
+    static let bgp = """
+        version: 1
+        name: small
+        ssh: {user: ubuntu}
+        k3s: {version: v1.35.7+k3s1, token: {env: K3S_TOKEN}}
+        network: {pods: [10.142.0.0/16, "fd00:42::/56"], services: [10.143.0.0/16, "fd00:43::/112"]}
+        cilium: {version: 1.19.4}
+        endpoint: {kubeVip: 10.77.0.100}
+        dpus:
+          dpu-01: {address: [10.77.0.11, "fd77::11"], labels: {bgp: "yes"}}
+        workers:
+          worker-01: {address: [10.77.0.21, "fd77::21"], labels: {bgp: "yes"}}
+          worker-02: {address: [10.77.0.22, "fd77::22"]}
+        routers:
+          edge: {platform: linux-frr, address: [10.77.0.1, "fd77::1"], asn: 64513}
+          aside: {platform: freebsd-frr, address: 10.77.0.2, asn: 64514}
+        bgp:
+          asn: 64512
+          nodes: {bgp: "yes"}
+          peers: {edge: {gracefulRestart: 9s}, aside: {keepAlive: 3s, multihop: 2}}
+          announce: {pods: true, services: {labels: {network: public}}, communities: ["64512:100"]}
+        loadBalancerPools:
+          public: {blocks: [192.0.2.240/29, "2001:db8::10-2001:db8::21"], labels: {network: public}}
+          internal: {blocks: [172.31.0.0/16], allowFirstLastIPs: false}
+
+        """
 }

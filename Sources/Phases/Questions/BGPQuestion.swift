@@ -1,0 +1,91 @@
+import Engine
+import Foundation
+import Inventory
+import Rendering
+
+/// Whether a node has its BGP sessions, asked of its Cilium agent.
+struct BGPQuestion: Sendable {
+    static let peers = Probe.command(Script.arguments(.ciliumDbg, ["bgp", "peers", "-o", "json"]))
+
+    /// What the routers should be to this node: an address, the router's name, and whether pods are announced to it.
+    private let expected: [(address: IPAddress, router: String)]
+    private let announcesPods: Bool
+
+    /// The part of `cilium-dbg bgp peers -o json` that counts (Cilium api/v1/models, BgpPeer).
+    private struct Peer: Decodable {
+        struct Family: Decodable {
+            let afi: String?
+            let advertised: Int?
+        }
+        let address: String?
+        let state: String?
+        let families: [Family]?
+
+        enum CodingKeys: String, CodingKey {
+            case address = "peer-address"
+            case state = "session-state"
+            case families
+        }
+    }
+
+    /// Nil where the inventory has no BGP, or no router that this node could reach.
+    init?(_ inventory: Inventory, _ node: Node) {
+        guard let bgp = inventory.bgp else { return nil }
+        let families = node.addresses.map(\.family)
+        expected = bgp.peers.flatMap { peer in
+            peer.addresses.filter { families.contains($0.family) }.map { ($0, peer.router) }
+        }
+        announcesPods = bgp.announcesPods
+        if expected.isEmpty { return nil }
+    }
+
+    var routers: String { expected.map { "\($0.router) (\($0.address))" }.joined(separator: " and ") }
+
+    func verdict(_ answer: Answer?) -> Verdict {
+        guard let answer else { return .waiting("nobody has said yet which BGP sessions there are") }
+        guard answer.succeeded else { return .waiting("Cilium does not tell its BGP sessions: \(answer.reason)") }
+        // `null` where the agent has none at all.
+        guard let peers = try? JSONDecoder().decode([Peer]?.self, from: Data(answer.output.utf8)) ?? [] else {
+            return .waiting("the BGP sessions of Cilium cannot be read: \(answer.reason)")
+        }
+        return .all(expected.map { verdict($0.address, $0.router, peers) })
+    }
+
+    private func verdict(_ address: IPAddress, _ router: String, _ peers: [Peer]) -> Verdict {
+        guard let peer = peers.first(where: { $0.address.flatMap { IPAddress($0) } == address }) else {
+            return .waiting("Cilium has not taken up \(router) (\(address)) as a peer yet")
+        }
+        guard peer.state == "established" else {
+            return .waiting("the session with \(router) (\(address)) is \(peer.state ?? "in no state")")
+        }
+        let family = peer.families?.first { $0.afi == address.family.afi }
+        guard !announcesPods || (family?.advertised ?? 0) > 0 else {
+            return .waiting("the session with \(router) (\(address)) is established, but announces no range of pods")
+        }
+        return .holds
+    }
+}
+
+/// Whether Cilium gives out the addresses of all pools.
+enum PoolsQuestion {
+    static let probe = Probe.command(
+        APIQuestion.client + [
+            "get", "ciliumloadbalancerippools.cilium.io", "--request-timeout=10s", "-o",
+            #"jsonpath={range .items[*]}{.metadata.name}{"\t"}"#
+                + #"{.status.conditions[?(@.type=="cilium.io/PoolConflict")].status}{"\t"}"#
+                + #"{.status.conditions[?(@.type=="cilium.io/PoolConflict")].message}{"\n"}{end}"#,
+        ])
+
+    static func verdict(_ answer: Answer?) -> Verdict {
+        guard let answer, answer.succeeded else {
+            return .waiting("the cluster cannot be asked for its pools\(answer.map { ": " + $0.reason } ?? " yet")")
+        }
+        for line in answer.lines {
+            let columns = line.split(separator: "\t", maxSplits: 2, omittingEmptySubsequences: false)
+            guard columns.count == 3 else { continue }
+            if columns[1] == "True" { return .waiting("pool \(columns[0]) is in conflict: \(columns[2].prefix(300))") }
+            if columns[1] != "False" { return .waiting("Cilium has not taken up pool \(columns[0]) yet") }
+        }
+        return .holds
+    }
+}

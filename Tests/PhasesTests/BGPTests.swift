@@ -1,0 +1,128 @@
+import Inventory
+import Testing
+
+@testable import Engine
+@testable import Phases
+@testable import Rendering
+
+struct BGPTests {
+    private func phase(_ text: String = Example.bgp) throws -> BGP { BGP(try Example.read(text)) }
+
+    @Test func worksThroughThePrimaryAndWaitsForEachSpeaker() throws {
+        let bgp = try phase()
+        #expect(bgp.nodes == ["dpu-01", "worker-01"])
+        #expect(bgp.apply("worker-01").isEmpty)
+        #expect(
+            bgp.apply("dpu-01").map(\.operation.subject) == [
+                "wait until the API knows Cilium's BGP kinds", "CiliumLoadBalancerIPPool public",
+                "CiliumLoadBalancerIPPool internal", "CiliumBGPAdvertisement clusterctl",
+                "CiliumBGPPeerConfig edge-ipv4", "CiliumBGPPeerConfig edge-ipv6", "CiliumBGPPeerConfig aside-ipv4",
+                "CiliumBGPClusterConfig clusterctl",
+                "remove pools, peers and announcements that the inventory no longer has",
+            ])
+        #expect(bgp.gate("worker-01")?.asks == [Ask("worker-01", BGPQuestion.peers)])
+        #expect(bgp.gate("dpu-01")?.asks == [Ask("dpu-01", BGPQuestion.peers), Ask("dpu-01", PoolsQuestion.probe)])
+    }
+
+    @Test func hasNothingToDoWhereNothingIsAnnounced() throws {
+        #expect(BGP(try Example.small()).nodes.isEmpty)
+        #expect(CiliumValues(try Example.small()).values[["bgpControlPlane"]] == nil)
+        #expect(CiliumValues(try Example.read(Example.bgp)).values[["bgpControlPlane", "enabled"]] == true)
+    }
+
+    /// Every label that an object carries is spared by the command that removes the others, and no other is.
+    @Test func removesOnlyWhatTheInventoryNoLongerHas() throws {
+        let steps = try phase().apply("dpu-01")
+        let key = "clusterctl.dev/bgp: "
+        let labels = steps.flatMap { step -> [String] in
+            guard case .object(let object) = step.operation else { return [] }
+            let own = object.manifest.split(separator: "\n").map { $0.drop { $0 == " " } }.first { $0.hasPrefix(key) }
+            return own.map { [String($0.dropFirst(key.count))] } ?? []
+        }
+        #expect(labels.count == 7)
+        guard case .command(let command) = try #require(steps.last).operation else {
+            Issue.record("the last step is no command")
+            return
+        }
+        let selector = try #require(command.arguments.first { $0.contains("notin") })
+        let spared = selector.split { "()".contains($0) }.last?.split(separator: ",").map(String.init) ?? []
+        #expect(selector.hasPrefix("clusterctl.dev/bgp,clusterctl.dev/bgp notin ("))
+        #expect(Set(spared) == Set(labels))
+        #expect(command.unless?.contains(selector) == true)
+    }
+
+    @Test(arguments: [
+        (nil, "waiting: nobody has said yet which BGP sessions there are"),
+        (
+            Answer(status: 1, output: "", error: "no cilium-agent container runs on this node\n"),
+            "waiting: Cilium does not tell its BGP sessions: no cilium-agent container runs on this node"
+        ),
+        (
+            Answer(status: 0, output: "BGP Control Plane is disabled\n"),
+            "waiting: the BGP sessions of Cilium cannot be read: BGP Control Plane is disabled"
+        ),
+        (Answer(status: 0, output: "null"), "waiting: Cilium has not taken up edge (10.77.0.1) as a peer yet"),
+        (
+            peers(("10.77.0.1", "established", 1), ("fd77::1", "active", 0), ("10.77.0.2", "established", 1)),
+            "waiting: the session with edge (fd77::1) is active"
+        ),
+        (
+            peers(("10.77.0.1", "established", 1), ("fd77:0::1", "established", 1), ("10.77.0.2", "established", 0)),
+            "waiting: the session with aside (10.77.0.2) is established, but announces no range of pods"
+        ),
+        (
+            peers(("10.77.0.1", "established", 1), ("fd77::1", "established", 2), ("10.77.0.2", "established", 1)),
+            "holds"
+        ),
+    ])
+    func asksForEverySession(_ answer: Answer?, _ conclusion: String) throws {
+        var facts = Facts()
+        if let answer { facts["worker-01", BGPQuestion.peers] = answer }
+        let gate = try #require(try phase().gate("worker-01"))
+        #expect(text(gate.judge(facts)) == conclusion)
+    }
+
+    @Test(arguments: [
+        ("public\tFalse\t\ninternal\tFalse\t\n", "holds"),
+        ("public\tFalse\t\ninternal\t\t\n", "waiting: Cilium has not taken up pool internal yet"),
+        ("public\tTrue\tit overlaps\ninternal\tFalse\t\n", "waiting: pool public is in conflict: it overlaps"),
+    ])
+    func waitsUntilNoPoolIsInConflict(_ output: String, _ conclusion: String) throws {
+        #expect(text(PoolsQuestion.verdict(Answer(status: 0, output: output))) == conclusion)
+    }
+
+    @Test func routersGetTheirEndOfTheSessions() throws {
+        let inventory = try Example.read(Example.bgp)
+        let text = inventory.routers.compactMap { RouterConfiguration(inventory, $0) }
+            .map { "\($0.path)\n\($0.text)" }.joined()
+        try Repository.compare(text, with: "routers.txt")
+        let paths = RenderedTree(Plan(cluster: "small", order: Bootstrap.order(for: inventory)), for: inventory)
+            .files.map(\.path).filter { $0.contains("/frr/") }
+        #expect(
+            paths == ["aside/usr/local/etc/frr/clusterctl-small.conf", "edge/etc/frr/clusterctl-small.conf"])
+    }
+
+    @Test func aRouterThatNobodySpeaksToGetsNothing() throws {
+        let text = Example.bgp.replacing(", aside: {keepAlive: 3s, multihop: 2}", with: "")
+        let inventory = try Example.read(text)
+        #expect(inventory.routers.map { RouterConfiguration(inventory, $0) == nil } == [false, true])
+    }
+
+    private func text(_ verdict: Verdict) -> String {
+        switch verdict {
+        case .holds: "holds"
+        case .waiting(let reason): "waiting: \(reason)"
+        case .failed(let reason): "failed: \(reason)"
+        }
+    }
+}
+
+/// What `cilium-dbg bgp peers -o json` prints, of what is read.
+private func peers(_ peers: (address: String, state: String, advertised: Int)...) -> Answer {
+    let texts = peers.map { peer in
+        let afi = peer.address.contains(":") ? "ipv6" : "ipv4"
+        return #"{"peer-address":"\#(peer.address)","session-state":"\#(peer.state)","local-asn":64512,"#
+            + #""families":[{"afi":"\#(afi)","safi":"unicast","advertised":\#(peer.advertised),"received":0}]}"#
+    }
+    return Answer(status: 0, output: "[\(texts.joined(separator: ","))]")
+}
