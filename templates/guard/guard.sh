@@ -33,8 +33,9 @@ lock=$run/clusterctl-guard.lock
 wait=${CLUSTERCTL_WAIT:-2} # seconds for a new connection after each quick rung
 k3s_units='k3s.service k3s-agent.service'
 member=clusterctl-etcd.service
-always_paths='/etc/cni/net.d/05-cilium.conflist /var/lib/rancher/k3s/server/db
-    /etc/rancher/k3s/k3s.yaml /etc/rancher/node/password'   # what K3s and Cilium make by themselves
+etcd=/var/lib/rancher/k3s/server/db
+always_paths="/etc/cni/net.d/05-cilium.conflist $etcd
+    /etc/rancher/k3s/k3s.yaml /etc/rancher/node/password"   # what K3s and Cilium make by themselves
 firewall_services='firewalld.service nftables.service firewall.service ufw.service netfilter-persistent.service'
 mkdir -p "$guard"
 
@@ -346,6 +347,8 @@ arm_anew() {
     echo "${4:-}" >"$armed.new/owner"
     { sshd -T 2>/dev/null | awk '$1 == "port" { print $2 }' | grep . || echo 22; } | sort -u >"$armed.new/ssh-ports"
     keep_room "$armed.new" || refuse 6 'the disk is full: what is there could not be saved'
+    # A directory without a member, as one that has left leaves behind, is none: the undo of a phase asks by this line.
+    [ -d "$etcd/etcd/member" ] || echo "absent - - $etcd" >>"$armed.new/paths"
     for path in $always_paths; do save_path "$armed.new" "$path"; done
     for unit in $k3s_units; do save_unit "$armed.new" "$unit"; done
     read_what "$armed.new" || refuse 6 "cannot save all of $1's files"
@@ -477,11 +480,11 @@ run_undo() { # the phase's own way back, while the services still run
 # While K3s must not run, a member of etcd stays one as a server without an agent, which starts no container: two members
 # have a quorum only together.
 start_member() {
-    [ ! -d /var/lib/rancher/k3s/server/db/etcd/member ] || systemctl enable --now "$member"
+    [ ! -d "$etcd/etcd/member" ] || systemctl enable --now "$member"
 }
 stop_member() {
     rm -f "$guard/member"
-    [ ! -d /var/lib/rancher/k3s/server/db ] || systemctl disable --now "$member"
+    [ ! -d "$etcd" ] || systemctl disable --now "$member"
 }
 
 stop_units() { # what the change started; and K3s, if the Cilium that the change brought would outlive the undo

@@ -244,6 +244,31 @@ import Testing
             """#)
     }
 
+    /// Its data are moved aside, and the empty directory comes back: who joins after that was no member before.
+    @Test(arguments: TestShell.all) func aMemberThatHasLeftIsNoneForTheNextPhase(shell: TestShell) throws {
+        try check(
+            shell,
+            #"""
+            db=/var/lib/rancher/k3s/server/db
+            mkdir -p $db/etcd/member
+            printf '%s\n' 'unit k3s.service' undo "mv $db $db.left" >"$box/what"
+            armed() { guard arm replicas 20 "$1" <"$box/what"; }
+            expect 'arms' armed nonce1
+            expect 'a member' status 1 grep -qx "absent - - $db" "$box/state/guard/armed/paths"
+            late
+            expect 'fires' guard fire
+            expect 'it has left' says 'rolled-back phase=replicas nonce=nonce1 * left=none'
+            printf '%s\n' 'unit k3s.service' undo 'exit 0' >"$box/what"
+            expect 'arms again' armed nonce2
+            expect 'no member now' grep -qx "absent - - $db" "$box/state/guard/armed/paths"
+            mkdir -p $db/etcd/member
+            late
+            expect 'fires again' guard fire
+            expect 'what has joined since is moved aside' ls -d $db.clusterctl-*/etcd/member
+            expect 'and not in place' test ! -e $db
+            """#)
+    }
+
     /// Whoever asks for the way back got in while K3s ran.
     @Test(arguments: TestShell.all) func k3sRunsOnWhereAnUndoFailsThatWasAskedFor(shell: TestShell) throws {
         try check(
