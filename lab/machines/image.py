@@ -14,7 +14,7 @@ HOST_PACKAGES = {  # program that must be there: package that brings it
 }
 PACKAGES = """systemd systemd-sysv dbus openssh-server iptables nftables iproute2 iputils-arping iputils-ping
 etcd-server etcd-client kubernetes-client curl openssl sudo
-python3 python3-yaml procps kmod ca-certificates less jq zstd""".split()
+python3 python3-yaml procps kmod ca-certificates less jq zstd frr frr-pythontools""".split()
 SUITE = "bookworm"
 
 # Runs in the new root. The login user is made per node, because its name is the inventory's.
@@ -23,6 +23,9 @@ set -e
 systemctl mask --quiet etcd.service console-getty.service container-getty@.service \
     systemd-resolved.service systemd-networkd.service getty.target apt-daily.timer apt-daily-upgrade.timer \
     dpkg-db-backup.timer e2scrub_all.timer fstrim.timer nftables.service systemd-remount-fs.service
+# FRR's service is for routers alone; on other nodes the stand-in for Cilium starts a bgpd of its own.
+systemctl disable --quiet frr.service
+sed -i 's/^bgpd=no$/bgpd=yes/' /etc/frr/daemons
 systemctl enable --quiet ssh.service
 rm -f /etc/ssh/ssh_host_* /etc/machine-id /var/lib/dbus/machine-id
 : > /etc/machine-id
@@ -67,9 +70,11 @@ done
 tc qdisc del dev eth0 clsact 2>/dev/null; tc qdisc del dev eth0 ingress 2>/dev/null
 ip link set lo up
 ip addr flush dev eth0 scope global
-ip addr add "$ADDRESS" dev eth0
 ip link set eth0 up
-ip route replace default via "$GATEWAY" dev eth0
+for address in $ADDRESSES; do
+    case $address in *:*) ip addr add "$address" dev eth0 nodad ;; *) ip addr add "$address" dev eth0 ;; esac
+done
+for gateway in $GATEWAYS; do ip route replace default via "$gateway" dev eth0; done
 if [ -e /sys/class/net/tmfifo_net0 ]; then
     ip addr flush dev tmfifo_net0; ip addr add 192.168.100.2/30 dev tmfifo_net0; ip link set tmfifo_net0 up
 fi

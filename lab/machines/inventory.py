@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from . import settings
 from .settings import LabError
 
-GROUPS = ("dpus", "servers", "workers")
+GROUPS = ("dpus", "servers", "workers", "routers")
 _RANGE = re.compile(r"\[(\d+)-(\d+)\]")
 
 
@@ -17,11 +17,15 @@ class Node:
     """One machine of the lab; `index` is its place in the inventory and numbers its link on the bridge."""
 
     name: str
-    address: str
+    addresses: tuple  # one, or one of each family; SSH goes to the first
     group: str
     os: str
     managed: bool
     index: int
+
+    @property
+    def address(self):
+        return self.addresses[0]
 
     @property
     def namespace(self):
@@ -48,12 +52,16 @@ class Lab:
     user: str
     version: str
     token: object
-    network: object
+    networks: tuple  # one of each family in use
 
-    @property
-    def gateway(self):
+    def network_of(self, address):
+        """The lab's network that an address lies in."""
+        return next(network for network in self.networks if ipaddress.ip_address(address) in network)
+
+    @staticmethod
+    def gateway(network):
         """The controller's own address on the lab's bridge: the first one of the nodes' network."""
-        return str(next(self.network.hosts()))
+        return str(next(network.hosts()))
 
     def node(self, name):
         for node in self.nodes:
@@ -92,22 +100,33 @@ def read(path):
     nodes = []
     for group in GROUPS:
         for pattern, settings_of_node in (document.get(group) or {}).items():
-            names, addresses = expand(str(pattern)), expand_address(str(settings_of_node["address"]))
-            if len(names) != len(addresses):
-                raise LabError(f"{path}: '{pattern}' names {len(names)} nodes, but has {len(addresses)} addresses")
-            for name, address in zip(names, addresses):
-                nodes.append(Node(name, address, group, settings_of_node.get("os", "debian"),
+            names, given = expand(str(pattern)), settings_of_node["address"]
+            columns = [expand_address(str(text)) for text in (given if isinstance(given, list) else [given])]
+            for addresses in columns:
+                if len(names) != len(addresses):
+                    raise LabError(f"{path}: '{pattern}' names {len(names)} nodes, but has {len(addresses)} addresses")
+            for name, *addresses in zip(names, *columns):
+                nodes.append(Node(name, tuple(addresses), group, settings_of_node.get("os", "debian"),
                                   settings_of_node.get("manage") != "verify", len(nodes) + 1))
     if not nodes:
         raise LabError(f"{path} names no nodes")
-    bits = 24 if ipaddress.ip_address(nodes[0].address).version == 4 else 64
-    network = ipaddress.ip_network(f"{nodes[0].address}/{bits}", strict=False)
-    for node in nodes:
-        if ipaddress.ip_address(node.address) not in network:
-            raise LabError(f"{path}: {node.name} ({node.address}) is outside {network}; the lab has one network")
+    networks = _networks(path, nodes)
     k3s = document.get("k3s") or {}
     return Lab(tuple(nodes), (document.get("ssh") or {}).get("user", "ubuntu"),
-               str(k3s.get("version", "v1.35.7+k3s1")), k3s.get("token"), network)
+               str(k3s.get("version", "v1.35.7+k3s1")), k3s.get("token"), networks)
+
+
+def _networks(path, nodes):
+    """The /24 and the /64 around the first address of each family; every node must lie there."""
+    networks = {}
+    for node in nodes:
+        for text in node.addresses:
+            address = ipaddress.ip_address(text)
+            bits = 24 if address.version == 4 else 64
+            network = networks.setdefault(address.version, ipaddress.ip_network(f"{text}/{bits}", strict=False))
+            if address not in network:
+                raise LabError(f"{path}: {node.name} ({text}) is outside {network}; the lab has one network of a family")
+    return tuple(networks.values())
 
 
 def current():

@@ -33,7 +33,7 @@ def prepare(lab):
     for node in lab.nodes:
         _key(host_key(node), node.name)
         kind, key = public(host_key(node)).split()[:2]
-        lines.append(f"{node.address},{node.name} {kind} {key}\n")
+        lines.append(f"{','.join(node.addresses)},{node.name} {kind} {key}\n")
     with open(KNOWN_HOSTS, "w", encoding="utf-8") as file:
         file.writelines(lines)
     if not os.path.exists(settings.TOKEN):

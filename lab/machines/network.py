@@ -32,7 +32,9 @@ def make_bridge(lab):
     here = {"namespace": settings.BRIDGE_NAMESPACE}
     if not ip("link", "show", "br0", check=False, **here):
         ip("link", "add", "br0", "type", "bridge", "forward_delay", "0", **here)
-    ip("addr", "replace", f"{lab.gateway}/{lab.network.prefixlen}", "dev", "br0", **here)
+    for network in lab.networks:
+        at_once = ["nodad"] if network.version == 6 else []
+        ip("addr", "replace", f"{lab.gateway(network)}/{network.prefixlen}", "dev", "br0", *at_once, **here)
     ip("link", "set", "br0", "up", **here)
 
 
@@ -52,7 +54,9 @@ def make_link(node):
 
 def node_settings(lab, node):
     """What a node's boot script needs to know of its network."""
-    return f"ADDRESS={node.address}/{lab.network.prefixlen}\nGATEWAY={lab.gateway}\n"
+    addresses = [f"{address}/{lab.network_of(address).prefixlen}" for address in node.addresses]
+    gateways = [lab.gateway(lab.network_of(address)) for address in node.addresses]
+    return f"ADDRESSES='{' '.join(addresses)}'\nGATEWAYS='{' '.join(gateways)}'\n"
 
 
 def slow_down(node, rate):

@@ -79,8 +79,18 @@ def _personalise(lab, node, root):
     os.chmod(root + home + "/.ssh", 0o700)
     if node.group == "dpus":
         write("/etc/mlnx-release", "DOCA_2.7.0_BSP_4.7.0_Ubuntu_22.04-1.23-10.prod\n")
+    if node.group == "routers":
+        _make_router(root, write)
     if node.os == "nixos":
         _make_nixos(node, root, write)
+
+
+def _make_router(root, write):
+    """FRR's service at boot, and packets between links are passed on."""
+    units = root + "/etc/systemd/system/multi-user.target.wants"
+    os.makedirs(units)
+    os.symlink("/lib/systemd/system/frr.service", units + "/frr.service")
+    write("/etc/sysctl.d/90-router.conf", "net.ipv4.ip_forward=1\nnet.ipv6.conf.all.forwarding=1\n")
 
 
 def _make_nixos(node, root, write):
