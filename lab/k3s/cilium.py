@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 
-from . import datapath, log, paths, resources, selectors
+from . import bgpd, datapath, log, paths, resources, selectors
 from .ends import Crash
 from .nodes import with_condition
 from .web import WebError
@@ -132,6 +132,7 @@ def run_agent(container):
     if container.adopted and datapath.is_installed():
         container.log('level=info msg="taken over from before the restart of k3s"')
         forwarder = datapath.serve_service_address(container.host) if _replaces() else None
+        client = container.host.client
     else:
         container.adopted = False
         _forget_status()
@@ -140,12 +141,19 @@ def run_agent(container):
         settings = _settings(container, client)
         container.pause(START_SECONDS)
         forwarder = _install(container, client, settings)
+        if settings.get("enable-bgp-control-plane") == "true":
+            bgpd.enable()
+        else:
+            bgpd.disable()
     container.set_ready()
+    if bgpd.is_enabled():
+        bgpd.follow(container, client)
     container.stop.wait()
     if forwarder:
         forwarder.close()
     if not container.host.stopping:
         _forget_status()
+        bgpd.stop()
     return 0
 
 
@@ -165,7 +173,8 @@ def _install(container, client, settings):
     status = _status(container, settings, found or [""], host.version)
     replaced = settings.get("kube-proxy-replacement") == "true"
     node = client.get("nodes", None, host.node)
-    pods = (node.get("spec", {}).get("podCIDRs") or ["10.0.0.0/24"])[0]
+    networks = node.get("spec", {}).get("podCIDRs") or ["10.0.0.0/24"]
+    pods = networks[0]
     if replaced and not found:
         raise Crash("unable to determine direct routing device. Use --direct-routing-device to specify it "
                     f"(devices filter: {settings.get('devices', '')!r} matches no link)")
@@ -174,7 +183,7 @@ def _install(container, client, settings):
     forwarder = datapath.serve_service_address(host) if replaced else None
     paths.write(paths.CILIUM_STATUS, json.dumps(status))
     cilium_node = {"apiVersion": "cilium.io/v2", "kind": "CiliumNode", "metadata": {"name": host.node},
-                   "spec": {"addresses": [{"ip": host.address, "type": "InternalIP"}], "ipam": {"podCIDRs": [pods]}}}
+                   "spec": {"addresses": [{"ip": host.address, "type": "InternalIP"}], "ipam": {"podCIDRs": networks}}}
     if client.find("ciliumnodes", None, host.node) is None:
         client.create("ciliumnodes", None, cilium_node)
     conditions = with_condition((node.get("status") or {}).get("conditions"), {

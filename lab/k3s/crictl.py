@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-from . import cilium, paths
+from . import bgpd, cilium, paths
 
 _SOCKET = "unix:///run/k3s/containerd/containerd.sock"
 
@@ -70,15 +70,42 @@ def _exec(containers, arguments):
         return _fail('FATA[0000] execing command in container: rpc error: code = NotFound desc = container '
                      f'"{arguments[0] if arguments else ""}": not found')
     command = arguments[1:]
-    if container["name"] != "cilium-agent" or command[:2] not in (["cilium-dbg", "status"], ["cilium", "status"]):
-        return _fail(f'FATA[0000] execing command in container: exec: "{" ".join(command)}": '
-                     "not known to this stand-in")
+    if container["name"] == "cilium-agent" and command[:1] in (["cilium-dbg"], ["cilium"]):
+        if command[1:2] == ["status"]:
+            return _cilium_status(command)
+        if command[1:3] == ["bgp", "peers"]:
+            return _bgp_peers(command)
+    return _fail(f'FATA[0000] execing command in container: exec: "{" ".join(command)}": not known to this stand-in')
+
+
+def _wants_json(command):
+    return "json" in command or any(word in ("-ojson", "--output=json", "-o=json") for word in command)
+
+
+def _bgp_peers(command):
+    sessions, problem = bgpd.peers()
+    if sessions is None:
+        return _fail(problem)
+    if _wants_json(command):
+        print(json.dumps(sessions))
+        return 0
+    print(f"{'Local AS':<11}{'Peer AS':<11}{'Peer Address':<22}{'Session':<14}{'Family':<15}{'Received':<10}Advertised")
+    for session in sessions:
+        for family in session["families"] or [{}]:
+            print(f"{session['local-asn']:<11}{session['peer-asn']:<11}"
+                  f"{session['peer-address']}:{session['peer-port']:<{21 - len(session['peer-address'])}}"
+                  f"{session['session-state']:<14}{family.get('afi', '')}/{family.get('safi', ''):<10}"
+                  f"{family.get('received', 0):<10}{family.get('advertised', 0)}")
+    return 0
+
+
+def _cilium_status(command):
     document, problem = cilium.status()
     if document is None:
         return _fail(problem)
     if "--brief" in command:
         print("OK")
-    elif "json" in command or any(word in ("-ojson", "--output=json", "-o=json") for word in command):
+    elif _wants_json(command):
         print(json.dumps(document))
     else:
         for key, value in document.items():

@@ -8,6 +8,9 @@ from .web import Client, WebError
 _CUSTOM = {
     "helmcharts": ("helm.cattle.io", "v1", True), "helmchartconfigs": ("helm.cattle.io", "v1", True),
     "ciliumnodes": ("cilium.io", "v2", False), "ciliumnodeconfigs": ("cilium.io", "v2", True),
+    **{name: ("cilium.io", "v2", False) for name in (
+        "ciliumbgpclusterconfigs", "ciliumbgppeerconfigs", "ciliumbgpadvertisements", "ciliumbgpnodeconfigoverrides",
+        "ciliumloadbalancerippools")},
 }
 
 

@@ -59,7 +59,7 @@ class Kubelet:
         found = self.client.find("nodes", None, self.node)
         if found is None:
             taints.append({"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"})
-            used = {node["spec"].get("podCIDR") for node in self.client.list("nodes")}
+            used = {network for node in self.client.list("nodes") for network in node["spec"].get("podCIDRs") or []}
             self.client.create("nodes", None, {
                 "metadata": {"name": self.node, "labels": labels, "annotations": annotations},
                 "spec": {"taints": taints, **self._pod_networks(used)}})

@@ -125,7 +125,7 @@ def _networks(path, nodes):
             bits = 24 if address.version == 4 else 64
             network = networks.setdefault(address.version, ipaddress.ip_network(f"{text}/{bits}", strict=False))
             if address not in network:
-                raise LabError(f"{path}: {node.name} ({text}) is outside {network}; the lab has one network of a family")
+                raise LabError(f"{path}: {node.name} ({text}) is outside {network}; the lab has one of a family")
     return tuple(networks.values())
 
 
