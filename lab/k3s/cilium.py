@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 
-from . import bgpd, datapath, log, paths, resources, selectors
+from . import bgpd, datapath, lbipam, log, paths, resources, selectors
 from .ends import Crash
 from .nodes import with_condition
 from .web import WebError
@@ -43,7 +43,7 @@ def run_operator(container):
                     raise
     container.log('level=info msg="Custom resource definitions are there"')
     container.set_ready()
-    container.stop.wait()
+    lbipam.follow(container, client)
     return 0
 
 

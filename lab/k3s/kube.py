@@ -47,8 +47,9 @@ class Kube:
     def create(self, resource, namespace, value):
         return self.client.json("POST", collection(resource, namespace), value)
 
-    def update(self, resource, namespace, name, value):
-        return self.client.json("PUT", f"{collection(resource, namespace)}/{name}", value)
+    def update(self, resource, namespace, name, value, subresource=None):
+        path = f"{collection(resource, namespace)}/{name}" + (f"/{subresource}" if subresource else "")
+        return self.client.json("PUT", path, value)
 
     def merge(self, resource, namespace, name, body, subresource=None):
         path = f"{collection(resource, namespace)}/{name}" + (f"/{subresource}" if subresource else "")
