@@ -14,6 +14,7 @@ import time
 
 from . import bgp, paths
 from .ends import Crash, Stopped
+from .services import Services
 from .web import Unreachable, WebError
 
 DIRECTORY = "/run/cilium/bgp"
@@ -87,8 +88,8 @@ def _start(contexts):
     paths.write(_CONFIGURATION, bgp.text(contexts), 0o600)
     with open(_LOG, "ab") as log:
         process = subprocess.Popen(
-            [PROGRAM, "-f", _CONFIGURATION, "-i", _PID, "--vty_socket", DIRECTORY, "-P", "0", "-p", "0", "-n", "-Z", "-S",
-             "--log", "stdout"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            [PROGRAM, "-f", _CONFIGURATION, "-i", _PID, "--vty_socket", DIRECTORY, "-P", "0", "-p", "0", "-n", "-Z",
+             "-S", "--log", "stdout"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while not os.path.exists(DIRECTORY + "/bgpd.vty") and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -125,22 +126,25 @@ def _lives(pid):
     return os.path.exists(f"/proc/{pid}")
 
 
-def follow(container, client, turn=lambda sources: None):
-    """Keeps bgpd as the cluster's objects want it, until the container stops; `turn` sees the same objects."""
+def follow(container, client):
+    """Keeps bgpd and the services' addresses as the cluster's objects want them, until the container stops."""
+    answering = Services(container.host.node)
     try:
         while True:
             try:
                 sources = read(client, container.host.node)
                 if apply(bgp.speaker(sources)):
                     container.log('level=info msg="BGP configuration changed" subsys=bgp-control-plane')
-                turn(sources)
-            except (Unreachable, WebError, subprocess.TimeoutExpired) as error:
+                answering.turn(client, sources)
+            except (OSError, Unreachable, WebError, subprocess.TimeoutExpired) as error:
                 container.log(f'level=warning msg="BGP: {error}" subsys=bgp-control-plane')
             except (KeyError, TypeError, ValueError) as error:  # the API here checks no schema
                 container.log(f'level=error msg="BGP: odd object: {error!r}" subsys=bgp-control-plane')
             container.pause(1)
     except Stopped:
         pass
+    finally:
+        answering.close()
 
 
 def read(client, node_name):

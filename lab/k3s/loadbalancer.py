@@ -65,17 +65,18 @@ class LoadBalancer:
                 continue
             if server in self.servers and self.servers[0] != server:
                 self.servers = [server] + [other for other in self.servers if other != server]
-            await asyncio.gather(self._pump(reader, upstream[1]), self._pump(upstream[0], writer))
+            await asyncio.gather(pump(reader, upstream[1]), pump(upstream[0], writer))
             return
         writer.close()
 
-    @staticmethod
-    async def _pump(reader, writer):
-        try:
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-        except OSError:
-            pass
-        finally:
-            writer.close()
+
+async def pump(reader, writer):
+    """Passes on what comes until there is no more."""
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    except OSError:
+        pass
+    finally:
+        writer.close()

@@ -60,6 +60,20 @@ def _lease(item):
     return [item.get("spec", {}).get("holderIdentity", "")]
 
 
+def _service(item):
+    spec, ingress = item["spec"], (item.get("status", {}).get("loadBalancer") or {}).get("ingress") or []
+    outside = [entry["ip"] for entry in ingress] + (spec.get("externalIPs") or [])
+    none = "<pending>" if spec.get("type") == "LoadBalancer" else "<none>"
+    ports = [f"{port['port']}/{port.get('protocol', 'TCP')}" for port in spec.get("ports") or []]
+    return [spec.get("type", "ClusterIP"), spec.get("clusterIP") or "<none>", ",".join(outside) or none, ",".join(ports)]
+
+
+def _pool(item):
+    available = next((entry["message"] for entry in item.get("status", {}).get("conditions") or []
+                      if entry["type"] == "cilium.io/IPsAvailable"), "")
+    return [str(item["spec"].get("disabled", False)).lower(), _condition(item, "cilium.io/PoolConflict"), available]
+
+
 _COLUMNS = {
     "Node": (["Status", "Roles", "Version"], _node),
     "Pod": (["Ready", "Status", "Restarts", "Node"], _pod),
@@ -67,6 +81,8 @@ _COLUMNS = {
     "Deployment": (["Ready"], _deployment),
     "Job": (["Completions"], _job),
     "Lease": (["Holder"], _lease),
+    "Service": (["Type", "Cluster-IP", "External-IP", "Port(s)"], _service),
+    "CiliumLoadBalancerIPPool": (["Disabled", "Conflicting", "IPs available"], _pool),
 }
 
 

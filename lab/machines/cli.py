@@ -96,6 +96,7 @@ def reset(name=None):
         nodes = [lab.node(name)] if name else lab.nodes
         for node in nodes:
             network.slow_down(node, None)
+            network.plug(node)
             machines.power_off(node)
             ledger.unmount_below(node.directory)
             shutil.rmtree(node.directory, ignore_errors=True)

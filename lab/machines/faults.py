@@ -74,6 +74,10 @@ def slow_link(lab, node, rate="4mbit"):
     network.slow_down(node, rate)
 
 
+def cable_pulled(lab, node):
+    network.plug(node, pulled=True)
+
+
 def sshd_stopped(lab, node):
     """Until it is healed or the node reboots. Sessions that are open stay open, as with a real sshd."""
     machines.enter(node, ["systemctl", "mask", "--runtime", "--now", "ssh.service"])
@@ -86,6 +90,7 @@ ACTIONS = {
     "power-off-at": (power_off_at, "the node loses power when PATH (a glob) appears on it"),
     "artifact-corrupt": (artifact_corrupt, "one byte of the k3s file on the controller changes; any node may be named"),
     "disk-full": (disk_full, "the node's disk has no free block"),
+    "cable-pulled": (cable_pulled, "the node has no network, and its peers hear nothing of it"),
     "slow-link": (slow_link, "traffic towards the node gets RATE (4mbit if not given)"),
     "sshd-stopped": (sshd_stopped, "sshd takes no connections"),
 }
@@ -136,6 +141,7 @@ def heal(lab, name=None):
             os.unlink(os.path.join(node.root + FLAGS, fault))
         _resize(node, settings.DISK_SIZE)
         network.slow_down(node, None)
+        network.plug(node)
         if machines.is_running(node):
             machines.enter(node, ["/bin/sh", "-c", _HEAL], check=False)
         else:

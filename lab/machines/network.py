@@ -70,6 +70,11 @@ def slow_down(node, rate):
             raise LabError(f"this kernel cannot slow a link down: {result.stderr.strip()}")
 
 
+def plug(node, pulled=False):
+    """Puts the node's cable in, or pulls it: the node sees its link without a carrier."""
+    ip("link", "set", node.link, "down" if pulled else "up", namespace=settings.BRIDGE_NAMESPACE)
+
+
 def inside(command):
     """A command line that runs in the bridge's namespace, as the controller would."""
     return ["nsenter", "--net=/run/netns/" + settings.BRIDGE_NAMESPACE, *command]

@@ -6,7 +6,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
-from k3s import bgp, lbipam  # noqa: E402
+from k3s import bgp, lbipam, services  # noqa: E402
 
 ADVERTISED = {"matchLabels": {"advertise": "bgp"}}
 IPV4 = {"afi": "ipv4", "safi": "unicast", "advertisements": ADVERTISED}
@@ -266,6 +266,35 @@ class Pools(unittest.TestCase):
     def test_other_services_are_left_alone(self):
         for spec in ({"type": "ClusterIP"}, {"loadBalancerClass": "example.org/other"}):
             self.assertFalse(lbipam.is_ours(service(**spec)))
+
+
+class Addresses(unittest.TestCase):
+    SLICE = {"metadata": {"namespace": "default", "labels": {"kubernetes.io/service-name": "web"}},
+             "ports": [{"name": "https", "port": 6443}],
+             "endpoints": [{"addresses": ["10.77.0.11"]},
+                           {"addresses": ["10.77.0.12"], "conditions": {"ready": False}}]}
+    PORTS = [{"name": "https", "port": 443}, {"name": "dns", "port": 53, "protocol": "UDP"}]
+
+    def frontends(self, *slices, **spec):
+        item = service(addresses=["10.99.0.1", "fd99::1"], ports=self.PORTS, **spec)
+        return services.frontends(sources(services=(item,)), services.endpoints(slices, ()))
+
+    def test_each_granted_address_answers_at_the_ports_of_its_service(self):
+        self.assertEqual(list(self.frontends()), [("10.99.0.1", 443), ("fd99::1", 443)])
+        self.assertEqual(self.frontends(externalTrafficPolicy="Local"), {})
+
+    def test_ready_endpoints_are_found_by_service_and_name_of_the_port(self):
+        self.assertEqual(self.frontends(self.SLICE)["10.99.0.1", 443], ("default/web", (("10.77.0.11", 6443),)))
+        other = {**self.SLICE, "ports": [{"name": "http", "port": 80}]}
+        self.assertEqual(self.frontends(other)["10.99.0.1", 443], ("default/web", ()))
+
+    def test_rules_of_a_family_are_for_its_addresses(self):
+        served = {("10.99.0.1", 443): ("10.77.0.11", 4000), ("fd99::1", 443): ("fd77::11", 4001)}
+        self.assertEqual(services.rules(served, 6).splitlines(), [
+            "*nat", ":CILIUM_PRE_nat - [0:0]", ":CILIUM_OUTPUT_nat - [0:0]", *(
+                f"-A {chain} -d fd99::1/128 -p tcp -m tcp --dport 443 -m comment --comment "
+                '"cilium: lab service address" -j DNAT --to-destination [fd77::11]:4001'
+                for chain in ("CILIUM_PRE_nat", "CILIUM_OUTPUT_nat")), "COMMIT"])
 
 
 if __name__ == "__main__":
