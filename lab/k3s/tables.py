@@ -64,8 +64,8 @@ def _service(item):
     spec, ingress = item["spec"], (item.get("status", {}).get("loadBalancer") or {}).get("ingress") or []
     outside = [entry["ip"] for entry in ingress] + (spec.get("externalIPs") or [])
     none = "<pending>" if spec.get("type") == "LoadBalancer" else "<none>"
-    ports = [f"{port['port']}/{port.get('protocol', 'TCP')}" for port in spec.get("ports") or []]
-    return [spec.get("type", "ClusterIP"), spec.get("clusterIP") or "<none>", ",".join(outside) or none, ",".join(ports)]
+    ports = ",".join(f"{port['port']}/{port.get('protocol', 'TCP')}" for port in spec.get("ports") or [])
+    return [spec.get("type", "ClusterIP"), spec.get("clusterIP") or "<none>", ",".join(outside) or none, ports]
 
 
 def _pool(item):
