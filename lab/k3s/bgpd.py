@@ -133,7 +133,7 @@ def follow(container, client):
         while True:
             try:
                 sources = read(client, container.host.node)
-                if apply(bgp.speaker(sources)):
+                if apply(sources and bgp.speaker(sources)):
                     container.log('level=info msg="BGP configuration changed" subsys=bgp-control-plane')
                 answering.turn(client, sources)
             except (OSError, Unreachable, WebError, subprocess.TimeoutExpired) as error:
@@ -148,7 +148,7 @@ def follow(container, client):
 
 
 def read(client, node_name):
-    """The objects that matter to a node. What has no definition yet is not there."""
+    """The objects that matter to a node; None without a CiliumBGPClusterConfig. What has no definition is not there."""
     def every(resource, namespace=None):
         try:
             return tuple(client.list(resource, namespace))
@@ -157,11 +157,13 @@ def read(client, node_name):
                 raise
             return ()
 
+    if not (cluster_configs := every("ciliumbgpclusterconfigs")):
+        return None
     node, services = client.get("nodes", None, node_name), every("services")
     peer_configs = {item["metadata"]["name"]: item["spec"] for item in every("ciliumbgppeerconfigs")}
     secrets = {name for spec in peer_configs.values() if (name := spec.get("authSecretRef"))}
     return bgp.Sources(
-        node=node, cluster_configs=every("ciliumbgpclusterconfigs"), peer_configs=peer_configs,
+        node=node, cluster_configs=cluster_configs, peer_configs=peer_configs,
         advertisements=every("ciliumbgpadvertisements"), services=services,
         overrides={item["metadata"]["name"]: item["spec"] for item in every("ciliumbgpnodeconfigoverrides")},
         local_services=_local_services(services, node_name, every),

@@ -71,11 +71,13 @@ class Services:
         threading.Thread(target=self.loop.run_forever, name="service addresses", daemon=True).start()
 
     def turn(self, client, sources):
-        slices, older = ((client.list("endpointslices"), client.list("endpoints"))
-                         if any(bgp.granted(service) or service["spec"].get("externalIPs")
-                                for service in sources.services) else ((), ()))
-        self.wanted = frontends(sources, endpoints(slices, older))
-        asyncio.run_coroutine_threadsafe(self._listen(bgp.node_addresses(sources.node)), self.loop).result(10)
+        """`sources` is None on a node without BGP: then nothing answers."""
+        self.wanted = frontends(sources, {}) if sources else {}
+        if self.wanted:
+            targets = endpoints(client.list("endpointslices"), client.list("endpoints"))
+            self.wanted = frontends(sources, targets)
+        own = bgp.node_addresses(sources.node) if sources else []
+        asyncio.run_coroutine_threadsafe(self._listen(own), self.loop).result(10)
         served = {key: listener.sockets[0].getsockname()[:2] for key, listener in self.listeners.items()}
         if served != self.written:
             for program, version in (("iptables-restore", 4), ("ip6tables-restore", 6)):
