@@ -72,10 +72,10 @@ class Services:
 
     def turn(self, client, sources):
         """`sources` is None on a node without BGP: then nothing answers."""
-        self.wanted = frontends(sources, {}) if sources else {}
-        if self.wanted:
-            targets = endpoints(client.list("endpointslices"), client.list("endpoints"))
-            self.wanted = frontends(sources, targets)
+        wanted = frontends(sources, {}) if sources else {}
+        if wanted:
+            wanted = frontends(sources, endpoints(client.list("endpointslices"), client.list("endpoints")))
+        self.wanted = wanted
         own = bgp.node_addresses(sources.node) if sources else []
         asyncio.run_coroutine_threadsafe(self._listen(own), self.loop).result(10)
         served = {key: listener.sockets[0].getsockname()[:2] for key, listener in self.listeners.items()}
