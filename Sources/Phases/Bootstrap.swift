@@ -41,9 +41,10 @@ public enum Bootstrap {
                         .sameNode("artifacts"),
                     ]),
                 .init(BGP(inventory), after: [.all("primary-rejoin"), .all("workers")]),
+                .init(BGPSessions(inventory), after: [.all("bgp")]),
                 .init(
                     Verify(inventory),
-                    after: [.all("kube-vip"), .all("primary-rejoin"), .all("workers"), .all("bgp")]),
+                    after: [.all("kube-vip"), .all("primary-rejoin"), .all("workers"), .all("bgp-sessions")]),
             ])
     }
 }

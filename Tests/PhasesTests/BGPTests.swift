@@ -10,8 +10,7 @@ struct BGPTests {
 
     @Test func worksThroughThePrimaryAndWaitsForEachSpeaker() throws {
         let bgp = try phase()
-        #expect(bgp.nodes == ["dpu-01", "worker-01"])
-        #expect(bgp.apply("worker-01").isEmpty)
+        #expect(bgp.nodes == ["dpu-01"])
         #expect(
             bgp.apply("dpu-01").map(\.operation.subject) == [
                 "wait until the API knows Cilium's BGP kinds", "CiliumLoadBalancerIPPool public",
@@ -20,12 +19,19 @@ struct BGPTests {
                 "CiliumBGPClusterConfig clusterctl",
                 "remove pools, peers and announcements that the inventory no longer has",
             ])
-        #expect(bgp.gate("worker-01")?.asks == [Ask("worker-01", BGPQuestion.peers)])
-        #expect(bgp.gate("dpu-01")?.asks == [Ask("dpu-01", BGPQuestion.peers), Ask("dpu-01", PoolsQuestion.probe)])
+        #expect(bgp.gate("dpu-01")?.asks == [Ask("dpu-01", PoolsQuestion.probe)])
+        let sessions = BGPSessions(try Example.read(Example.bgp))
+        #expect(sessions.nodes == ["dpu-01", "worker-01"])
+        let gate = try #require(sessions.gate("worker-01"))
+        #expect(gate.asks == [Ask("worker-01", BGPQuestion.peers)])
+        #expect(
+            gate.waitingFor
+                == "worker-01 to have its BGP sessions with edge (10.77.0.1, fd77::1) and aside (10.77.0.2)")
     }
 
     @Test func hasNothingToDoWhereNothingIsAnnounced() throws {
         #expect(BGP(try Example.small()).nodes.isEmpty)
+        #expect(BGPSessions(try Example.small()).nodes.isEmpty)
         #expect(CiliumValues(try Example.small()).values[["bgpControlPlane"]] == nil)
         #expect(CiliumValues(try Example.read(Example.bgp)).values[["bgpControlPlane", "enabled"]] == true)
     }
@@ -78,7 +84,7 @@ struct BGPTests {
     func asksForEverySession(_ answer: Answer?, _ conclusion: String) throws {
         var facts = Facts()
         if let answer { facts["worker-01", BGPQuestion.peers] = answer }
-        let gate = try #require(try phase().gate("worker-01"))
+        let gate = try #require(BGPSessions(try Example.read(Example.bgp)).gate("worker-01"))
         #expect(text(gate.judge(facts)) == conclusion)
     }
 

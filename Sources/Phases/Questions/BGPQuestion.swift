@@ -7,7 +7,7 @@ import Rendering
 struct BGPQuestion: Sendable {
     static let peers = Probe.command(Script.arguments(.ciliumDbg, ["bgp", "peers", "-o", "json"]))
 
-    /// What the routers should be to this node: an address, the router's name, and whether pods are announced to it.
+    /// The addresses that this node has sessions with.
     private let expected: [(address: IPAddress, router: String)]
     private let announcesPods: Bool
 
@@ -39,7 +39,14 @@ struct BGPQuestion: Sendable {
         if expected.isEmpty { return nil }
     }
 
-    var routers: String { expected.map { "\($0.router) (\($0.address))" }.joined(separator: " and ") }
+    /// Each router once, with the addresses that this node speaks to.
+    var routers: String {
+        let names = expected.map(\.router).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
+        return names.map { name in
+            let addresses = expected.filter { $0.router == name }.map(\.address.description)
+            return "\(name) (\(addresses.joined(separator: ", ")))"
+        }.joined(separator: " and ")
+    }
 
     func verdict(_ answer: Answer?) -> Verdict {
         guard let answer else { return .waiting("nobody has said yet which BGP sessions there are") }

@@ -1,0 +1,199 @@
+"""Dual stack with two routers that run FRR: what the nodes announce arrives there, and what does not is said.
+
+FRR on the routers is real, and so are sessions and routes. The nodes' own end is the lab's stand-in for Cilium's BGP.
+"""
+
+import json
+import os
+import tempfile
+import time
+import unittest
+
+from . import harness
+from .harness import LAB_DIR, LabCase, enter, kubectl, lab
+
+NODES = {"dpu-01": "11", "dpu-02": "12", "dpu-03": "13", "worker-01": "21", "worker-02": "22"}
+ROUTERS = {"router-01": "201", "router-02": "202"}
+INVENTORY = f"""\
+version: 1
+name: lab
+ssh: {{user: ubuntu, identityFile: {LAB_DIR}/ssh/id_ed25519, knownHosts: {LAB_DIR}/ssh/known_hosts}}
+k3s:
+  version: v1.35.7+k3s1
+  token: {{file: {LAB_DIR}/token}}
+  artifacts: {{directory: {LAB_DIR}/artifacts}}
+network: {{pods: [10.142.0.0/16, "fd42::/56"], services: [10.143.0.0/16, "fd43::/112"]}}
+cilium: {{version: 1.19.4}}
+endpoint: {{kubeVip: 10.77.0.100}}
+guard: {{window: 20s}}
+deadlines: {{bgp: 20s}}
+defaults: {{dpus: {{arch: amd64, deadlineFactor: 1}}}}
+dpus:
+  dpu-01: {{address: [10.77.0.11, "fd77::11"], primary: true}}
+  "dpu-[02-03]": {{address: ["10.77.0.[12-13]", "fd77::[12-13]"]}}
+workers:
+  "worker-[01-02]": {{address: ["10.77.0.[21-22]", "fd77::[21-22]"]}}
+routers:
+  router-01: {{platform: linux-frr, address: [10.77.0.201, "fd77::201"], asn: 64513}}
+  router-02: {{platform: linux-frr, address: [10.77.0.202, "fd77::202"], asn: 64514}}
+bgp:
+  asn: 64512
+  peers:
+    router-01: {{holdTime: 9s, keepAlive: 3s, connectRetry: 2s}}
+    router-02: {{connectRetry: 2s}}
+  announce: {{pods: true, services: {{labels: {{network: public}}}}, communities: ["64512:100"]}}
+loadBalancerPools:
+  public: {{blocks: [10.99.0.0/28, "fd99::10-fd99::1f"], labels: {{network: public}}}}
+"""
+SERVICE = json.dumps({
+    "apiVersion": "v1", "kind": "Service",
+    "metadata": {"name": "web", "namespace": "default", "labels": {"network": "public"}},
+    "spec": {"type": "LoadBalancer", "ipFamilies": ["IPv4", "IPv6"], "ports": [{"port": 80}]}})
+BY_HAND = ["router bgp 64513", "neighbor 10.77.0.99 remote-as 64599", "neighbor 10.77.0.99 description by-hand"]
+
+
+def vtysh(router, *commands):
+    return enter(router, "vtysh", *[word for command in commands for word in ("-c", command)])
+
+
+def sessions(router):
+    """What the router says of the state of each of its neighbours, by address, over all families."""
+    families = json.loads(vtysh(router, "show bgp summary json"))
+    return {address: peer["state"] for family in families.values() for address, peer in family["peers"].items()}
+
+
+def routes(router, version):
+    """The router's BGP routes that are in its kernel, with their next hops."""
+    shown = json.loads(vtysh(router, f"show {'ip' if version == 4 else 'ipv6'} route bgp json") or "{}")
+    return {prefix: {hop["ip"] for hop in entries[0]["nexthops"] if hop.get("fib") and "ip" in hop}
+            for prefix, entries in shown.items() if entries[0].get("installed")}
+
+
+def addresses(version, nodes=NODES):
+    return {("10.77.0." if version == 4 else "fd77::") + nodes[name] for name in nodes}
+
+
+class BGPTest(LabCase):
+    """One life of a cluster, in order."""
+
+    @classmethod
+    def setUpClass(cls):
+        lab("down")
+        cls.life = tempfile.TemporaryDirectory(prefix="clusterctl-bgp-")
+        cls.addClassCleanup(cls.life.cleanup)
+        cls.addClassCleanup(cls.end)
+        path = os.path.join(cls.life.name, "lab.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(INVENTORY)
+        lab("up", path)
+
+    @classmethod
+    def end(cls):
+        lab("down")
+        harness._fresh = False
+
+    def setUp(self):
+        self.directory = self.life.name
+        self.inventory = os.path.join(self.directory, "lab.yaml")
+
+    def change(self, *replacements):
+        text = INVENTORY
+        for old, new in replacements:
+            self.assertIn(old, text)
+            text = text.replace(old, new)
+        with open(self.inventory, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def take_over(self, router):
+        """What the operator of a router does with the file that was rendered for it."""
+        with open(os.path.join(self.directory, "tree", router, "etc/frr/clusterctl-lab.conf"), encoding="utf-8") as file:
+            enter(router, "sh", "-c", 'printf %s "$1" >/etc/frr/clusterctl-lab.conf', "sh", file.read())
+        enter(router, "vtysh", "-C", "-f", "/etc/frr/clusterctl-lab.conf")
+        enter(router, "vtysh", "-f", "/etc/frr/clusterctl-lab.conf")
+
+    def eventually(self, wanted, question, seconds=30):
+        end = time.monotonic() + seconds
+        while (found := question()) != wanted:
+            if time.monotonic() > end:
+                self.assertEqual(found, wanted)
+            time.sleep(0.5)
+
+    def test_1_a_router_that_knows_nobody_is_waited_for_and_named(self):
+        run = self.bootstrap(status=1)  # nothing had to be taken back
+        self.assertRegex(run.said(), r"the session with router-01 \(10\.77\.0\.201\) is (idle|connect|active)")
+        self.assertRegex(run.said(), r"clusterctl render")
+        self.assertEqual(sessions("router-01"), {})
+
+    def test_2_the_rendered_end_of_the_sessions_is_what_the_routers_lacked(self):
+        vtysh("router-01", "configure terminal", *BY_HAND)
+        self.clusterctl("render", self.inventory, "--to", os.path.join(self.directory, "tree"))
+        for router in ROUTERS:
+            self.take_over(router)
+        self.bootstrap()
+        established = dict.fromkeys(addresses(4) | addresses(6), "Established")
+        self.assertEqual(sessions("router-02"), established)
+        self.assertEqual({address: state for address, state in sessions("router-01").items() if address in established},
+                         established)
+        self.assertIn("nothing to do", self.bootstrap().said())
+
+    def test_3_pods_and_services_are_routes_with_all_their_next_hops(self):
+        enter("dpu-01", "sh", "-c", 'printf %s "$1" | k3s kubectl apply -f -', "sh", SERVICE)
+        for router in ROUTERS:
+            for version, pods, service in ((4, 24, "10.99.0."), (6, 64, "fd99::")):
+                def shape(router=router, version=version, pods=pods, service=service):
+                    found = routes(router, version)
+                    hops = [hop for prefix, hops in found.items() if prefix.endswith(f"/{pods}") for hop in hops]
+                    granted = [hops for prefix, hops in found.items() if prefix.startswith(service)]
+                    return sorted(hops), granted, len(found)
+                everyone = addresses(version)
+                self.eventually((sorted(everyone), [everyone], len(NODES) + 1), shape)
+
+    def test_4_a_router_takes_nothing_but_what_the_inventory_has(self):
+        stray = SERVICE.replace('"web"', '"stray"').replace(
+            '"ports"', '"loadBalancerIP": "10.98.0.7", "externalIPs": ["10.98.0.7"], "ports"')
+        enter("dpu-01", "sh", "-c", 'printf %s "$1" | k3s kubectl apply -f -', "sh", stray)
+        advertisement = json.dumps({
+            "apiVersion": "cilium.io/v2", "kind": "CiliumBGPAdvertisement",
+            "metadata": {"name": "by-hand", "labels": {"clusterctl.dev/bgp": "announcements"}},
+            "spec": {"advertisements": [{
+                "advertisementType": "Service", "service": {"addresses": ["ExternalIP"]},
+                "selector": {"matchLabels": {"network": "public"}}}]}})
+        enter("dpu-01", "sh", "-c", 'printf %s "$1" | k3s kubectl apply -f -', "sh", advertisement)
+
+        def announced():
+            peers = enter("worker-01", "sh", "-c", "k3s crictl exec $(k3s crictl ps --name cilium-agent -q) "
+                          "cilium-dbg bgp peers -o json")
+            return max(family["advertised"] for peer in json.loads(peers) for family in peer["families"]
+                       if family["afi"] == "ipv4")
+        self.eventually(True, lambda: announced() > 2)
+        self.assertNotIn("10.98.0.7/32", routes("router-01", 4))
+        kubectl("delete", "ciliumbgpadvertisement", "by-hand")
+        kubectl("delete", "service", "stray")
+
+    def test_5_a_node_that_dies_leaves_the_routes_within_the_hold_time(self):
+        lab("fault", "worker-02", "cable-pulled")  # else this machine's kernel closes the dead node's connections
+        lab("fault", "worker-02", "power-off")
+        left = addresses(4, {name: NODES[name] for name in NODES if name != "worker-02"})
+
+        def next_hops():
+            return {hop for hops in routes("router-01", 4).values() for hop in hops}
+        self.assertEqual(next_hops(), addresses(4), "nobody has told the router")
+        self.eventually(left, next_hops, 9 + 3)
+        lab("heal", "worker-02")
+
+    def test_6_what_the_inventory_no_longer_has_is_announced_no_longer(self):
+        self.change(("    router-02: {connectRetry: 2s}\n", ""))
+        self.bootstrap()
+        self.assertNotIn("Established", sessions("router-02").values())
+        peers = json.loads(kubectl("get", "ciliumbgppeerconfigs", "-o", "json"))["items"]
+        self.assertEqual({peer["metadata"]["name"] for peer in peers}, {"router-01-ipv4", "router-01-ipv6"})
+        self.assertIn("nothing to do", self.bootstrap().said())
+
+    def test_7_what_a_person_set_on_the_router_is_still_there(self):
+        configuration = vtysh("router-01", "show running-config")
+        for line in BY_HAND[1:]:
+            self.assertIn(line, configuration)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
