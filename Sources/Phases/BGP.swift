@@ -17,7 +17,7 @@ public struct BGP: Phase {
     public func apply(_ node: NodeName) -> [Step] { objects.steps }
 
     public func gate(_ node: NodeName) -> Gate? {
-        guard !cluster.inventory.loadBalancerPools.isEmpty else { return nil }
+        guard !cluster.inventory.addressPools.isEmpty else { return nil }
         return Gate(
             waitingFor: "Cilium to have taken up every pool of addresses, none of them in conflict with another",
             asks: [Ask(node, PoolsQuestion.probe)],

@@ -20,7 +20,7 @@ struct BGPObjects: Sendable {
         var steps = [
             Step(.command(waitForKinds), because: "Cilium's operator brings these kinds a moment after it has started")
         ]
-        steps += inventory.loadBalancerPools.map {
+        steps += inventory.addressPools.map {
             Step(.object(pool($0)), because: "Services of type LoadBalancer get their addresses from it")
         }
         if let bgp = inventory.bgp {
@@ -61,7 +61,7 @@ struct BGPObjects: Sendable {
 
     /// The values of the label that the objects have.
     private var names: [String] {
-        var names = inventory.loadBalancerPools.map { "pool-\($0.name)" }
+        var names = inventory.addressPools.map { "pool-\($0.name)" }
         if let bgp = inventory.bgp {
             names += ["announcements", "sessions"]
             names += bgp.peers.flatMap { peer in peer.addresses.map { BGPObjects.name(peer, $0.family) } }
@@ -96,17 +96,25 @@ struct BGPObjects: Sendable {
         if bgp.announcesPods {
             advertisements.append(YAMLValue.map(["advertisementType": "PodCIDR"]).merging(.map(attributes)))
         }
+        if case .ciliumBgp = inventory.endpoint {
+            let services = BGPSettings.Services(labels: LoadBalancerPool.endpointLabels)
+            advertisements.append(BGPObjects.advertisement(of: services, attributes))
+        }
         for services in bgp.services {
-            let advertisement: YAMLValue = [
-                "advertisementType": "Service",
-                "service": ["addresses": .list(services.addresses.map { .string($0.rawValue) })],
-                // Without a selector Cilium announces no Service at all.
-                "selector": services.labels.isEmpty ? BGPObjects.everyService : BGPObjects.labels(services.labels),
-            ]
-            advertisements.append(advertisement.merging(.map(attributes)))
+            advertisements.append(BGPObjects.advertisement(of: services, attributes))
         }
         return object(
             "CiliumBGPAdvertisement", "clusterctl", own: "announcements", ["advertisements": .list(advertisements)])
+    }
+
+    private static func advertisement(of services: BGPSettings.Services, _ attributes: YAMLMap) -> YAMLValue {
+        let advertisement: YAMLValue = [
+            "advertisementType": "Service",
+            "service": ["addresses": .list(services.addresses.map { .string($0.rawValue) })],
+            // Without a selector Cilium announces no Service at all.
+            "selector": services.labels.isEmpty ? everyService : labels(services.labels),
+        ]
+        return advertisement.merging(.map(attributes))
     }
 
     private func peerConfig(_ peer: BGPSettings.Peer, _ family: IPAddress.Family) -> KubernetesObject {

@@ -42,9 +42,10 @@ public enum Bootstrap {
                     ]),
                 .init(BGP(inventory), after: [.all("primary-rejoin"), .all("workers")]),
                 .init(BGPSessions(inventory), after: [.all("bgp")]),
+                .init(APIEndpoint(inventory), after: [.all("bgp-sessions")]),
                 .init(
                     Verify(inventory),
-                    after: [.all("kube-vip"), .all("primary-rejoin"), .all("workers"), .all("bgp-sessions")]),
+                    after: [.all("kube-vip"), .all("primary-rejoin"), .all("workers"), .all("api-endpoint")]),
             ])
     }
 }

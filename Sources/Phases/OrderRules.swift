@@ -33,7 +33,8 @@ public enum OrderRules {
     private static func check(_ rule: Rule, _ plan: PlanView) -> [String] {
         switch rule {
         case .preflightFirst: preflightFirst(plan)
-        case .ciliumBeforeEndpoint: plan.mustFollow("kube-vip", "cilium")
+        case .ciliumBeforeEndpoint:
+            plan.mustFollow("kube-vip", "cilium") + plan.mustFollow("api-endpoint", "cilium")
         case .ciliumBeforeReplicas: plan.mustFollow("replicas", "cilium")
         case .ciliumBeforeWorkers: plan.mustFollow("workers", "cilium")
         case .endpointBeforeItsUsers: endpointBeforeItsUsers(plan)

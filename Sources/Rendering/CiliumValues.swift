@@ -32,6 +32,7 @@ public struct CiliumValues: Sendable {
             map["forceDeviceDetection"] = true
         }
         if inventory.bgp != nil { map["bgpControlPlane"] = ["enabled": true] }
+        if case .ciliumBgp = inventory.endpoint { map["envoyConfig"] = ["enabled": true] }
         return .map(map)
     }
 

@@ -59,9 +59,15 @@ public struct K3sConfiguration: Sendable {
     }
 
     private var agentValues: YAMLMap {
-        var map: YAMLMap = ["server": .string(endpointURL)]
+        var map: YAMLMap = ["server": .string(agentsServer)]
         addIdentity(to: &map)
         return map
+    }
+
+    /// An address that Cilium serves answers only when nodes have joined. Agents learn of all servers from the one that
+    /// they find here (K3s pkg/agent/loadbalancer).
+    private var agentsServer: String {
+        if case .ciliumBgp = inventory.endpoint { primaryURL } else { endpointURL }
     }
 
     private func addIdentity(to map: inout YAMLMap) {
@@ -84,7 +90,7 @@ public struct K3sConfiguration: Sendable {
     /// The address at which clients find the API, whichever control plane node serves it.
     public static func endpointURL(_ inventory: Inventory) -> String {
         switch inventory.endpoint {
-        case .kubeVip(let address, _): "https://\(address.inURL):\(inventory.network.apiPort)"
+        case .kubeVip(let address, _), .ciliumBgp(let address): "https://\(address.inURL):\(inventory.network.apiPort)"
         case .dns(let name, let port): "https://\(name):\(port)"
         }
     }

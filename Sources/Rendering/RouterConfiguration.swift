@@ -65,7 +65,7 @@ public struct RouterConfiguration: Sendable, Equatable {
             let mask = CiliumValues(inventory).poolMask(family) ?? family.width
             prefixes.append(pods.prefixLength < mask ? "\(pods) ge \(mask) le \(mask)" : pods.description)
         }
-        let blocks = inventory.loadBalancerPools.flatMap(\.blocks).filter { $0.family == family }
+        let blocks = inventory.addressPools.flatMap(\.blocks).filter { $0.family == family }
         for network in blocks.flatMap(\.networks) {
             prefixes.append(
                 network.prefixLength < family.width ? "\(network) ge \(family.width)" : network.description)
@@ -75,7 +75,7 @@ public struct RouterConfiguration: Sendable, Equatable {
 
     /// How many prefixes one node may announce: its range of pods and every address of the pools, within reason.
     private static func most(_ inventory: Inventory, _ bgp: BGPSettings, _ family: IPAddress.Family) -> Int {
-        let blocks = inventory.loadBalancerPools.flatMap(\.blocks).filter { $0.family == family }
+        let blocks = inventory.addressPools.flatMap(\.blocks).filter { $0.family == family }
         let limit: UInt128 = 4096
         let addresses = blocks.reduce(UInt128(0)) { min(limit, $0 + min(limit, $1.last.bits - $1.first.bits + 1)) }
         return max(1, Int(addresses) + (bgp.announcesPods ? 1 : 0))

@@ -24,7 +24,7 @@ k3s:
   artifacts: {{directory: {LAB_DIR}/artifacts}}
 network: {{pods: [10.142.0.0/16, "fd42::/56"], services: [10.143.0.0/16, "fd43::/112"]}}
 cilium: {{version: 1.19.4}}
-endpoint: {{kubeVip: 10.77.0.100}}
+endpoint: {{ciliumBgp: 10.98.0.80}}
 guard: {{window: 20s}}
 deadlines: {{bgp: 20s}}
 defaults: {{dpus: {{arch: amd64, deadlineFactor: 1}}}}
@@ -139,18 +139,27 @@ class BGPTest(LabCase):
     def test_3_pods_and_services_are_routes_with_all_their_next_hops(self):
         enter("dpu-01", "sh", "-c", 'printf %s "$1" | k3s kubectl apply -f -', "sh", SERVICE)
         for router in ROUTERS:
-            for version, pods, service in ((4, 24, "10.99.0."), (6, 64, "fd99::")):
+            for version, pods, service, extra in ((4, 24, "10.99.0.", 2), (6, 64, "fd99::", 1)):
                 def shape(router=router, version=version, pods=pods, service=service):
                     found = routes(router, version)
                     hops = [hop for prefix, hops in found.items() if prefix.endswith(f"/{pods}") for hop in hops]
                     granted = [hops for prefix, hops in found.items() if prefix.startswith(service)]
                     return sorted(hops), granted, len(found)
                 everyone = addresses(version)
-                self.eventually((sorted(everyone), [everyone], len(NODES) + 1), shape)
+                self.eventually((sorted(everyone), [everyone], len(NODES) + extra), shape)
+
+    def test_3_the_api_answers_a_router_at_the_endpoint_under_its_name(self):
+        authority = enter("dpu-01", "cat", "/var/lib/rancher/k3s/server/tls/server-ca.crt")
+        for router in ROUTERS:
+            self.assertEqual(routes(router, 4)["10.98.0.80/32"], addresses(4))
+            enter(router, "sh", "-c", 'printf %s "$1" >/run/ca.crt', "sh", authority)
+            self.eventually("pong", lambda router=router: enter(
+                router, "curl", "-s", "-m", "5", "--cacert", "/run/ca.crt", "https://10.98.0.80:6443/ping", check=False))
+        self.assertIn("server: https://10.98.0.80:6443", self.clusterctl("kubeconfig", self.inventory).output)
 
     def test_4_a_router_takes_nothing_but_what_the_inventory_has(self):
         stray = SERVICE.replace('"web"', '"stray"').replace(
-            '"ports"', '"loadBalancerIP": "10.98.0.7", "externalIPs": ["10.98.0.7"], "ports"')
+            '"ports"', '"loadBalancerIP": "10.97.0.7", "externalIPs": ["10.97.0.7"], "ports"')
         enter("dpu-01", "sh", "-c", 'printf %s "$1" | k3s kubectl apply -f -', "sh", stray)
         advertisement = json.dumps({
             "apiVersion": "cilium.io/v2", "kind": "CiliumBGPAdvertisement",
@@ -166,7 +175,7 @@ class BGPTest(LabCase):
             return max(family["advertised"] for peer in json.loads(peers) for family in peer["families"]
                        if family["afi"] == "ipv4")
         self.eventually(True, lambda: announced() > 2)
-        self.assertNotIn("10.98.0.7/32", routes("router-01", 4))
+        self.assertNotIn("10.97.0.7/32", routes("router-01", 4))
         kubectl("delete", "ciliumbgpadvertisement", "by-hand")
         kubectl("delete", "service", "stray")
 

@@ -114,6 +114,74 @@ struct BGPTests {
         #expect(inventory.routers.map { RouterConfiguration(inventory, $0) == nil } == [false, true])
     }
 
+    // MARK: The endpoint
+
+    @Test func anEndpointThatIsAnnouncedHasAPoolAndIsTakenByTheRouters() throws {
+        let inventory = try Example.read(Example.announced)
+        #expect(APIEndpoint(inventory).nodes == ["dpu-01"])
+        #expect(KubeVip(inventory).nodes.isEmpty)
+        let objects = BGP(inventory).apply("dpu-01").compactMap { step -> KubernetesObject? in
+            if case .object(let object) = step.operation { object } else { nil }
+        }
+        let pool = try #require(objects.first { $0.name == "CiliumLoadBalancerIPPool clusterctl.api" })
+        #expect(pool.manifest.contains("cidr: \"10.31.0.80/32\""))
+        let announcements = try #require(objects.first { $0.name == "CiliumBGPAdvertisement clusterctl" })
+        #expect(announcements.manifest.contains("clusterctl.dev/endpoint: api"))
+        let router = try #require(inventory.routers.first.flatMap { RouterConfiguration(inventory, $0) })
+        #expect(router.text.contains("permit 10.31.0.80/32\n"))
+        #expect(CiliumValues(inventory).values[["envoyConfig", "enabled"]] == true)
+    }
+
+    /// Cilium serves the endpoint, and an agent joins before it has Cilium.
+    @Test func nobodyJoinsThroughAnEndpointThatIsAnnounced() throws {
+        let inventory = try Example.read(Example.announced)
+        for node in inventory.nodes where !node.isPrimary {
+            let values = K3sConfiguration(inventory: inventory, node: node).values
+            #expect(values["server"] == "https://10.77.0.11:6443")
+        }
+        #expect(K3sConfiguration.endpointURL(inventory) == "https://10.31.0.80:6443")
+        let primary = K3sConfiguration(inventory: inventory, node: inventory.primary).values
+        #expect(primary["tls-san"]?.list?.first == "10.31.0.80")
+    }
+
+    @Test func anEndpointOfAnInventorysPoolTakesItsLabels() throws {
+        let text = Example.bgp.replacing("kubeVip: 10.77.0.100", with: "ciliumBgp: 192.0.2.241")
+        let inventory = try Example.read(text)
+        #expect(inventory.addressPools.map(\.name) == ["public", "internal"])
+        guard case .object(let service) = APIEndpoint(inventory).apply("dpu-01")[1].operation else {
+            Issue.record("no object")
+            return
+        }
+        #expect(service.manifest.contains("    clusterctl.dev/endpoint: api\n    network: public\n"))
+    }
+
+    @Test(arguments: [
+        (Answer?.none, Answer?.none, "waiting: the cluster cannot be asked for the Service yet"),
+        (Answer(status: 0, output: ""), nil, "waiting: Cilium has not given 10.31.0.80 to the Service"),
+        (
+            Answer(status: 0, output: "\tno pool has it"), nil,
+            "waiting: Cilium has not given 10.31.0.80 to the Service: no pool has it"
+        ),
+        (Answer(status: 0, output: "10.31.0.80\t"), nil, "waiting: worker-01 has not asked at 10.31.0.80 yet"),
+        (
+            Answer(status: 0, output: "10.31.0.80\t"), Answer(status: 7, output: "", error: "no route"),
+            "waiting: the API does not answer worker-01 at 10.31.0.80: no route"
+        ),
+        (
+            Answer(status: 0, output: "10.31.0.80\t"), Answer(status: 0, output: "503\n"),
+            "waiting: the API does not answer worker-01 at 10.31.0.80: status 503"
+        ),
+        (Answer(status: 0, output: "10.31.0.80\t"), Answer(status: 0, output: "200\npong"), "holds"),
+    ])
+    func asksTheAPIThroughTheEndpoint(_ granted: Answer?, _ ping: Answer?, _ conclusion: String) throws {
+        let gate = try #require(APIEndpoint(try Example.read(Example.announced)).gate("dpu-01"))
+        var facts = Facts()
+        if let granted { facts["dpu-01", APIEndpoint.granted] = granted }
+        if let ping { facts["worker-01", .http("https://10.31.0.80:6443/ping")] = ping }
+        #expect(gate.asks.map(\.node) == ["dpu-01", "worker-01"])
+        #expect(text(gate.judge(facts)) == conclusion)
+    }
+
     private func text(_ verdict: Verdict) -> String {
         switch verdict {
         case .holds: "holds"

@@ -49,7 +49,9 @@ struct OrderRulesTests {
         }
     }
 
-    @Test(arguments: ["diskless.yaml", "dual-stack-bgp.yaml", "lab.yaml"]) func committedInventoriesBreakNoRule(_ file: String) throws {
+    @Test(arguments: ["diskless.yaml", "dual-stack-bgp.yaml", "lab.yaml"]) func committedInventoriesBreakNoRule(
+        _ file: String
+    ) throws {
         #expect(violations(try Example.file(file)) == [])
     }
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Engine
 import Foundation
 import Inventory
+import Rendering
 
 struct KubeconfigCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -24,7 +25,7 @@ struct KubeconfigCommand: AsyncParsableCommand {
         await fleet.close()
         do {
             let config = try Kubeconfig(text, file: Self.source).named(
-                site.inventory.name, server: server(site.inventory))
+                site.inventory.name, server: K3sConfiguration.endpointURL(site.inventory))
             guard merge else { return Standard.output(config.text) }
             let path = Self.target
             var own = try Kubeconfig((try? String(contentsOfFile: path, encoding: .utf8)) ?? "", file: path)
@@ -50,13 +51,6 @@ struct KubeconfigCommand: AsyncParsableCommand {
         await fleet.close()
         failures.forEach(Standard.error)
         throw ExitStatus.unreachable
-    }
-
-    private func server(_ inventory: Inventory) -> String {
-        switch inventory.endpoint {
-        case .kubeVip(let address, _): "https://\(address.inURL):\(inventory.network.apiPort.number)"
-        case .dns(let name, let port): "https://\(name):\(port.number)"
-        }
     }
 
     private static var target: String {

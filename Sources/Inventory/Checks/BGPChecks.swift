@@ -7,7 +7,10 @@ enum RouterCheck {
         for node in draft.nodes {
             for address in node.addresses { owners[address.value] = "node '\(node.name)'" }
         }
-        if case .kubeVip(let vip, _) = draft.endpoint { owners[vip] = "the endpoint" }
+        switch draft.endpoint {
+        case .kubeVip(let vip, _), .ciliumBgp(let vip): owners[vip] = "the endpoint"
+        case .dns, nil: break
+        }
         for router in draft.routers {
             if let node = draft.nodes.first(where: { $0.name == router.name }) {
                 let problem = NodeProblem.duplicateNode(router.name, first: draft.place(node.mark))
@@ -150,5 +153,30 @@ enum PoolCheck {
                 && services.labels.allSatisfy { wanted[$0.key] == nil || wanted[$0.key] == $0.value }
         }
         if !isAnnounced { findings.add(BGPProblem.poolNotAnnounced(pool: pool.name), at: draft.place(pool.mark)) }
+    }
+}
+
+/// An endpoint that the nodes announce has somebody to announce it to, and is no neighbour of those who look for it.
+enum AnnouncedEndpointCheck {
+    static func run(_ address: IPAddress, _ draft: Draft, at place: SourcePlace, _ findings: inout Findings) {
+        if !draft.bgpPeers.contains(where: { $0.addresses.contains { $0.family == address.family } })
+            || draft.root["bgp"]?.entries == nil
+        {
+            findings.add(BGPProblem.endpointNotAnnounced(address), at: place)
+        }
+        if let choice = draft.root["cilium"]?["apiServer"],
+            choice.choice(CiliumSettings.APIServer.self) == .endpoint
+        {
+            findings.add(BGPProblem.endpointNeedsItself, at: draft.place(choice.mark))
+        }
+        let length = address.family == .ipv4 ? 24 : 64
+        for node in draft.nodes {
+            for own in node.addresses where own.value.family == address.family {
+                let subnet = CIDR(containing: own.value, prefixLength: length)
+                guard subnet.contains(address) else { continue }
+                let problem = BGPProblem.endpointInNodeSubnet(address, node: node.name, subnet)
+                return findings.add(problem, at: place)
+            }
+        }
     }
 }

@@ -128,23 +128,51 @@ enum RangeSizeCheck {
 /// The endpoint is an address that control plane nodes can hold and nobody has.
 enum EndpointCheck {
     static func run(_ draft: Draft, _ findings: inout Findings) {
-        guard case .kubeVip(let vip, _) = draft.endpoint, let mark = draft.endpointMark else { return }
+        guard let mark = draft.endpointMark else { return }
         let place = draft.place(mark)
+        switch draft.endpoint {
+        case .kubeVip(let vip, _):
+            if checkAddress(vip, draft, at: place, &findings) { checkSubnet(vip, draft, at: place, &findings) }
+        case .ciliumBgp(let address):
+            if checkAddress(address, draft, at: place, &findings) {
+                AnnouncedEndpointCheck.run(address, draft, at: place, &findings)
+            }
+        case .dns, nil: return
+        }
+    }
+
+    /// Whether nothing is wrong that would be wrong wherever the address is.
+    private static func checkAddress(
+        _ vip: IPAddress, _ draft: Draft, at place: SourcePlace, _ findings: inout Findings
+    ) -> Bool {
+        guard let problem = problem(vip, draft) else { return true }
+        findings.add(problem, at: place)
+        return false
+    }
+
+    private static func problem(_ vip: IPAddress, _ draft: Draft) -> NetworkProblem? {
         if let what = AddressCheck.unusable(vip) {
-            return findings.add(NetworkProblem.vipUnusable(vip, what: what), at: place)
+            return .vipUnusable(vip, what: what)
         }
         if let node = draft.nodes.first(where: { $0.addresses.contains { $0.value == vip } }) {
-            return findings.add(NetworkProblem.vipIsNode(vip, node: node.name), at: place)
+            return .vipIsNode(vip, node: node.name)
         }
         let ranges =
             draft.pods.map { ("network.pods", $0.value) } + draft.services.map { ("network.services", $0.value) }
         if let (what, range) = ranges.first(where: { $0.1.contains(vip) }) {
-            return findings.add(NetworkProblem.vipInRange(vip, what: what, range), at: place)
+            return .vipInRange(vip, what: what, range)
         }
         let nodes = draft.controlPlane.filter { !$0.addresses.isEmpty }
         if let node = nodes.first(where: { !$0.addresses.contains { $0.value.family == vip.family } }) {
-            return findings.add(NetworkProblem.vipFamily(vip, node: node.name), at: place)
+            return .vipFamily(vip, node: node.name)
         }
+        return nil
+    }
+
+    private static func checkSubnet(
+        _ vip: IPAddress, _ draft: Draft, at place: SourcePlace, _ findings: inout Findings
+    ) {
+        let nodes = draft.controlPlane.filter { !$0.addresses.isEmpty }
         let mask = vip.family == .ipv4 ? 24 : 64
         let subnet = CIDR(containing: vip, prefixLength: mask)
         if !nodes.isEmpty, !nodes.contains(where: { $0.addresses.contains { subnet.contains($0.value) } }) {

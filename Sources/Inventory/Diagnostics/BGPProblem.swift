@@ -14,6 +14,9 @@ enum BGPProblem: InventoryProblem {
     case poolInNodeSubnet(pool: String, AddressBlock, node: String, CIDR)
     case poolFamily(pool: String, AddressBlock)
     case poolNotAnnounced(pool: String)
+    case endpointNotAnnounced(IPAddress)
+    case endpointInNodeSubnet(IPAddress, node: String, CIDR)
+    case endpointNeedsItself
     case blocksOverlap(String, AddressBlock, String, AddressBlock)
 
     var code: DiagnosticCode {
@@ -32,6 +35,9 @@ enum BGPProblem: InventoryProblem {
         case .poolInNodeSubnet: .poolInNodeSubnet
         case .poolFamily: .poolFamily
         case .poolNotAnnounced: .poolNotAnnounced
+        case .endpointNotAnnounced: .endpointNotAnnounced
+        case .endpointInNodeSubnet: .poolInNodeSubnet
+        case .endpointNeedsItself: .endpointNeedsItself
         case .blocksOverlap: .rangesOverlap
         }
     }
@@ -104,6 +110,22 @@ enum BGPProblem: InventoryProblem {
                 message: "nothing announces the addresses of pool '\(pool)'",
                 why: "a Service would get an address that nobody can reach",
                 fix: "add 'bgp' with Services that have these labels, unless something else announces them")
+        case .endpointNotAnnounced(let address):
+            Words(
+                message: "no router is told where the endpoint \(address) is",
+                why: "'ciliumBgp' is reached by the routes that 'bgp' announces over \(address.family.rawValue)",
+                fix: "add 'bgp' and a router with an \(address.family.rawValue) address, or use 'kubeVip'")
+        case .endpointInNodeSubnet(let address, let node, let subnet):
+            Words(
+                message: "the endpoint \(address) seems to lie in the subnet of node '\(node)' (\(subnet))",
+                why:
+                    "hosts of that subnet look for it on their own link, where nobody answers; routes do not help them",
+                fix: "choose an address outside of all subnets, if it is the same one, or use 'kubeVip'")
+        case .endpointNeedsItself:
+            Words(
+                message: "Cilium would look for the API at the endpoint, which only Cilium serves",
+                why: "a node whose agent starts anew could not reach the API before its agent has started",
+                fix: "leave 'cilium.apiServer' out: 127.0.0.1:6444 serves every node")
         case .blocksOverlap(let first, let firstBlock, let second, let secondBlock):
             Words(
                 message: "\(second) \(secondBlock) overlaps \(first) \(firstBlock)",

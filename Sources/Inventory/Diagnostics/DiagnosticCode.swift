@@ -89,6 +89,8 @@ public enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     case poolInNodeSubnet = "inventory.pool-in-node-subnet"
     case poolFamily = "inventory.pool-family"
     case poolNotAnnounced = "inventory.pool-not-announced"
+    case endpointNotAnnounced = "inventory.endpoint-not-announced"
+    case endpointNeedsItself = "inventory.endpoint-needs-itself"
     case comesLater = "inventory.comes-later"
     // K3s.
     case tokenInClear = "inventory.token-in-clear"

@@ -85,11 +85,11 @@ extension NetworkProblem {
         case .vipIsNode(let vip, let node):
             Words(
                 message: "the endpoint \(vip) is the address of node '\(node)'",
-                why: "kube-vip moves it from node to node", fix: "choose an address that no machine has")
+                why: "it has to stay when that node goes", fix: "choose an address that no machine has")
         case .vipFamily(let vip, let node):
             Words(
                 message: "the endpoint \(vip) is \(vip.family.rawValue), which control plane node '\(node)' has not",
-                why: "the node could never hold it", fix: "choose an address of the same family")
+                why: "the node could never serve it", fix: "choose an address of the same family")
         case .vipInRange(let vip, let what, let range):
             Words(
                 message: "the endpoint \(vip) lies in '\(what)' \(range)",

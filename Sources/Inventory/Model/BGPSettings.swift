@@ -120,7 +120,29 @@ public struct LoadBalancerPool: Sendable, Hashable {
     }
 }
 
+extension LoadBalancerPool {
+    /// The labels of the Service that gives the API its address; announcements and pools know it by them.
+    public static let endpointLabels: OrderedDictionary<String, String> = ["clusterctl.dev/endpoint": "api"]
+
+    /// A pool with nothing but the endpoint; its name is none that an inventory can give.
+    static func endpoint(_ address: IPAddress) -> LoadBalancerPool {
+        let block = AddressBlock.network(CIDR(containing: address, prefixLength: address.family.width))
+        return LoadBalancerPool(name: "clusterctl.api", blocks: [block], labels: endpointLabels)
+    }
+}
+
 extension Inventory {
+    /// The pools, and one of its own for an endpoint that the nodes announce, unless one of them has it.
+    public var addressPools: [LoadBalancerPool] {
+        guard case .ciliumBgp(let address) = endpoint, pool(with: address) == nil else { return loadBalancerPools }
+        return loadBalancerPools + [.endpoint(address)]
+    }
+
+    /// The pool that has this address.
+    public func pool(with address: IPAddress) -> LoadBalancerPool? {
+        loadBalancerPools.first { $0.blocks.contains { $0.contains(address) } }
+    }
+
     /// The nodes that speak BGP, in the order of the inventory.
     public var bgpNodes: [Node] {
         guard let bgp else { return [] }

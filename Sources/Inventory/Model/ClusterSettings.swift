@@ -59,13 +59,15 @@ public struct CiliumSettings: Sendable, Hashable {
 public enum Endpoint: Sendable, Hashable {
     /// An address that kube-vip moves between the control plane nodes; nil leaves the choice of the link to kube-vip.
     case kubeVip(address: IPAddress, interface: String?)
+    /// An address that every node announces by BGP, and where Cilium's Envoy passes connections on to healthy API servers.
+    case ciliumBgp(address: IPAddress)
     /// A name that others point at the control plane nodes.
     case dns(name: String, port: Port)
 
     /// What clients put into the host part of a URL, without brackets.
     public var host: String {
         switch self {
-        case .kubeVip(let address, _): address.description
+        case .kubeVip(let address, _), .ciliumBgp(let address): address.description
         case .dns(let name, _): name
         }
     }

@@ -10,6 +10,7 @@ public struct Deadlines: Sendable, Hashable {
     public var replicas: Duration
     public var workers: Duration
     public var bgp: Duration
+    public var apiEndpoint: Duration
     public var verify: Duration
 
     /// A learner that makes no progress is evicted after five minutes (K3s pkg/etcd), so replicas get longer than that.
@@ -17,6 +18,7 @@ public struct Deadlines: Sendable, Hashable {
         preflight: Duration = .seconds(60), hostPrep: Duration = .seconds(120), artifacts: Duration = .seconds(900),
         k3sPrimary: Duration = .seconds(300), cilium: Duration = .seconds(600), kubeVip: Duration = .seconds(120),
         replicas: Duration = .seconds(420), workers: Duration = .seconds(300), bgp: Duration = .seconds(120),
+        apiEndpoint: Duration = .seconds(120),
         verify: Duration = .seconds(300)
     ) {
         self.preflight = preflight
@@ -28,6 +30,7 @@ public struct Deadlines: Sendable, Hashable {
         self.replicas = replicas
         self.workers = workers
         self.bgp = bgp
+        self.apiEndpoint = apiEndpoint
         self.verify = verify
     }
 }

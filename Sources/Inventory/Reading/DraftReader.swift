@@ -37,8 +37,12 @@ enum DraftReader {
             let port = entry.value["port"]?.number.flatMap(Port.init) ?? apiPort
             draft.endpoint = .dns(name: text, port: port)
             draft.endpointMark = name.mark
-        case "keepalived", "ciliumBgp":
-            let problem = NetworkProblem.comesLater(what: entry.key, instead: "use 'kubeVip' or 'dns'")
+        case "ciliumBgp":
+            guard let address = entry.value.address else { return }
+            draft.endpoint = .ciliumBgp(address: address.value)
+            draft.endpointMark = address.mark
+        case "keepalived":
+            let problem = NetworkProblem.comesLater(what: entry.key, instead: "use 'kubeVip', 'ciliumBgp' or 'dns'")
             findings.add(problem, at: SourcePlace(file: findings.file, mark: entry.mark))
         default: break
         }

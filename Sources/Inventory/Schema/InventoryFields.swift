@@ -140,7 +140,10 @@ enum InventoryFields {
                 "dns", .either([.text(.host), .object(dns)]), "A name that others point at the control plane nodes",
                 example: "api.example.org"),
             Field("keepalived", .text(.address), "An address that keepalived moves; comes with a later version"),
-            Field("ciliumBgp", .text(.address), "An address that Cilium announces; comes with a later version"),
+            Field(
+                "ciliumBgp", .text(.address),
+                "An address that the nodes announce by `bgp`, behind which Cilium's Envoy finds a healthy API server",
+                example: "10.31.0.80"),
         ])
 
     static let kubeVip = ObjectType(
@@ -212,6 +215,9 @@ enum DeadlineKeys {
         Key(name: "replicas", path: \.replicas, summary: "For each replica to be a voting member of etcd"),
         Key(name: "workers", path: \.workers, summary: "For the workers to be ready"),
         Key(name: "bgp", path: \.bgp, summary: "For the BGP sessions of the nodes to be established"),
+        Key(
+            name: "apiEndpoint", path: \.apiEndpoint,
+            summary: "For the API to answer at an endpoint that the nodes announce"),
         Key(name: "verify", path: \.verify, summary: "For the finished cluster to pass all checks"),
     ]
 }

@@ -76,4 +76,7 @@ enum Example {
           internal: {blocks: [172.31.0.0/16], allowFirstLastIPs: false}
 
         """
+
+    /// The same with an endpoint that the nodes announce.
+    static let announced = bgp.replacingOccurrences(of: "kubeVip: 10.77.0.100", with: "ciliumBgp: 10.31.0.80")
 }
