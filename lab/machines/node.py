@@ -170,7 +170,7 @@ print(" ".join(sorted(waiting)))
 """
 
 
-def wait_for_ssh(nodes, seconds=60):
+def wait_for_ssh(nodes, seconds=180):
     """Names of the nodes whose sshd did not answer, or did not let users in, in time."""
     deadline = time.monotonic() + seconds
     command = network.inside(["/usr/bin/python3", "-c", _WAIT, str(seconds), *[node.address for node in nodes]])
