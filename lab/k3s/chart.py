@@ -29,6 +29,7 @@ DEFAULTS = {
         "clusterPoolIPv6PodCIDRList": ["fd00::/104"], "clusterPoolIPv6MaskSize": 120}},
     "operator": {"replicas": 2, "rollOutPods": False, "tolerations": OPERATOR_TOLERATIONS},
     "tolerations": ANY, "rollOutCiliumPods": False, "envoy": {"enabled": True}, "bgpControlPlane": {"enabled": False},
+    "envoyConfig": {"enabled": False},
     "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 2}}, "cni": {"exclusive": True},
     "loadBalancer": {"mode": "snat"}, "extraConfig": {}, "daemon": {"configSources": ""}, "MTU": 0,
 }
@@ -141,6 +142,7 @@ def _environment(values):
         pairs["KUBERNETES_SERVICE_PORT"] = _text(values["k8sServicePort"])
     if (values.get("k8s") or {}).get("apiServerURLs"):
         pairs["K8S_API_SERVER_URLS"] = _text(values["k8s"]["apiServerURLs"])
+    pairs["ENABLE_ENVOY_CONFIG"] = _text(values["envoyConfig"]["enabled"])
     return [{"name": key, "value": value} for key, value in pairs.items()]
 
 

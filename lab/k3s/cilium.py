@@ -25,6 +25,10 @@ DEFINITIONS = [
     ("v2alpha1", "CiliumL2AnnouncementPolicy", "ciliuml2announcementpolicies", False),
     ("v2alpha1", "CiliumPodIPPool", "ciliumpodippools", False),
 ]
+ENVOY_DEFINITIONS = [
+    ("v2", "CiliumEnvoyConfig", "ciliumenvoyconfigs", True),
+    ("v2", "CiliumClusterwideEnvoyConfig", "ciliumclusterwideenvoyconfigs", False),
+]
 NEEDED = ("ciliumnodes.cilium.io", "ciliumendpoints.cilium.io", "ciliumidentities.cilium.io")
 START_SECONDS = 2
 _NEVER = ("lo", "cilium_", "lxc", "cni", "docker")
@@ -33,7 +37,8 @@ _NEVER = ("lo", "cilium_", "lxc", "cni", "docker")
 def run_operator(container):
     """Makes the definitions that the agents wait for. Each of the replicas does; the first one wins."""
     client = container.api()
-    for version, kind, plural, namespaced in DEFINITIONS:
+    envoy = ENVOY_DEFINITIONS if container.env.get("ENABLE_ENVOY_CONFIG") == "true" else []
+    for version, kind, plural, namespaced in DEFINITIONS + envoy:
         if client.find("customresourcedefinitions", None, f"{plural}.{GROUP}") is None:
             try:
                 client.create("customresourcedefinitions", None,
