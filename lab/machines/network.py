@@ -36,6 +36,9 @@ def make_bridge(lab):
         at_once = ["nodad"] if network.version == 6 else []
         ip("addr", "replace", f"{lab.gateway(network)}/{network.prefixlen}", "dev", "br0", *at_once, **here)
     ip("link", "set", "br0", "up", **here)
+    # A router on this link tells of shorter ways; the controller would keep to a node that has lost its route since.
+    switches = [f"net.{name}.accept_redirects=0" for name in ("ipv4.conf.all", "ipv4.conf.br0", "ipv6.conf.br0")]
+    subprocess.run(inside(["sysctl", "-q", "-w", *switches]), check=False, capture_output=True)
 
 
 def make_link(node):
