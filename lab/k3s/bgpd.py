@@ -210,10 +210,11 @@ def peers():
         shown = json.loads(_vtysh("-c", "show bgp neighbors json").stdout)
     except (ValueError, subprocess.TimeoutExpired) as error:
         return None, f"Error: cannot get peers list: {error}"
-    return [_session(address, peer) for address, peer in shown.items() if isinstance(peer, dict)], None
+    return [session(address, peer) for address, peer in shown.items() if isinstance(peer, dict)], None
 
 
-def _session(address, peer):
+def session(address, peer):
+    """An entry of Cilium's BgpPeer model from FRR's `show bgp neighbors json`."""
     state, up = peer["bgpState"], peer.get("bgpTimerUpMsec", 0)
     established = state == "Established"
     families = [{"afi": name[:4].lower(), "safi": name[4:].lower(), "received": found.get("acceptedPrefixCounter", 0),

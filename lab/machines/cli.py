@@ -14,7 +14,7 @@ USAGE = """\
 usage: lab COMMAND
 
   check                    whether the lab can run on this machine (exit 69: no, and what to do instead)
-  up INVENTORY             boot the inventory's nodes (again: does what is missing)
+  up INVENTORY             boot the inventory's nodes and routers (again: does what is missing)
   down [--all]             remove the nodes and networks; --all: the base image and keys too
   reset [NODE]             all nodes, or one, as they were after `up`
   status                   what runs

@@ -6,7 +6,8 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
-from k3s import bgp, lbipam, services  # noqa: E402
+from k3s import bgp, bgpd, lbipam, services  # noqa: E402
+from k3s.web import WebError  # noqa: E402
 
 ADVERTISED = {"matchLabels": {"advertise": "bgp"}}
 IPV4 = {"afi": "ipv4", "safi": "unicast", "advertisements": ADVERTISED}
@@ -115,6 +116,67 @@ class Advertising(unittest.TestCase):
         again = {**PODS, "attributes": {"communities": {"standard": ["64512:1"], "large": ["1:2:3"]}}}
         text = bgp.text(configuration(advertisements=(advertisement(tagged, again),)))
         self.assertIn("set community 64512:1 64512:2 no-export\nset large-community 1:2:3\n", text)
+
+
+class FromTheApi(unittest.TestCase):
+    OBJECTS = {
+        "nodes": [NODE], "ciliumbgpclusterconfigs": [cluster_config()],
+        "ciliumbgppeerconfigs": [{"metadata": {"name": "four"}, "spec": {"authSecretRef": "secret"}},
+                                 {"metadata": {"name": "six"}, "spec": {"authSecretRef": "missing"}}],
+        "secrets": [{"metadata": {"name": "secret"}, "data": {"password": "d29yZA=="}}],
+    }
+
+    def read(self, **objects):
+        objects = {**self.OBJECTS, **objects}
+
+        class Client:
+            def list(self, resource, namespace=None):
+                if resource not in objects:
+                    raise WebError(404, "not found")
+                return objects[resource]
+
+            def find(self, resource, namespace, name):
+                return next((item for item in objects[resource] if item["metadata"]["name"] == name), None)
+
+            get = find
+
+        return bgpd.read(Client(), "dpu-01")
+
+    def test_what_has_no_definition_yet_is_not_there(self):
+        self.assertEqual(self.read().advertisements, ())
+        self.assertIsNone(self.read(ciliumbgpclusterconfigs=[]))
+
+    def test_passwords_come_from_secrets_and_a_missing_one_is_none(self):
+        self.assertEqual([peer.password for peer in bgp.speaker(self.read()).peers], ["word", ""])
+
+    def test_an_endpoint_is_a_ready_pod_here_or_an_entry_of_an_endpoint_slice(self):
+        def pod(node, ready):
+            return {"metadata": {"name": "p", "namespace": "default", "labels": {"app": "web", "x": "y"}},
+                    "spec": {"nodeName": node}, "status": {"conditions": [{"type": "Ready", "status": ready}]}}
+
+        def slice_on(node):
+            return {"metadata": {"name": "s", "namespace": "default", "labels": {"kubernetes.io/service-name": "web"}},
+                    "endpoints": [{"addresses": ["10.77.0.11"], "nodeName": node}]}
+
+        local = [service(externalTrafficPolicy="Local", selector={"app": "web"})]
+        for found, here in (({}, False), ({"pods": [pod("dpu-01", "True")]}, True),
+                            ({"pods": [pod("dpu-01", "False")]}, False), ({"pods": [pod("dpu-02", "True")]}, False),
+                            ({"endpointslices": [slice_on("dpu-01")]}, True),
+                            ({"endpointslices": [slice_on("dpu-02")]}, False)):
+            with self.subTest(found):
+                self.assertEqual(self.read(services=local, **found).local_services,
+                                 frozenset([("default", "web")] if here else []))
+
+    def test_a_session_as_cilium_shows_it(self):
+        peer = {"localAs": 64512, "remoteAs": 64513, "bgpState": "OpenSent", "bgpTimerUpMsec": 7,
+                "addressFamilyInfo": {"ipv4Unicast": {"acceptedPrefixCounter": 1, "sentPrefixCounter": 2}}}
+        shown = bgpd.session("10.77.0.201", peer)
+        self.assertEqual((shown["session-state"], shown["uptime-nanoseconds"]), ("open_sent", 0))
+        self.assertEqual(shown["peer-port"], 179)
+        self.assertEqual(shown["families"], [
+            {"afi": "ipv4", "safi": "unicast", "received": 1, "accepted": 1, "advertised": 2}])
+        shown = bgpd.session("10.77.0.201", {**peer, "bgpState": "Established"})
+        self.assertEqual((shown["session-state"], shown["uptime-nanoseconds"]), ("established", 7_000_000))
 
 
 class Configuration(unittest.TestCase):
