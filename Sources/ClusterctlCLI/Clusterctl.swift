@@ -7,7 +7,8 @@ public struct Clusterctl: AsyncParsableCommand {
         abstract: "Turns one inventory of DPUs, servers and workers into a working K3s cluster, over SSH.",
         version: "0.1.0",
         subcommands: [
-            InitCommand.self, ValidateCommand.self, SchemaCommand.self, PlanCommand.self, RenderCommand.self,
+            InitCommand.self, ValidateCommand.self, LintCommand.self, ExplainCommand.self, SchemaCommand.self,
+            PlanCommand.self, RenderCommand.self,
             BootstrapCommand.self, StatusCommand.self, KubeconfigCommand.self, HostKeysCommand.self, GuardCommand.self,
             UnlockCommand.self, RunsCommand.self, SimulateCommand.self,
         ])

@@ -28,6 +28,22 @@ struct Composer {
         return root
     }
 
+    /// Every document up to the end, or up to a problem that ends reading, which then is among the problems.
+    mutating func documents() -> [YAMLNode] {
+        var roots: [YAMLNode] = []
+        do throws(YAMLProblem) {
+            _ = try source.next()
+            while case .documentStart = try source.next().kind {
+                anchors = [:]
+                roots.append(try node(try source.next(), depth: 1))
+                _ = try source.next()
+            }
+        } catch {
+            problems.append(error)
+        }
+        return roots
+    }
+
     private mutating func node(_ event: YAMLEvent, depth: Int) throws(YAMLProblem) -> YAMLNode {
         if depth > limits.depth { throw YAMLProblem(.tooDeep(limit: limits.depth), at: event.mark) }
         writtenNodes += 1

@@ -61,6 +61,24 @@ public struct YAMLDocument: Sendable, Hashable {
             }
         }
     }
+
+    /// Every document of a text that may have several, such as Kubernetes objects, with what is wrong with them.
+    ///
+    /// After a problem that is not recoverable, the documents before it come back.
+    public static func readAll(
+        _ bytes: [UInt8], file: String, limits: YAMLLimits = .standard
+    ) -> (documents: [YAMLDocument], problems: [YAMLProblem]) {
+        if let problem = TextCheck.problem(in: bytes, limits: limits) { return ([], [problem]) }
+        return bytes.withUnsafeBufferPointer { buffer in
+            let source = EventSource(buffer)
+            defer { source.close() }
+            var composer = Composer(source: source, limits: limits)
+            let roots = composer.documents()
+            return (
+                roots.map { YAMLDocument(file: file, root: $0) }, composer.problems.sorted { $0.mark < $1.mark }
+            )
+        }
+    }
 }
 
 /// What can be refused before any parsing.

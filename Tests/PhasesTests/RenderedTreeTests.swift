@@ -23,6 +23,15 @@ struct RenderedTreeTests {
             ])
     }
 
+    /// What others are warned of, clusterctl does not write itself.
+    @Test func hasNothingThatLintFinds() throws {
+        let files = tree(try Example.small()).files.filter { $0.path.hasSuffix(".yaml") }
+        #expect(files.count > 8)
+        let found = Lint.run(
+            manifests: files.map { ManifestFile(path: $0.path, content: .bytes(Array($0.text.utf8))) })
+        #expect(found.isEmpty, "\(found)")
+    }
+
     @Test func hasNoSecret() throws {
         #expect(!tree(try Example.small()).files.contains { $0.path.hasSuffix("/token") })
     }

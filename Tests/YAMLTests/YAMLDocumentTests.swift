@@ -131,3 +131,34 @@ struct YAMLDocumentTests {
         #expect(root.isNull || root["a"]?.scalar?.int == 1)
     }
 }
+
+struct SeveralDocumentsTests {
+    private func read(_ text: String, limits: YAMLLimits = .standard) -> ([String], [YAMLProblem]) {
+        let (documents, problems) = YAMLDocument.readAll(Array(text.utf8), file: "t", limits: limits)
+        return (documents.map { YAMLValue($0.root).yamlText() }, problems)
+    }
+
+    @Test func readsThemInOrderWithTheirPlaces() {
+        #expect(read("a: 1\n---\nb: 2\n").0 == ["a: 1\n", "b: 2\n"])
+        #expect(read("").0.isEmpty && read("# nothing\n").0.isEmpty)
+        let second = YAMLDocument.readAll(Array("a: 1\n---\nb: 2\n".utf8), file: "t").documents.last
+        #expect(second?.root["b"]?.mark == Mark(line: 3, column: 4))
+    }
+
+    @Test func keepsWhatStandsBeforeAMistake() {
+        let (documents, problems) = read("a: 1\n---\nb: [\n---\nc: 3\n")
+        #expect(documents == ["a: 1\n"] && problems.count == 1)
+    }
+
+    @Test func knowsAnchorsOfTheSameDocumentAlone() {
+        let (documents, problems) = read("a: &x 1\n---\nb: *x\n")
+        #expect(documents == ["a: 1\n"] && problems.map(\.kind) == [.unknownAnchor("x")])
+    }
+
+    @Test func countsAliasesOfAllDocumentsTogether() {
+        let one = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\nb: [*a, *a, *a, *a]\n---\n"
+        let limits = YAMLLimits(expandedNodes: 100)
+        #expect(read(one, limits: limits).1.isEmpty)
+        #expect(read(one + one + one, limits: limits).1.map(\.kind) == [.aliasExpansion(limit: 100)])
+    }
+}

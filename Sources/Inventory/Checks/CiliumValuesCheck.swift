@@ -7,6 +7,11 @@ enum CiliumValuesCheck {
         checkAmbiguity(YAMLNode(content: .map(entries), mark: Mark(line: 1, column: 1)), "cilium.values", &findings)
     }
 
+    /// As above, for values that clusterctl has no part in.
+    static func checkForeign(_ entries: [YAMLEntry], _ findings: inout Findings) {
+        check(entries, CiliumValues.known, path: "", isForeign: true, &findings)
+    }
+
     private static func checkAmbiguity(_ node: YAMLNode, _ path: String, _ findings: inout Findings) {
         for entry in node.entries ?? [] { checkAmbiguity(entry.value, path.dotted(entry.key), &findings) }
         for element in node.list ?? [] { checkAmbiguity(element, path, &findings) }
@@ -17,7 +22,8 @@ enum CiliumValuesCheck {
     }
 
     private static func check(
-        _ entries: [YAMLEntry], _ tree: CiliumValues.Tree, path: String, _ findings: inout Findings
+        _ entries: [YAMLEntry], _ tree: CiliumValues.Tree, path: String, isForeign: Bool = false,
+        _ findings: inout Findings
     ) {
         guard case .map(let children) = tree else { return }
         for entry in entries {
@@ -28,27 +34,25 @@ enum CiliumValuesCheck {
                 findings.add(CiliumProblem.unknownValue(path: own, nearest: nearest), at: place)
                 continue
             }
-            checkTraps(entry, path: own, &findings)
-            check(entry.value.entries ?? [], child, path: own, &findings)
+            if !isForeign { checkOwned(entry, path: own, &findings) }
+            if own == "devices" { checkDevices(entry.value, &findings) }
+            check(entry.value.entries ?? [], child, path: own, isForeign: isForeign, &findings)
         }
     }
 
-    private static func checkTraps(_ entry: YAMLEntry, path: String, _ findings: inout Findings) {
+    private static func checkOwned(_ entry: YAMLEntry, path: String, _ findings: inout Findings) {
         let place = SourcePlace(file: findings.file, mark: entry.mark)
         if let owner = CiliumValues.owned[path] {
             findings.add(CiliumProblem.ownedValue(path: path, why: owner.why, instead: owner.instead), at: place)
         }
-        switch path {
-        case "devices":
-            let devices = entry.value.list ?? [entry.value]
-            for device in devices where device.scalar?.text == "auto" {
-                findings.add(CiliumProblem.devicesAuto, at: SourcePlace(file: findings.file, mark: device.mark))
-            }
-        case "kubeProxyReplacement":
-            if entry.value.scalar?.text.lowercased() != "true" {
-                findings.add(CiliumProblem.kubeProxyReplacementOff, at: place)
-            }
-        default: break
+        if path == "kubeProxyReplacement", entry.value.scalar?.text.lowercased() != "true" {
+            findings.add(CiliumProblem.kubeProxyReplacementOff, at: place)
+        }
+    }
+
+    private static func checkDevices(_ value: YAMLNode, _ findings: inout Findings) {
+        for device in value.oneOrMore where device.scalar?.text == "auto" {
+            findings.add(CiliumProblem.devicesAuto, at: SourcePlace(file: findings.file, mark: device.mark))
         }
     }
 }

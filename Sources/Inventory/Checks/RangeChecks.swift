@@ -97,7 +97,8 @@ enum RangeSizeCheck {
     private static func checkPods(_ range: Located<CIDR>, _ draft: Draft, _ findings: inout Findings) {
         let pods = range.value
         let place = draft.place(range.mark)
-        let mask = nodeMask(pods.family, draft)
+        let mask = nodeMask(
+            pods.family, [draft.root["k3s"]?["config"]?["kube-controller-manager-arg"]].compactMap(\.self))
         if pods.prefixLength > mask { return findings.add(NetworkProblem.podRangeTooLong(pods), at: place) }
         if pods.family == .ipv6 {
             if mask - pods.prefixLength > 16 { findings.add(NetworkProblem.podRangeTooWide(pods), at: place) }
@@ -114,10 +115,10 @@ enum RangeSizeCheck {
     }
 
     /// 24 and 64, unless an argument of the controller manager says otherwise.
-    private static func nodeMask(_ family: IPAddress.Family, _ draft: Draft) -> Int {
+    static func nodeMask(_ family: IPAddress.Family, _ arguments: [YAMLNode]) -> Int {
         let names =
             family == .ipv4 ? ["node-cidr-mask-size", "node-cidr-mask-size-ipv4"] : ["node-cidr-mask-size-ipv6"]
-        for argument in draft.root["k3s"]?["config"]?["kube-controller-manager-arg"]?.oneOrMore ?? [] {
+        for argument in arguments.flatMap(\.oneOrMore) {
             let parts = (argument.scalar?.text ?? "").split(separator: "=")
             if parts.count == 2, names.contains(String(parts[0])), let mask = Int(parts[1]) { return mask }
         }

@@ -54,7 +54,8 @@ struct Words {
 
 /// Takes problems while an inventory is read.
 struct Findings {
-    let file: String
+    /// The file that checks of a single one are at.
+    var file: String
     private(set) var diagnostics: [Diagnostic] = []
     private var reportedOnce: Set<OnceKey> = []
 

@@ -108,12 +108,58 @@ public enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     case ciliumVersionUnknown = "inventory.cilium-version-unknown"
     case dsrOverVXLAN = "inventory.dsr-over-vxlan"
     case poolMaskTooFar = "inventory.pool-mask-too-far"
+    // What `lint` alone finds, in inventories and manifests.
+    case mappedAddress = "lint.mapped-address"
+    case vlanBypassTooLong = "lint.vlan-bypass-too-long"
+    case tmfifoOverlap = "lint.tmfifo-overlap"
+    // What `lint` finds in manifests.
+    case unreadableFile = "manifest.unreadable"
+    case defaultPodPool = "manifest.default-pod-pool"
+    case podRangesDiffer = "manifest.pod-ranges-differ"
+    case nodeIPKeyword = "manifest.node-ip-keyword"
+    case nodeIPPair = "manifest.node-ip-pair"
+    case serversDiffer = "manifest.servers-differ"
+    case tlsSANMissing = "manifest.tls-san-missing"
+    case kubeProxyBesideCilium = "manifest.kube-proxy-beside-cilium"
+    case kubeVipNeedsServiceIP = "manifest.kube-vip-needs-service-ip"
+    case chartReinstalls = "manifest.chart-reinstalls"
+    case chartNotBootstrap = "manifest.chart-not-bootstrap"
+    case nodeConfigKey = "manifest.node-config-key"
+    case hostPolicyWithoutSSH = "manifest.host-policy-without-ssh"
+    case serviceWithoutPool = "manifest.service-without-pool"
+    case serviceNotAdvertised = "manifest.service-not-advertised"
+    case advertisementWithoutSelector = "manifest.advertisement-without-selector"
+    case advertisementNotSelected = "manifest.advertisement-not-selected"
+    case familyWithoutAdvertisement = "manifest.family-without-advertisement"
+    case peerConfigMissing = "manifest.peer-config-missing"
+    case instanceTypeLabel = "manifest.instance-type-label"
+    case localPolicyBehindEnvoy = "manifest.local-policy-behind-envoy"
+    case envoyDuration = "manifest.envoy-duration"
+    case originalSourceAddress = "manifest.original-source-address"
+    case envoyConfigOff = "manifest.envoy-config-off"
+    case asnMismatch = "manifest.asn-mismatch"
+    case twoBGPSpeakers = "manifest.two-bgp-speakers"
+    case routerWithoutFilter = "manifest.router-without-filter"
+    case routerTakesNoRoutes = "manifest.router-takes-no-routes"
+    case namespaceOnClusterObject = "manifest.namespace-on-cluster-object"
+    case oldCiliumAPI = "manifest.old-cilium-api"
+    case removedKind = "manifest.removed-kind"
+    case retiredProject = "manifest.retired-project"
+
+    /// Whether reading an inventory never reports it.
+    var isOfLintAlone: Bool { rawValue.hasPrefix("lint.") || rawValue.hasPrefix("manifest.") }
 
     /// Errors keep an inventory from being used; warnings do not.
     public var severity: Diagnostic.Severity {
         switch self {
         case .dpuWithoutGuard, .evenControlPlane, .twoControlPlaneNodes, .taintsBlockCilium, .podRangeForOneNode,
             .vipOutsideSubnet, .ciliumVersionUnknown, .sameASN, .staleRoutes, .poolInNodeSubnet, .poolNotAnnounced:
+            .warning
+        case .mappedAddress, .vlanBypassTooLong, .tmfifoOverlap, .defaultPodPool, .podRangesDiffer,
+            .kubeProxyBesideCilium, .kubeVipNeedsServiceIP, .chartReinstalls, .chartNotBootstrap, .hostPolicyWithoutSSH,
+            .serviceWithoutPool, .serviceNotAdvertised, .advertisementNotSelected, .familyWithoutAdvertisement,
+            .peerConfigMissing, .instanceTypeLabel, .originalSourceAddress, .twoBGPSpeakers, .routerWithoutFilter,
+            .namespaceOnClusterObject, .oldCiliumAPI, .retiredProject:
             .warning
         default: .error
         }

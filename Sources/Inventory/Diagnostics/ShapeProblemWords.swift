@@ -98,15 +98,22 @@ extension YAMLProblem {
     fileprivate var words: Words {
         let (why, fix): (String, String) =
             switch kind {
-            case .tooLarge: ("a file of this size is hardly an inventory", "use ranges such as \"rack1-[01-20]\"")
+            case .tooLarge:
+                (
+                    "a file of this size was hardly meant",
+                    "split it; in an inventory, use ranges such as \"rack1-[01-20]\""
+                )
             case .notUTF8: ("names could not be told apart", "save the file as UTF-8")
             case .nulCharacter: ("what follows would be lost in other programs", "remove the character")
             case .syntax:
                 ("nothing after this place can be read", "look for a missing quote, colon or bracket before it")
             case .tab: ("YAML does not say how wide a tab is", "indent with spaces")
-            case .tooDeep: ("no part of an inventory is that deep", "take out some levels")
+            case .tooDeep: ("nothing that is read here is that deep", "take out some levels")
             case .aliasExpansion:
-                ("a small file with many aliases can fill the memory", "use 'defaults' or ranges instead of aliases")
+                (
+                    "a small file with many aliases can fill the memory",
+                    "write values out; in an inventory, use 'defaults' or ranges"
+                )
             case .unknownAnchor(let name): ("an alias repeats what its anchor names", "define '&\(name)' before it")
             case .recursiveAlias: ("the value would have no end", "write the value out")
             case .duplicateKey: ("of two values only one could hold", "keep one of the two")

@@ -18,24 +18,27 @@ public enum InventoryReader {
 
     /// As `read(text:file:)`, for bytes that need not be UTF-8.
     public static func read(bytes: [UInt8], file: String) -> Result<ReadInventory, Diagnostics> {
-        let (document, problems) = YAMLDocument.read(bytes, file: file)
-        var check = SchemaCheck(file: file)
-        for problem in problems { check.report(ShapeProblem.yaml(problem), problem.mark) }
-        guard let document else { return .failure(Diagnostics(check.findings.diagnostics)) }
-
-        check.check(document.root, .object(InventoryFields.root), path: "")
-        var findings = check.findings
-        guard document.root.isNull || document.root.entries != nil else {
-            return .failure(Diagnostics(findings.diagnostics))
-        }
-        let draft = DraftReader.read(document.root, &findings)
-        InventoryChecks.run(draft, &findings)
-
+        let (draft, findings) = examine(bytes: bytes, file: file)
         let diagnostics = Diagnostics(findings.diagnostics)
-        guard diagnostics.errors.isEmpty, let inventory = draft.inventory(directory: Paths.directory(of: file)) else {
+        guard diagnostics.errors.isEmpty, let inventory = draft?.inventory(directory: Paths.directory(of: file)) else {
             return .failure(diagnostics)
         }
         return .success(ReadInventory(inventory: inventory, warnings: diagnostics))
+    }
+
+    /// What could be taken up of a text, nil if that is nothing, with all that every check has found.
+    static func examine(bytes: [UInt8], file: String) -> (draft: Draft?, findings: Findings) {
+        let (document, problems) = YAMLDocument.read(bytes, file: file)
+        var check = SchemaCheck(file: file)
+        for problem in problems { check.report(ShapeProblem.yaml(problem), problem.mark) }
+        guard let document else { return (nil, check.findings) }
+
+        check.check(document.root, .object(InventoryFields.root), path: "")
+        var findings = check.findings
+        guard document.root.isNull || document.root.entries != nil else { return (nil, findings) }
+        let draft = DraftReader.read(document.root, &findings)
+        InventoryChecks.run(draft, &findings)
+        return (draft, findings)
     }
 }
 

@@ -3,6 +3,7 @@
 enum FuzzTarget: String, CaseIterable, Sendable {
     case yaml
     case inventory
+    case manifests
     case frames
     case knownHosts = "known-hosts"
     case sshConfig = "ssh-config"
@@ -13,6 +14,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
         switch self {
         case .yaml: try YAMLFuzz.take(bytes)
         case .inventory: try InventoryFuzz.take(bytes)
+        case .manifests: try ManifestsFuzz.take(bytes)
         case .frames: try FramesFuzz.take(bytes)
         case .knownHosts: try KnownHostsFuzz.take(bytes)
         case .sshConfig: try SSHConfigFuzz.take(bytes)

@@ -15,6 +15,11 @@ enum InventoryFuzz {
             found = diagnostics
             try must(!found.errors.isEmpty, "neither an inventory nor an error")
         }
+        try check(found, bytes)
+        try must(InventoryReader.read(bytes: bytes, file: "folder/f.yaml") == result, "read otherwise the second time")
+    }
+
+    static func check(_ found: Diagnostics, _ bytes: [UInt8]) throws(Broken) {
         let places = Places(bytes)
         for diagnostic in found.all {
             try places.check(diagnostic.place.line, diagnostic.place.column, diagnostic.description)
@@ -26,6 +31,5 @@ enum InventoryFuzz {
                     "a control character in a diagnostic: \(text.debugDescription)")
             }
         }
-        try must(InventoryReader.read(bytes: bytes, file: "folder/f.yaml") == result, "read otherwise the second time")
     }
 }
