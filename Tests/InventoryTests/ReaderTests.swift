@@ -1,3 +1,4 @@
+import Foundation
 import OrderedCollections
 import Testing
 import YAML
@@ -199,15 +200,22 @@ struct ReaderTests {
             let text = Self.large(count, withRanges: withRanges)
             var best = Double.infinity
             for _ in 0..<3 {
-                let start = ContinuousClock.now
+                let start = Self.processorSeconds()
                 let inventory = try InventoryReader.good(text)
-                best = min(best, (ContinuousClock.now - start).inSeconds)
+                best = min(best, Self.processorSeconds() - start)
                 #expect(inventory.nodes.count == count + 1)
             }
             return best
         }
         let (thousand, tenThousand) = (try seconds(1000), try seconds(10_000))
         #expect(tenThousand < 30 * thousand, "1,000 nodes: \(thousand) s, 10,000 nodes: \(tenThousand) s")
+    }
+
+    /// What this thread has used: others that work beside it say nothing of the reader.
+    private static func processorSeconds() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
     }
 
     /// An inventory of one server and this many workers, in thousands.
