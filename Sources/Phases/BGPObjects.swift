@@ -12,7 +12,7 @@ struct BGPObjects: Sendable {
     var areWanted: Bool { inventory.bgp != nil || !inventory.loadBalancerPools.isEmpty }
 
     /// What peers of the cluster take announcements by; the key is also how clusterctl knows its own objects.
-    private static let ownLabel = "clusterctl.dev/bgp"
+    static let ownLabel = "clusterctl.dev/bgp"
 
     /// What an announcement refers to comes before it, and what nothing refers to any more goes last.
     var steps: [Step] {
@@ -64,7 +64,7 @@ struct BGPObjects: Sendable {
         var names = inventory.addressPools.map { "pool-\($0.name)" }
         if let bgp = inventory.bgp {
             names += ["announcements", "sessions"]
-            names += bgp.peers.flatMap { peer in peer.addresses.map { BGPObjects.name(peer, $0.family) } }
+            names += bgp.peers.flatMap { peer in peer.addresses.map { "peer-" + BGPObjects.name(peer, $0.family) } }
         }
         return names
     }
@@ -136,7 +136,7 @@ struct BGPObjects: Sendable {
         }
         if let hops = peer.multihop { spec["ebgpMultihop"] = .int(hops) }
         let name = BGPObjects.name(peer, family)
-        return object("CiliumBGPPeerConfig", name, own: name, spec)
+        return object("CiliumBGPPeerConfig", name, own: "peer-\(name)", spec)
     }
 
     private func clusterConfig(_ bgp: BGPSettings) -> KubernetesObject {

@@ -40,12 +40,15 @@ public enum Bootstrap {
                         .all("cilium"), .all("kube-vip"), .all("readmit"), .sameNode("host-prep"),
                         .sameNode("artifacts"),
                     ]),
-                .init(BGP(inventory), after: [.all("primary-rejoin"), .all("workers")]),
+                .init(BGP(inventory), after: [.all("cilium"), .all("primary-rejoin"), .all("workers")]),
                 .init(BGPSessions(inventory), after: [.all("bgp")]),
                 .init(APIEndpoint(inventory), after: [.all("bgp-sessions")]),
                 .init(
                     Verify(inventory),
-                    after: [.all("kube-vip"), .all("primary-rejoin"), .all("workers"), .all("api-endpoint")]),
+                    after: [
+                        .all("kube-vip"), .all("primary-rejoin"), .all("workers"), .all("bgp"), .all("bgp-sessions"),
+                        .all("api-endpoint"),
+                    ]),
             ])
     }
 }

@@ -31,7 +31,8 @@ public struct CiliumValues: Sendable {
             map["devices"] = .string(CiliumValues.filter(commonExclusions))
             map["forceDeviceDetection"] = true
         }
-        if inventory.bgp != nil { map["bgpControlPlane"] = ["enabled": true] }
+        // Cilium's operator knows the BGP kinds only then, and pools are of little use without them.
+        if inventory.bgp != nil || !inventory.addressPools.isEmpty { map["bgpControlPlane"] = ["enabled": true] }
         if case .ciliumBgp = inventory.endpoint { map["envoyConfig"] = ["enabled": true] }
         return .map(map)
     }

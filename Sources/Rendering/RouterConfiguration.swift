@@ -21,10 +21,10 @@ public struct RouterConfiguration: Sendable, Equatable {
         func group(_ family: IPAddress.Family) -> String { "clusterctl-\(inventory.name)-\(family.afi)" }
 
         let taken = families.flatMap { family in
-            RouterConfiguration.taken(inventory, bgp, family).enumerated().map { offset, prefix in
+            RouterConfiguration.taken(inventory, bgp, family).enumerated().map { offset, rule in
                 [
                     "family": family.keyword, "group": group(family), "number": String(5 * (offset + 1)),
-                    "prefix": prefix,
+                    "rule": rule,
                 ]
             }
         }
@@ -56,7 +56,7 @@ public struct RouterConfiguration: Sendable, Equatable {
         ])
     }
 
-    /// The prefixes that nodes may announce, with the lengths that are allowed.
+    /// The prefixes that nodes may announce, with the lengths that are allowed; a list denies what is not in it.
     private static func taken(
         _ inventory: Inventory, _ bgp: BGPSettings, _ family: IPAddress.Family
     ) -> [String] {
@@ -70,7 +70,7 @@ public struct RouterConfiguration: Sendable, Equatable {
             prefixes.append(
                 network.prefixLength < family.width ? "\(network) ge \(family.width)" : network.description)
         }
-        return prefixes
+        return prefixes.isEmpty ? ["deny any"] : prefixes.map { "permit \($0)" }
     }
 
     /// How many prefixes one node may announce: its range of pods and every address of the pools, within reason.

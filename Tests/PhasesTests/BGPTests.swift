@@ -36,6 +36,26 @@ struct BGPTests {
         #expect(CiliumValues(try Example.read(Example.bgp)).values[["bgpControlPlane", "enabled"]] == true)
     }
 
+    /// Without replicas and workers there is nothing between Cilium and these phases.
+    @Test func breaksNoRuleOnASingleServer() throws {
+        var lines = Example.announced.split(separator: "\n", omittingEmptySubsequences: false)
+        lines.removeAll { $0.contains("worker") }
+        let inventory = try Example.read(lines.joined(separator: "\n"))
+        #expect(inventory.nodes.count == 1)
+        let plan = Plan(cluster: inventory.name, order: Bootstrap.order(for: inventory))
+        #expect(OrderRules.violations(plan, for: inventory) == [])
+    }
+
+    @Test func poolsAloneGetTheKindsThatTheyAreAskedForWith() throws {
+        let start = try #require(Example.bgp.range(of: "bgp:\n"))
+        let end = try #require(Example.bgp.range(of: "loadBalancerPools:"))
+        let text = Example.bgp.replacingCharacters(in: start.lowerBound..<end.lowerBound, with: "")
+        let inventory = try Example.read(text)
+        #expect(BGP(inventory).nodes == ["dpu-01"])
+        #expect(BGPSessions(inventory).nodes.isEmpty)
+        #expect(CiliumValues(inventory).values[["bgpControlPlane", "enabled"]] == true)
+    }
+
     /// Every label that an object carries is spared by the command that removes the others, and no other is.
     @Test func removesOnlyWhatTheInventoryNoLongerHas() throws {
         let steps = try phase().apply("dpu-01")
@@ -106,6 +126,15 @@ struct BGPTests {
             .files.map(\.path).filter { $0.contains("/frr/") }
         #expect(
             paths == ["aside/usr/local/etc/frr/clusterctl-small.conf", "edge/etc/frr/clusterctl-small.conf"])
+    }
+
+    @Test func aRouterTakesNothingOfAFamilyThatIsNotAnnounced() throws {
+        let text = Example.bgp.replacing("pods: true, ", with: "").replacing(
+            ", \"2001:db8::10-2001:db8::21\"", with: "")
+        let inventory = try Example.read(text)
+        let router = try #require(RouterConfiguration(inventory, inventory.routers[0]))
+        #expect(router.text.contains("\nipv6 prefix-list clusterctl-small-ipv6-in seq 5 deny any\n"))
+        #expect(!router.text.contains("ipv6-in seq 10"))
     }
 
     @Test func aRouterThatNobodySpeaksToGetsNothing() throws {

@@ -49,7 +49,8 @@ struct OrderRulesTests {
         }
     }
 
-    @Test(arguments: ["diskless.yaml", "dual-stack-bgp.yaml", "unifi-bgp.yaml", "lab.yaml"]) func committedInventoriesBreakNoRule(
+    @Test(arguments: ["diskless.yaml", "dual-stack-bgp.yaml", "unifi-bgp.yaml", "lab.yaml"])
+    func committedInventoriesBreakNoRule(
         _ file: String
     ) throws {
         #expect(violations(try Example.file(file)) == [])

@@ -108,7 +108,8 @@ class TooLate(AssertionError):
 
 
 def lab(*arguments, check=True, text=None):
-    result = subprocess.run([LAB, *arguments], input=text, capture_output=True, text=True, check=False, timeout=120)
+    result = subprocess.run([LAB, *arguments], input=text, capture_output=True, text=True, check=False,
+                            timeout=600)
     if check and result.returncode != 0:
         raise AssertionError(f"lab {' '.join(arguments)}: {result.stdout}{result.stderr}")
     return result

@@ -347,8 +347,8 @@ arm_anew() {
     echo "${4:-}" >"$armed.new/owner"
     { sshd -T 2>/dev/null | awk '$1 == "port" { print $2 }' | grep . || echo 22; } | sort -u >"$armed.new/ssh-ports"
     keep_room "$armed.new" || refuse 6 'the disk is full: what is there could not be saved'
-    # A directory without a member, as one that has left leaves behind, is none: the undo of a phase asks by this line.
-    [ -d "$etcd/etcd/member" ] || echo "absent - - $etcd" >>"$armed.new/paths"
+    # A directory whose member has left is none: the undo of a phase asks by this line. K3s that runs may just be making one.
+    is_up "$(property k3s.service ActiveState)" || counts_in_etcd || echo "absent - - $etcd" >>"$armed.new/paths"
     for path in $always_paths; do save_path "$armed.new" "$path"; done
     for unit in $k3s_units; do save_unit "$armed.new" "$unit"; done
     read_what "$armed.new" || refuse 6 "cannot save all of $1's files"
@@ -479,6 +479,7 @@ run_undo() { # the phase's own way back, while the services still run
 }
 # While K3s must not run, a member of etcd stays one as a server without an agent, which starts no container: two members
 # have a quorum only together.
+counts_in_etcd() { [ -d "$etcd/etcd/member" ] && [ ! -e "$etcd/etcd/tombstone" ]; }
 start_member() {
     [ ! -d "$etcd/etcd/member" ] || systemctl enable --now "$member"
 }

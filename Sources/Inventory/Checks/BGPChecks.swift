@@ -40,6 +40,7 @@ enum RouterCheck {
 /// Every session has two ends, and both keep the same time.
 enum BGPCheck {
     static func run(_ draft: Draft, _ findings: inout Findings) {
+        checkValues(draft, &findings)
         guard let bgp = draft.root["bgp"], bgp.entries != nil else { return }
         if draft.bgpNodes.isEmpty, !draft.nodes.isEmpty, let nodes = bgp["nodes"] {
             findings.add(BGPProblem.withoutNode, at: draft.place(nodes.mark))
@@ -56,6 +57,21 @@ enum BGPCheck {
             guard let router = draft.routers.first(where: { $0.name == peer.router }) else { continue }
             let entry = peers?.first { $0.key == peer.router }
             check(peer, of: router, at: draft.place(entry?.mark ?? router.mark), draft, entry?.value, &findings)
+        }
+    }
+
+    /// What Cilium needs for it must not be switched off beside it.
+    private static func checkValues(_ draft: Draft, _ findings: inout Findings) {
+        var needed: [(key: String, by: String)] = []
+        if draft.root["bgp"]?.entries != nil || !draft.pools.isEmpty {
+            needed.append(("bgpControlPlane", "'bgp' and pools"))
+        }
+        if case .ciliumBgp = draft.endpoint { needed.append(("envoyConfig", "an endpoint that is announced")) }
+        for (key, user) in needed {
+            guard let value = draft.ciliumValues?[key]?["enabled"], value.boolean != true else { continue }
+            let problem = CiliumProblem.ownedValue(
+                path: "\(key).enabled", why: "\(user) cannot do without it", instead: "leave it out")
+            findings.add(problem, at: draft.place(value.mark))
         }
     }
 
@@ -168,6 +184,12 @@ enum AnnouncedEndpointCheck {
             choice.choice(CiliumSettings.APIServer.self) == .endpoint
         {
             findings.add(BGPProblem.endpointNeedsItself, at: draft.place(choice.mark))
+        }
+        for pool in draft.loadBalancerPools where !pool.givesFirstAndLast {
+            for case .network(let network) in pool.blocks
+            where network.prefixLength < network.family.width - 1 && [network.base, network.last].contains(address) {
+                findings.add(BGPProblem.endpointIsSpared(address, pool: pool.name), at: place)
+            }
         }
         let length = address.family == .ipv4 ? 24 : 64
         for node in draft.nodes {

@@ -15,6 +15,7 @@ enum BGPProblem: InventoryProblem {
     case poolFamily(pool: String, AddressBlock)
     case poolNotAnnounced(pool: String)
     case endpointNotAnnounced(IPAddress)
+    case endpointIsSpared(IPAddress, pool: String)
     case endpointInNodeSubnet(IPAddress, node: String, CIDR)
     case endpointNeedsItself
     case blocksOverlap(String, AddressBlock, String, AddressBlock)
@@ -35,7 +36,7 @@ enum BGPProblem: InventoryProblem {
         case .poolInNodeSubnet: .poolInNodeSubnet
         case .poolFamily: .poolFamily
         case .poolNotAnnounced: .poolNotAnnounced
-        case .endpointNotAnnounced: .endpointNotAnnounced
+        case .endpointNotAnnounced, .endpointIsSpared: .endpointNotAnnounced
         case .endpointInNodeSubnet: .poolInNodeSubnet
         case .endpointNeedsItself: .endpointNeedsItself
         case .blocksOverlap: .rangesOverlap
@@ -115,6 +116,11 @@ enum BGPProblem: InventoryProblem {
                 message: "no router is told where the endpoint \(address) is",
                 why: "'ciliumBgp' is reached by the routes that 'bgp' announces over \(address.family.rawValue)",
                 fix: "add 'bgp' and a router with an \(address.family.rawValue) address, or use 'kubeVip'")
+        case .endpointIsSpared(let address, let pool):
+            Words(
+                message: "the endpoint \(address) is an address that pool '\(pool)' spares",
+                why: "with 'allowFirstLastIPs: false' Cilium gives the first and last address of a network to nobody",
+                fix: "choose an address in between, or leave 'allowFirstLastIPs' out")
         case .endpointInNodeSubnet(let address, let node, let subnet):
             Words(
                 message: "the endpoint \(address) seems to lie in the subnet of node '\(node)' (\(subnet))",

@@ -6,7 +6,7 @@ enum ManifestReader {
         switch file.content {
         case .unreadable(let why):
             findings.add(ObjectProblem.unreadable(why), at: SourcePlace(file: file.path, line: 1, column: 1))
-        case .bytes(let bytes) where file.path.hasSuffix(".conf"):
+        case .bytes(let bytes) where file.path.lowercased().hasSuffix(".conf"):
             if let router = FRRConfiguration(bytes, file: file.path) { manifests.routers.append(router) }
         case .bytes(let bytes):
             let (documents, problems) = YAMLDocument.readAll(bytes, file: file.path)

@@ -4,18 +4,27 @@ public enum AddressBlock: Sendable, Hashable {
     /// The second is not below the first.
     case range(IPAddress, IPAddress)
 
-    /// The block written as `192.0.2.0/28` or `192.0.2.10-192.0.2.20`, or nil.
+    /// The block written as `192.0.2.0/28` or `192.0.2.10-192.0.2.20`, or nil; also where a block of IPv6 has addresses
+    /// in it that stand for IPv4 (`::ffff:0:0/96`).
     public init?(_ text: String) {
         if text.contains("/") {
-            guard let network = CIDR(text) else { return nil }
+            guard let network = CIDR(text), !AddressBlock.hasMapped(network.base, prefixLength: network.prefixLength)
+            else { return nil }
             self = .network(network)
             return
         }
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 2, let first = IPAddress(String(parts[0])), let last = IPAddress(String(parts[1])),
-            first.family == last.family, first.bits <= last.bits
+            first.family == last.family, first.bits <= last.bits,
+            first.family == .ipv4 || first.bits >> 32 > 0xffff || last.bits >> 32 < 0xffff
         else { return nil }
         self = .range(first, last)
+    }
+
+    private static func hasMapped(_ base: IPAddress, prefixLength: Int) -> Bool {
+        guard base.family == .ipv6, prefixLength < 96 else { return false }
+        let shift = UInt128(128 - prefixLength)
+        return prefixLength == 0 || base.bits >> shift == (0xffff << 32) >> shift
     }
 
     public var first: IPAddress {

@@ -161,7 +161,7 @@ extension TextFormCheck {
     }
 
     private static func addressBlockProblem(_ text: String) -> ValueProblem? {
-        if text.contains("/") { return cidrProblem(text) }
+        if text.contains("/"), let problem = cidrProblem(text) { return problem }
         let addresses = text.split(separator: "-", omittingEmptySubsequences: false).map(String.init)
         if addresses.count == 2, let problem = addresses.lazy.compactMap(addressProblem).first { return problem }
         return AddressBlock(text) == nil ? .badBlock(text) : nil

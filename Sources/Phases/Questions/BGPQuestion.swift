@@ -73,11 +73,11 @@ struct BGPQuestion: Sendable {
     }
 }
 
-/// Whether Cilium gives out the addresses of all pools.
+/// Whether Cilium gives out the addresses of all pools of the inventory; it gives none of a pool that is in conflict.
 enum PoolsQuestion {
     static let probe = Probe.command(
         APIQuestion.client + [
-            "get", "ciliumloadbalancerippools.cilium.io", "--request-timeout=10s", "-o",
+            "get", "ciliumloadbalancerippools.cilium.io", "-l", BGPObjects.ownLabel, "--request-timeout=10s", "-o",
             #"jsonpath={range .items[*]}{.metadata.name}{"\t"}"#
                 + #"{.status.conditions[?(@.type=="cilium.io/PoolConflict")].status}{"\t"}"#
                 + #"{.status.conditions[?(@.type=="cilium.io/PoolConflict")].message}{"\n"}{end}"#,

@@ -50,9 +50,12 @@ final class Stage {
 
     /// A command whose words are noted in `calls`, and which then runs `body`.
     func command(_ name: String, _ body: String) throws {
-        let url = commands.appending(path: name)
-        try Data("#!/bin/sh\necho \"\(name) $*\" >>'\(folder.path)/calls'\n\(body)\n".utf8).write(to: url)
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: url.path)
+        let text = "#!/bin/sh\necho \"\(name) $*\" >>'\(folder.path)/calls'\n\(body)\n"
+        try write(text, to: "command")
+        // Not written by this program: another thread's child could still hold it open, and it would be busy.
+        let made = try Shell.run(
+            ["install", "-m", "755", folder.appending(path: "command").path, commands.appending(path: name).path])
+        guard made.status == 0 else { throw POSIXError(.EIO, userInfo: [NSLocalizedDescriptionKey: made.error]) }
     }
 
     var calls: [String] {

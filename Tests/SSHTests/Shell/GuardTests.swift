@@ -266,6 +266,16 @@ import Testing
             expect 'fires again' guard fire
             expect 'what has joined since is moved aside' ls -d $db.clusterctl-*/etcd/member
             expect 'and not in place' test ! -e $db
+
+            mkdir -p $db/etcd/member
+            : >$db/etcd/tombstone
+            expect 'arms once more' armed nonce3
+            expect 'a member that was removed is none' grep -qx "absent - - $db" "$box/state/guard/armed/paths"
+            expect 'is confirmed' guard confirm replicas nonce3
+            rm -r $db/etcd
+            systemctl start k3s.service
+            expect 'arms while K3s runs' armed nonce4
+            expect 'which may just be making one' status 1 grep -qx "absent - - $db" "$box/state/guard/armed/paths"
             """#)
     }
 

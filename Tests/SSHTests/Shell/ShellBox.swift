@@ -43,8 +43,10 @@ final class ShellBox {
 
     /// A program found before the machine's own.
     func stub(_ name: String, _ text: String) throws {
-        try "#!/bin/sh\n\(text)\n".write(toFile: path("bin/\(name)"), atomically: true, encoding: .utf8)
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path("bin/\(name)"))
+        try "#!/bin/sh\n\(text)\n".write(toFile: path("stub"), atomically: true, encoding: .utf8)
+        // Not written by this program: another thread's child could still hold it open, and it would be busy.
+        let made = try run(#"install -m 755 "$BOX/stub" "$BOX/bin/\#(name)" && rm "$BOX/stub""#)
+        guard made.status == 0 else { throw POSIXError(.EIO, userInfo: [NSLocalizedDescriptionKey: made.error]) }
     }
 
     func text(_ name: String) -> String? { try? String(contentsOfFile: path(name), encoding: .utf8) }
