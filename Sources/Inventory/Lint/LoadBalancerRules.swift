@@ -59,24 +59,19 @@ struct SortedAddresses {
     }
 }
 
-/// A run of addresses as it stands in a file, with its place.
+/// A block of addresses as it stands in a file, with its place.
 struct WrittenBlock {
-    var first: IPAddress
-    var last: IPAddress
+    let block: AddressBlock
     /// As it stands in the file.
-    var text: String
-    var mark: Mark
+    let text: String
+    let mark: Mark
 
     init(_ range: CIDR, text: String, mark: Mark) {
-        let hostBits = range.family.width - range.prefixLength
-        first = range.base
-        last = range.base.advanced(by: hostBits >= 128 ? .max : (1 << UInt128(hostBits)) - 1) ?? range.base
-        self.text = text
-        self.mark = mark
+        (block, self.text, self.mark) = (.network(range), text, mark)
     }
 
     init(from first: IPAddress, to last: IPAddress, mark: Mark) {
-        (self.first, self.last, self.mark) = (first, last, mark)
+        (block, self.mark) = (.range(first, last), mark)
         text = first == last ? "\(first)" : "\(first) to \(last)"
     }
 
@@ -94,12 +89,10 @@ struct WrittenBlock {
         }
     }
 
-    func contains(_ address: IPAddress) -> Bool {
-        address.family == first.family && address >= first && address <= last
-    }
-    func overlaps(_ other: WrittenBlock) -> Bool {
-        first.family == other.first.family && first <= other.last && other.first <= last
-    }
+    var first: IPAddress { block.first }
+    var last: IPAddress { block.last }
+    func contains(_ address: IPAddress) -> Bool { block.contains(address) }
+    func overlaps(_ other: WrittenBlock) -> Bool { block.overlaps(other.block) }
 
     /// What is nearly always one link, a /24 or a /64, if the block is a part of one.
     var link: WrittenBlock? {

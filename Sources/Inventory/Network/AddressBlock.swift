@@ -44,7 +44,7 @@ public enum AddressBlock: Sendable, Hashable {
     public var family: IPAddress.Family { first.family }
 
     public func contains(_ address: IPAddress) -> Bool {
-        address.family == family && (first.bits...last.bits).contains(address.bits)
+        address.family == family && first.bits <= address.bits && address.bits <= last.bits
     }
 
     public func overlaps(_ other: AddressBlock) -> Bool {
