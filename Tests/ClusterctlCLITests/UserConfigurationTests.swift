@@ -15,8 +15,13 @@ private final class Box {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try configuration.write(toFile: file, atomically: true, encoding: .utf8)
         try "#!/bin/sh\necho \"$*\" >>'\(folder)/started'\nexec ssh \"$@\"\n"
-            .write(toFile: "\(folder)/ssh", atomically: true, encoding: .utf8)
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: "\(folder)/ssh")
+            .write(toFile: "\(folder)/ssh.sh", atomically: true, encoding: .utf8)
+        // Not written by this program: another thread's child could still hold it open, and it would be busy.
+        let install = Process()
+        install.executableURL = URL(filePath: "/usr/bin/env")
+        install.arguments = ["install", "-m", "755", "\(folder)/ssh.sh", "\(folder)/ssh"]
+        try install.run()
+        install.waitUntilExit()
     }
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
