@@ -169,6 +169,7 @@ class WrongOrder(unittest.TestCase):
         until("dpu-01 Ready", lambda: condition("dpu-01", "Ready"))
         for node in SERVERS[1:]:
             install(node, server_config(node, f"server: {PRIMARY}\n"))
+        for node in SERVERS[1:]:  # both before the first is promoted
             ssh(node, "sudo systemctl restart --no-block k3s")
         for node in SERVERS[1:]:
             until(f"{node} a voter", lambda node=node: condition(node, "EtcdIsVoter"))

@@ -7,6 +7,8 @@ import Engine
 public actor SSHConnector {
     let reactor: SSHReactor
     private let secrets: any LoginSecrets
+    /// How long a connection behind a jump host waits for those asked for before it.
+    private let patience: Duration
     private var jumps: [SSHTarget: JumpSessions] = [:]
     /// Proxy commands that have not ended.
     private var proxies = 0
@@ -16,8 +18,12 @@ public actor SSHConnector {
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { reactor.asUnownedSerialExecutor() }
 
-    public init(secrets: any LoginSecrets = NoLoginSecrets(), on reactor: SSHReactor = .shared) {
+    public init(
+        secrets: any LoginSecrets = NoLoginSecrets(), patience: Duration = .milliseconds(500),
+        on reactor: SSHReactor = .shared
+    ) {
         self.secrets = secrets
+        self.patience = patience
         self.reactor = reactor
     }
 
@@ -108,7 +114,7 @@ public actor SSHConnector {
             let until = min(deadline, .now + target.connectTimeout)
             do throws(SSHFailure) {
                 let tunnel = try await session.openTunnel(
-                    to: target.host, port: target.port, place: place, until: until)
+                    to: target.host, port: target.port, place: place, patience: patience, until: until)
                 if let tunnel { return tunnel }
                 shared.isSlow = true
             } catch {

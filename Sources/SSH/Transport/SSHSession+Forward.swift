@@ -10,9 +10,6 @@ import CLibSSH2
 /// a packet that is half sent is finished before another is begun, and whatever a call has received for other
 /// channels is seen before the pump waits.
 struct Forwarding {
-    /// How long a request waits for those before it.
-    static let patience = Duration.milliseconds(500)
-
     var tunnels: [Tunnel] = []
     /// Answered one by one: libssh2 opens one channel at a time.
     var requests: [TunnelRequest] = []
@@ -30,10 +27,11 @@ struct Forwarding {
 extension SSHSession {
     /// Connects from the server on to `host`, a name that the server resolves; before `deadline`.
     ///
-    /// nil when the connections asked for earlier take so long that another session is the better way: one that goes
-    /// to a dead host holds up the queue for minutes.
+    /// nil when the connections asked for earlier take longer than `patience`, so that another session is the better
+    /// way: one that goes to a dead host holds up the queue for minutes.
     func openTunnel(
-        to host: String, port: Int, place: TunnelCount.Place, until deadline: ContinuousClock.Instant
+        to host: String, port: Int, place: TunnelCount.Place, patience: Duration,
+        until deadline: ContinuousClock.Instant
     ) async throws(SSHFailure) -> Connection? {
         guard let link, !link.isBroken else {
             throw .connectionLost(stage: .connect, reason: "the session is closed")
@@ -43,7 +41,7 @@ extension SSHSession {
         }
         forwarding.requests.append(request)
         startPump(link)
-        var outcome = await answer(to: request, until: min(deadline, .now + Forwarding.patience))
+        var outcome = await answer(to: request, until: min(deadline, .now + patience))
         if outcome == .deadline && request.hasBegun { outcome = await answer(to: request, until: deadline) }
         request.isAbandoned = true
         if !request.hasBegun { forwarding.requests.removeAll { $0 === request } }
