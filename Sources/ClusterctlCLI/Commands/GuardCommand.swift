@@ -37,7 +37,7 @@ struct GuardedNode: ParsableArguments {
         by connect: (Connections, Site) async throws -> Fleet
     ) async throws -> (site: Site, fleet: Fleet, name: NodeName, report: GuardReport) {
         let site = try Site(try argument.read(), orders: .current)
-        guard let found = site.inventory.node(named: node) else {
+        guard let found = site.inventory.host(named: node) else {
             throw ValidationError("there is no node '\(node)' in this inventory")
         }
         let name = NodeName(node)
@@ -47,7 +47,9 @@ struct GuardedNode: ParsableArguments {
         } catch {
             await fleet.close()
             Standard.error("\(name): error: \(error.message)")
-            OutOfBandCard.lines(found, .unknown, in: site.inventory).forEach(Standard.error)
+            if let found = found as? Node {
+                OutOfBandCard.lines(found, .unknown, in: site.inventory).forEach(Standard.error)
+            }
             throw ExitStatus.unreachable
         }
         await fleet.close()

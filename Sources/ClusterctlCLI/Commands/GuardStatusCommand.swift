@@ -21,12 +21,13 @@ struct GuardStatusCommand: AsyncParsableCommand {
 
     func run() async throws {
         let site = try Site(try argument.read(), orders: .current)
-        let unknown = nodes.filter { site.inventory.node(named: $0) == nil }
+        let unknown = nodes.filter { site.inventory.host(named: $0) == nil }
         guard unknown.isEmpty else {
             throw ValidationError("there is no node \(unknown.joined(separator: ", ")) in this inventory")
         }
-        let all = site.inventory.nodes.filter { !outOfBand || $0.profile.outOfBand.rescue != nil }
-        let asked = nodes.isEmpty ? all.map { NodeName($0.name) } : site.nodes.filter { nodes.contains($0.rawValue) }
+        let rescued = site.inventory.nodes.filter { $0.profile.outOfBand.rescue != nil }.map { NodeName($0.name) }
+        let all = outOfBand ? rescued : site.nodes
+        let asked = nodes.isEmpty ? all : site.nodes.filter { nodes.contains($0.rawValue) }
         let fleet = try await fleet(site, asked)
         let reports = await GuardStatusCommand.ask(asked, fleet)
         await fleet.close()

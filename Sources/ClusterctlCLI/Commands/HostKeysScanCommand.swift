@@ -32,7 +32,7 @@ struct HostKeysScanCommand: AsyncParsableCommand {
         let chosen = try inventory.nodes(limit: limit)
         let connections = try await Connections(inventory, options: connection, writesHostKeys: pin)
         let connector = SSHConnector(secrets: connections.secrets)
-        let names = inventory.nodes.map { NodeName($0.name) }.filter { chosen?.contains($0) ?? true }
+        let names = inventory.hosts.map { NodeName($0.name) }.filter { chosen?.contains($0) ?? true }
         func items(_ targets: [NodeName: SSHTarget]) -> [HostKeyScan.Item] {
             names.compactMap { name in targets[name].map { HostKeyScan.Item(name: name.rawValue, target: $0) } }
         }

@@ -33,7 +33,7 @@ extension Inventory {
     func nodes(limit: String?) throws -> Set<NodeName>? {
         guard let limit else { return nil }
         let names = limit.split(separator: ",").map { NodeName($0.trimmingCharacters(in: .whitespaces)) }
-        let unknown = names.filter { node(named: $0.rawValue) == nil }
+        let unknown = names.filter { host(named: $0.rawValue) == nil }
         guard unknown.isEmpty, !names.isEmpty else {
             throw ValidationError(
                 "--limit names no node of this inventory: \(unknown.map(\.rawValue).joined(separator: ", "))")

@@ -18,12 +18,13 @@ struct StatusCommand: AsyncParsableCommand {
     func run() async throws {
         let site = try Site(try argument.read(), orders: .current)
         let fleet = try await Connections.fleet(site, options: connection, canWrite: false)
-        let (facts, unreachable) = await StatusCommand.ask(ClusterStatus.asks(site.inventory), nodes: site.nodes, fleet)
+        let nodes = site.inventory.nodes.map { NodeName($0.name) }
+        let (facts, unreachable) = await StatusCommand.ask(ClusterStatus.asks(site.inventory), nodes: nodes, fleet)
         await fleet.close()
         let status = ClusterStatus(site.inventory, facts: facts, unreachable: unreachable.mapValues(\.message))
         Standard.output(
             output == .json ? StatusText.json(status, cluster: site.inventory.name) : StatusText.table(status))
-        for node in site.nodes { unreachable[node].map { Standard.error("\(node): error: \($0.message)") } }
+        for node in nodes { unreachable[node].map { Standard.error("\(node): error: \($0.message)") } }
         if !unreachable.isEmpty { throw ExitStatus.unreachable }
         if !status.isWhole { throw ExitStatus.failed }
     }

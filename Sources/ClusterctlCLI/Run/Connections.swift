@@ -2,7 +2,7 @@ import Engine
 import Inventory
 import SSH
 
-/// How the inventory's nodes are reached: SSH targets with all that they need, and the pools of sessions to them. What
+/// How the inventory's nodes and routers are reached: SSH targets with all that they need, and the pools of sessions to them. What
 /// is asked on the terminal is asked once for all of them.
 struct Connections {
     private let inventory: Inventory
@@ -21,7 +21,7 @@ struct Connections {
         self.inventory = inventory
         self.options = options
         let asWriter = writesHostKeys || options.acceptNewHostKeys
-        let nodes = Dictionary(grouping: inventory.nodes) { $0.ssh.configuration ?? .standard }
+        let nodes = Dictionary(grouping: inventory.hosts) { $0.ssh.configuration ?? .standard }
         let configurations = nodes.keys.reduce(into: [:]) { all, source in
             all[source] = UserConfiguration(source, asWriter: asWriter)
         }
@@ -37,7 +37,7 @@ struct Connections {
                 try await configurations[source]?.prepare(nodes.map(TargetResolver.question))
             }
             var targets: [NodeName: SSHTarget] = [:]
-            for node in inventory.nodes { targets[NodeName(node.name)] = try await resolver.target(for: node) }
+            for node in inventory.hosts { targets[NodeName(node.name)] = try await resolver.target(for: node) }
             return targets
         }
         for configuration in configurations.values {
@@ -53,7 +53,7 @@ struct Connections {
             await secrets.becomePassword(of: user, from: origin)
         }
         var access: [NodeName: SessionPool.Access] = [:]
-        for node in inventory.nodes {
+        for node in inventory.hosts {
             let name = NodeName(node.name)
             guard let target = targets[name] else { continue }
             access[name] = SessionPool.Access(

@@ -30,7 +30,7 @@ actor RunSecrets: LoginSecrets {
     ) {
         var passwords: [Login: SecretOrigin] = [:]
         var passphrases: [String: SecretOrigin] = [:]
-        for node in inventory.nodes {
+        for node in inventory.hosts {
             guard let target = targets[NodeName(node.name)] else { continue }
             let login = Login(user: target.user, host: target.host)
             passwords[login] = node.ssh.password ?? (options.askPass ? .ask : nil)

@@ -43,7 +43,8 @@ struct Site {
     var changedNodes: Set<NodeName> { machine.changedNodes }
     private var machine: Machine { Machine(cluster: inventory.name, order: order, nodes: nodes) }
 
-    var nodes: [NodeName] { inventory.nodes.map { NodeName($0.name) } }
+    /// All that is logged in to, in the order of the inventory: nodes, then routers.
+    var nodes: [NodeName] { inventory.hosts.map { NodeName($0.name) } }
 }
 
 /// Where the verbs take their orders from. The tests put others here to show what a wrong order does.

@@ -12,12 +12,12 @@ struct TargetResolver {
     let lookUp: @Sendable (SSHConfigurationSource, HostQuestion) async throws -> SSHConfiguration
 
     /// The question that `target(for:)` asks first.
-    static func question(about node: Node) -> HostQuestion {
+    static func question(about node: any Host) -> HostQuestion {
         HostQuestion(name: node.sshHost, user: node.ssh.user, port: node.ssh.port?.number)
     }
 
     /// - Throws: `SSHConfigurationProblem`
-    func target(for node: Node) async throws -> SSHTarget {
+    func target(for node: any Host) async throws -> SSHTarget {
         let settings = node.ssh
         let question = Self.question(about: node)
         let configured = try await lookUp(settings.configuration ?? .standard, question)

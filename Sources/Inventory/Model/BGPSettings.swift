@@ -1,7 +1,7 @@
 import OrderedCollections
 
 /// A machine that speaks BGP with the nodes.
-public struct Router: Sendable, Hashable {
+public struct Router: Host, Hashable {
     /// How FRR is run there.
     public enum Platform: String, Sendable, Hashable, CaseIterable {
         case linuxFRR = "linux-frr"
@@ -9,18 +9,39 @@ public struct Router: Sendable, Hashable {
         case unifi
     }
 
+    /// What clusterctl may do to a router.
+    public enum Management: String, Sendable, Hashable, CaseIterable {
+        /// It changes its own part of what FRR runs there, and checks.
+        case full
+        /// It renders and checks, and never writes to the router.
+        case verify
+        /// It renders, and never logs in.
+        case none
+    }
+
     public var name: String
     public var platform: Platform
     /// One, or one of each family; sessions are opened to them.
     public var addresses: [IPAddress]
     public var asn: UInt32
+    public var ssh: SSHSettings
+    public var management: Management
 
-    public init(name: String, platform: Platform, addresses: [IPAddress], asn: UInt32) {
+    /// - Precondition: there is an address.
+    public init(
+        name: String, platform: Platform, addresses: [IPAddress], asn: UInt32, ssh: SSHSettings = SSHSettings(),
+        management: Management = .full
+    ) {
+        precondition(!addresses.isEmpty, "a router has an address")
         self.name = name
         self.platform = platform
         self.addresses = addresses
         self.asn = asn
+        self.ssh = ssh
+        self.management = management
     }
+
+    public var address: IPAddress { addresses[0] }
 }
 
 /// What the cluster announces by BGP, and to whom. Cilium speaks it on every node that is selected.

@@ -60,7 +60,7 @@ public struct Taint: Sendable, Hashable, CustomStringConvertible {
 }
 
 /// A machine of the cluster with every setting resolved: defaults, then its group's, then its own.
-public struct Node: Sendable, Equatable {
+public struct Node: Host, Equatable {
     public var name: String
     public var kind: NodeKind
     public var isPrimary: Bool
@@ -114,6 +114,4 @@ public struct Node: Sendable, Equatable {
     /// The node IPs in the order of the inventory: one, or one of each family.
     public var addresses: [IPAddress] { [address] + (secondAddress.map { [$0] } ?? []) }
     public var isControlPlane: Bool { kind.isControlPlane }
-    /// What SSH connects to: `ssh.host`, or else the address.
-    public var sshHost: String { ssh.host ?? address.description }
 }

@@ -2,9 +2,11 @@ import OrderedCollections
 import YAML
 
 extension DraftRouter {
-    init(_ entry: YAMLEntry) {
+    init(_ entry: YAMLEntry, ssh base: SSHSettings) {
         name = entry.key
         mark = entry.mark
+        ssh = (entry.value["ssh"].map(SSHSettings.init) ?? SSHSettings()).over(base)
+        management = entry.value["manage"]?.choice(Router.Management.self) ?? .full
         platform = entry.value["platform"]?.choice(Router.Platform.self)
         addresses = entry.value["address"]?.oneOrMore.compactMap(\.address) ?? []
         asn = entry.value["asn"].flatMap { node in
@@ -12,9 +14,11 @@ extension DraftRouter {
         }
     }
 
-    var router: Router? {
-        guard let platform, let asn else { return nil }
-        return Router(name: name, platform: platform, addresses: addresses.map(\.value), asn: asn.value)
+    func router(_ directory: String) -> Router? {
+        guard let platform, let asn, !addresses.isEmpty else { return nil }
+        return Router(
+            name: name, platform: platform, addresses: addresses.map(\.value), asn: asn.value,
+            ssh: ssh.resolved(in: directory), management: management)
     }
 }
 

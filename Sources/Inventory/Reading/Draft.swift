@@ -72,6 +72,8 @@ struct DraftRouter: Sendable {
     var platform: Router.Platform?
     var addresses: [Located<IPAddress>]
     var asn: Located<UInt32>?
+    var ssh: SSHSettings
+    var management: Router.Management
 }
 
 /// One pool of a draft.

@@ -18,7 +18,8 @@ enum DraftReader {
         draft.clusterDNS = network?["clusterDNS"]?.oneOrMore.compactMap(\.address) ?? []
         readEndpoint(&draft, &findings)
         readNodes(&draft, &findings)
-        draft.routers = (root["routers"]?.entries ?? []).map(DraftRouter.init)
+        let ssh = root["ssh"].map(SSHSettings.init) ?? SSHSettings()
+        draft.routers = (root["routers"]?.entries ?? []).map { DraftRouter($0, ssh: ssh) }
         draft.pools = (root["loadBalancerPools"]?.entries ?? []).map(DraftPool.init)
         return draft
     }

@@ -15,6 +15,13 @@ enum BGPFields {
                 "The address that nodes open their sessions to; two of different families for dual stack",
                 required: true, example: "10.42.67.1"),
             Field("asn", asn, "The router's autonomous system", required: true, example: "64513"),
+            Field(
+                "manage", .choice(Router.Management.allCases.map(\.rawValue)),
+                "`full`: clusterctl changes its own part of what FRR runs there; `verify`: it checks, and never writes; "
+                    + "`none`: it does not log in", standard: "full"),
+            Field(
+                "ssh", .object(InventoryFields.ssh), "How this router is reached, over what the top level says",
+                example: "{user: root}"),
         ])
 
     static let bgp = ObjectType(
