@@ -33,18 +33,25 @@ public struct APIEndpoint: Phase {
     public func gate(_ node: NodeName) -> Gate? {
         guard let address else { return nil }
         let asker = cluster.replicas.first ?? cluster.workers.first ?? cluster.primary
+        let routers = RouterQuestion.asked(cluster.inventory).filter { router in
+            router.neighbors.contains { $0.address.family == address.family }
+        }
+        let route = RouterQuestion.route(to: address)
         let ping = Probe.http("https://\(address.inURL):\(cluster.inventory.network.apiPort)/ping")
         return Gate(
-            waitingFor: "Cilium to give \(address) to the API, and the API to answer \(asker) there",
-            asks: [Ask(node, APIEndpoint.granted), Ask(asker, ping)],
+            waitingFor:
+                "Cilium to give \(address) to the API, the routers to have every way there, and the API to answer "
+                + "\(asker) there",
+            asks: [Ask(node, APIEndpoint.granted), Ask(asker, ping)] + routers.map { Ask($0.name, route) },
             deadlineSeconds: cluster.deadline(cluster.inventory.deadlines.apiEndpoint, node),
             journal: (node, Units.server),
             lookAt: "k3s kubectl -n kube-system get service,endpointslice -o yaml, and the log of cilium's agent, "
                 + "which alone tells what it takes exception to in a CiliumClusterwideEnvoyConfig; on \(node)"
         ) { facts in
             .all(
-                APIEndpoint.verdict(facts[node, APIEndpoint.granted], address),
-                APIEndpoint.answered(facts[asker, ping], address, by: asker))
+                [APIEndpoint.verdict(facts[node, APIEndpoint.granted], address)]
+                    + routers.map { $0.verdict(facts[$0.name, route], routeTo: address) }
+                    + [APIEndpoint.answered(facts[asker, ping], address, by: asker)])
         }
     }
 

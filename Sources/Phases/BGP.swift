@@ -49,7 +49,7 @@ public struct BGPSessions: Phase {
             waitingFor: "\(node) to have its BGP sessions with \(sessions.routers)",
             asks: [Ask(node, BGPQuestion.peers)],
             deadlineSeconds: cluster.deadline(cluster.inventory.deadlines.bgp, node),
-            lookAt: "'show bgp summary' in the router's vtysh ('clusterctl render' writes its end of the sessions); "
+            lookAt: "'clusterctl router verify'; "
                 + "'cilium-dbg bgp peers' in the Cilium agent's container on \(node)"
         ) { sessions.verdict($0[node, BGPQuestion.peers]) }
     }

@@ -40,14 +40,19 @@ public enum Bootstrap {
                         .all("cilium"), .all("kube-vip"), .all("readmit"), .sameNode("host-prep"),
                         .sameNode("artifacts"),
                     ]),
+                .init(RouterPrep(inventory), after: [.all("preflight")]),
+                .init(
+                    Routers(inventory),
+                    after: [.sameNode("router-prep"), .all("cilium"), .all("primary-rejoin"), .all("workers")]),
                 .init(BGP(inventory), after: [.all("cilium"), .all("primary-rejoin"), .all("workers")]),
-                .init(BGPSessions(inventory), after: [.all("bgp")]),
-                .init(APIEndpoint(inventory), after: [.all("bgp-sessions")]),
+                .init(BGPSessions(inventory), after: [.all("bgp"), .all("routers")]),
+                .init(RouterSessions(inventory), after: [.all("bgp"), .all("routers")]),
+                .init(APIEndpoint(inventory), after: [.all("bgp-sessions"), .all("router-sessions")]),
                 .init(
                     Verify(inventory),
                     after: [
                         .all("kube-vip"), .all("primary-rejoin"), .all("workers"), .all("bgp"), .all("bgp-sessions"),
-                        .all("api-endpoint"),
+                        .all("router-sessions"), .all("api-endpoint"),
                     ]),
             ])
     }

@@ -11,6 +11,9 @@ struct Cluster: Sendable {
         nodes = Dictionary(inventory.nodes.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
+    /// Nil for a router.
+    func node(_ name: NodeName) -> Node? { nodes[name] }
+
     /// - Precondition: the inventory has a node of this name.
     subscript(name: NodeName) -> Node {
         guard let node = nodes[name] else { preconditionFailure("the inventory has no node \(name)") }

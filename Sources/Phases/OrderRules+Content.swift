@@ -57,7 +57,9 @@ extension OrderRules {
 
     static func sameCriticalSettings(_ plan: PlanView) -> [String] {
         let members = plan.plan.phases.flatMap(\.work).compactMap { work -> (NodeName, YAMLMap)? in
-            guard plan.cluster[work.node].isControlPlane, let text = plan.text(of: K3sPaths.config, in: work) else {
+            guard plan.cluster.node(work.node)?.isControlPlane == true,
+                let text = plan.text(of: K3sPaths.config, in: work)
+            else {
                 return nil
             }
             return parsed(text).map { (work.node, $0) }

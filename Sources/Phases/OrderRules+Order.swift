@@ -66,11 +66,31 @@ extension OrderRules {
         }
     }
 
+    /// Routers are changed one at a time, each behind its guard, and before anybody waits for sessions with them.
+    static func routersGuarded(_ plan: PlanView) -> [String] {
+        guard let phase = plan.phase("routers"), !phase.work.isEmpty else { return [] }
+        var violations = plan.mustFollow("bgp-sessions", "routers") + plan.mustFollow("router-sessions", "routers")
+        if phase.atOnce > 1 && phase.work.count > 1 {
+            violations.append("routers may change \(phase.work.count) routers at a time")
+        }
+        if !plan.follows("routers", "router-prep", onAllNodes: false) {
+            violations.append("routers may arm a guard before router-prep has installed it")
+        }
+        for work in phase.work {
+            guard case .checkpoint(let checkpoint)? = work.steps.first?.operation, checkpoint.windowSeconds != nil
+            else {
+                violations.append("routers changes \(work.node) without an armed guard")
+                continue
+            }
+        }
+        return violations
+    }
+
     /// What can cut a guarded node off happens only with its guard armed, whose program is there before.
     static func guardArmed(_ plan: PlanView) -> [String] {
         plan.plan.phases.flatMap { phase in
             phase.work.compactMap { work -> String? in
-                guard plan.cluster[work.node].profile.guard != nil, work.runsK3s || work.changesCilium else {
+                guard plan.cluster.node(work.node)?.profile.guard != nil, work.runsK3s || work.changesCilium else {
                     return nil
                 }
                 guard case .checkpoint(let checkpoint)? = work.steps.first?.operation, checkpoint.windowSeconds != nil

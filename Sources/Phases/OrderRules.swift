@@ -18,6 +18,7 @@ public enum OrderRules {
         case noServiceAddress = "order.no-service-address"
         case kubeProxyReplaced = "order.kube-proxy-replaced"
         case guardArmed = "order.guard-armed"
+        case routersGuarded = "order.routers-guarded"
         case hostFirewallOff = "order.host-firewall-off"
         case keptLinks = "order.kept-links"
         case sameCriticalSettings = "order.same-critical-settings"
@@ -44,6 +45,7 @@ public enum OrderRules {
         case .noServiceAddress: noServiceAddress(plan)
         case .kubeProxyReplaced: kubeProxyReplaced(plan)
         case .guardArmed: guardArmed(plan)
+        case .routersGuarded: routersGuarded(plan)
         case .hostFirewallOff: hostFirewallOff(plan)
         case .keptLinks: keptLinks(plan)
         case .sameCriticalSettings: sameCriticalSettings(plan)

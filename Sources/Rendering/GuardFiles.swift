@@ -11,7 +11,7 @@ public enum GuardFiles {
     public static var all: [File] {
         [
             File(
-                path: "\(K3sPaths.state)/guard/guard.sh", text: text(PackageResources.guard_sh), isProgram: true,
+                path: program, text: text(PackageResources.guard_sh), isProgram: true,
                 because: "takes a change back by itself unless a new SSH connection confirms it"),
             File(
                 path: K3sPaths.unitFile("clusterctl-guard.service"),
@@ -22,6 +22,22 @@ public enum GuardFiles {
                 isProgram: false, because: "the guard's clock, kept by systemd and not by the connection"),
         ]
     }
+
+    /// For routers, in place of those of nodes.
+    public static var router: [File] {
+        [
+            File(
+                path: frr, text: Template.frr.source, isProgram: true,
+                because: "finds out and takes over the difference to what FRR runs"),
+            File(
+                path: program, text: text(PackageResources.router_guard_sh), isProgram: true,
+                because: "takes a change back by itself unless a new SSH connection confirms it"),
+        ]
+    }
+
+    /// What every guard is asked by.
+    public static let program = "\(K3sPaths.state)/guard/guard.sh"
+    public static let frr = "\(K3sPaths.state)/guard/frr.sh"
 
     /// For control plane nodes alone.
     public static var member: File {

@@ -10,13 +10,17 @@ public struct RouterConfiguration: Sendable, Equatable {
     public let path: String
     public let text: String
 
+    public static func path(_ inventory: Inventory, _ router: Router) -> String {
+        let folder = router.platform == .freeBSDFRR ? "/usr/local/etc/frr" : "/etc/frr"
+        return "\(folder)/clusterctl-\(inventory.name).conf"
+    }
+
     /// Nil where no node opens a session to this router.
     public init?(_ inventory: Inventory, _ router: Router) {
         guard let bgp = inventory.bgp, let peer = bgp.peers.first(where: { $0.router == router.name }),
             !peer.addresses.isEmpty
         else { return nil }
-        let folder = router.platform == .freeBSDFRR ? "/usr/local/etc/frr" : "/etc/frr"
-        path = "\(folder)/clusterctl-\(inventory.name).conf"
+        path = RouterConfiguration.path(inventory, router)
         let families = peer.addresses.map(\.family)
         func group(_ family: IPAddress.Family) -> String { "clusterctl-\(inventory.name)-\(family.afi)" }
 
@@ -39,7 +43,7 @@ public struct RouterConfiguration: Sendable, Equatable {
         // Else FRR keeps the routes of a node that has died, since Cilium asks for it (RFC 8538).
         settings.append(peer.gracefulRestart == nil ? "graceful-restart-disable" : "graceful-restart-helper")
         if let hops = peer.multihop { settings.append("ebgp-multihop \(hops)") }
-        text = Template.frr.text([
+        text = Template.frrConfiguration.text([
             "cluster": .text(inventory.name), "asn": .text(String(router.asn)), "taken": .records(taken),
             "families": .records(
                 families.map { family in

@@ -14,7 +14,8 @@ public enum Template: String, Sendable, CaseIterable {
     case putBackHelmChart = "cilium/put-back-helmchart.sh"
     case kubeVip = "kube-vip/kube-vip.yaml.mustache"
     case readmit = "k3s/readmit.sh"
-    case frr = "frr/clusterctl-bgp.conf.mustache"
+    case frrConfiguration = "frr/clusterctl-bgp.conf.mustache"
+    case frr = "frr/frr.sh"
     case nixosModule = "nixos/clusterctl-k3s.nix.mustache"
 
     /// What a template is filled with; lists are gone through with `{{#name}}...{{.}}...{{/name}}`, records with the
@@ -39,7 +40,8 @@ public enum Template: String, Sendable, CaseIterable {
         case .putBackHelmChart: PackageResources.put_back_helmchart_sh
         case .kubeVip: PackageResources.kube_vip_yaml_mustache
         case .readmit: PackageResources.readmit_sh
-        case .frr: PackageResources.clusterctl_bgp_conf_mustache
+        case .frrConfiguration: PackageResources.clusterctl_bgp_conf_mustache
+        case .frr: PackageResources.frr_sh
         case .nixosModule: PackageResources.clusterctl_k3s_nix_mustache
         }
     }

@@ -104,13 +104,6 @@ class BGPTest(LabCase):
         with open(self.inventory, "w", encoding="utf-8") as file:
             file.write(text)
 
-    def take_over(self, router):
-        """What the operator of a router does with the file that was rendered for it."""
-        with open(os.path.join(self.directory, "tree", router, "etc/frr/clusterctl-lab.conf"), encoding="utf-8") as file:
-            enter(router, "sh", "-c", 'printf %s "$1" >/etc/frr/clusterctl-lab.conf', "sh", file.read())
-        enter(router, "vtysh", "-C", "-f", "/etc/frr/clusterctl-lab.conf")
-        enter(router, "vtysh", "-f", "/etc/frr/clusterctl-lab.conf")
-
     def eventually(self, wanted, question, seconds=30):
         end = time.monotonic() + seconds
         while (found := question()) != wanted:
@@ -119,21 +112,33 @@ class BGPTest(LabCase):
             time.sleep(0.5)
 
     def test_1_a_router_that_knows_nobody_is_waited_for_and_named(self):
+        self.change(("asn: 64513}", "asn: 64513, manage: none}"), ("asn: 64514}", "asn: 64514, manage: verify}"),
+                    ("bgp: 20s", "bgp: 10s"))
         run = self.bootstrap(status=1)  # nothing had to be taken back
         self.assertRegex(run.said(), r"the session with router-01 \(10\.77\.0\.201\) is (idle|connect|active)")
-        self.assertRegex(run.said(), r"clusterctl render")
-        self.assertEqual(sessions("router-01"), {})
-
-    def test_2_the_rendered_end_of_the_sessions_is_what_the_routers_lacked(self):
-        vtysh("router-01", "configure terminal", *BY_HAND)
-        self.clusterctl("render", self.inventory, "--to", os.path.join(self.directory, "tree"))
+        self.assertRegex(run.said(), r"router-02: .*FRR does not tell its sessions|the session with dpu-01 .* is not configured")
         for router in ROUTERS:
-            self.take_over(router)
-        self.bootstrap()
+            self.assertEqual(sessions(router), {})
+
+    def test_2_router_apply_brings_what_router_plan_shows_and_no_more(self):
+        self.change()
+        vtysh("router-01", "configure terminal", *BY_HAND)
+        plan = self.clusterctl("router", "plan", self.inventory, "--detailed-exitcode", status=2).output
+        for line in ("neighbor 10.77.0.22 peer-group clusterctl-lab-ipv4", "neighbor fd77::22 description worker-02"):
+            self.assertEqual(plan.count(f"   {line}\n"), 2, plan)
+        self.assertEqual(set(sessions("router-01")), {"10.77.0.99"}, "a plan changes nothing")
+        self.clusterctl("router", "apply", self.inventory, "--yes")
         established = dict.fromkeys(addresses(4) | addresses(6), "Established")
         self.assertEqual(sessions("router-02"), established)
         self.assertEqual({address: state for address, state in sessions("router-01").items() if address in established},
                          established)
+        saved = enter("router-01", "cat", "/etc/frr/frr.conf")
+        for line in [*BY_HAND[1:], "neighbor fd77::22 peer-group clusterctl-lab-ipv6"]:
+            self.assertIn(f" {line}\n", saved)
+        self.assertIn("as the inventory has it", self.clusterctl("router", "plan", self.inventory).output)
+        self.assertIn("next hops for 10.98.0.80", self.clusterctl("router", "verify", self.inventory, status=1).output)
+        self.bootstrap()
+        self.clusterctl("router", "verify", self.inventory)
         self.assertIn("nothing to do", self.bootstrap().said())
 
     def test_3_pods_and_services_are_routes_with_all_their_next_hops(self):
@@ -190,15 +195,54 @@ class BGPTest(LabCase):
         self.eventually(left, next_hops, 9 + 3)
         lab("heal", "worker-02")
 
-    def test_6_what_the_inventory_no_longer_has_is_announced_no_longer(self):
+    def test_6_a_change_that_cuts_the_sessions_is_taken_back(self):
+        self.eventually(addresses(4), lambda: {hop for hops in routes("router-01", 4).values() for hop in hops})
+        before = {router: vtysh(router, "show running-config") for router in ROUTERS}
+        self.change(("asn: 64512", "asn: 64599"), ("bgp: 20s", "bgp: 10s"))  # the nodes keep the old one
+        run = self.clusterctl("router", "apply", self.inventory, "--yes", status=5)
+        self.assertRegex(run.said(), r"no longer established: 10\.77\.0\.11 ")
+        self.assertEqual(vtysh("router-01", "show running-config"), before["router-01"])
+        self.assertEqual(vtysh("router-02", "show running-config"), before["router-02"], "they come one after the other")
+        self.assertNotIn("ipv4 remote-as 64599", enter("router-01", "cat", "/etc/frr/frr.conf"))
+
+    def test_6_a_router_that_nobody_confirms_takes_the_change_back_by_itself(self):
+        before = vtysh("router-01", "show running-config")
+        self.change(("asn: 64512", "asn: 64599"))
+        run = self.start("router", "apply", self.inventory, "--yes")
+        self.assertTrue(run.wait_for(r"routers router-01 +changed .* by the difference"), run.said())
+        run.kill()
+        self.assertNotEqual(vtysh("router-01", "show running-config"), before)
+        self.eventually(before, lambda: vtysh("router-01", "show running-config"), 20 + 5)
+        self.change()
+        self.assertRegex(self.clusterctl("guard", "status", self.inventory, "router-01").output, "deadline")
+        established = dict.fromkeys(addresses(4) | addresses(6), "Established")
+        self.eventually(established, lambda: {
+            address: state for address, state in sessions("router-01").items() if address in established})
+        self.eventually(0, lambda: self.start("router", "verify", self.inventory).finish().status)
+
+    def test_7_a_node_that_has_left_the_inventory_leaves_the_router_and_nobody_else_notices(self):
+        def connections():
+            peers = json.loads(vtysh("router-01", "show bgp neighbors json"))
+            return {address: peer["connectionsEstablished"] for address, peer in peers.items()
+                    if peer["bgpState"] == "Established"}
+        before = connections()
+        self.change(('"worker-[01-02]": {address: ["10.77.0.[21-22]", "fd77::[21-22]"]}',
+                     'worker-01: {address: [10.77.0.21, "fd77::21"]}'))
+        self.clusterctl("router", "apply", self.inventory, "--yes")
+        gone = {"10.77.0.22", "fd77::22"}
+        self.assertEqual(connections(), {address: count for address, count in before.items() if address not in gone})
+        self.assertNotIn("worker-02", vtysh("router-01", "show running-config"))
+
+    def test_8_what_the_inventory_no_longer_has_is_announced_no_longer(self):
         self.change(("    router-02: {connectRetry: 2s}\n", ""))
         self.bootstrap()
-        self.assertNotIn("Established", sessions("router-02").values())
+        self.assertEqual(sessions("router-02"), {})
+        self.assertNotIn("clusterctl", vtysh("router-02", "show running-config"))
         peers = json.loads(kubectl("get", "ciliumbgppeerconfigs", "-o", "json"))["items"]
         self.assertEqual({peer["metadata"]["name"] for peer in peers}, {"router-01-ipv4", "router-01-ipv6"})
         self.assertIn("nothing to do", self.bootstrap().said())
 
-    def test_7_what_a_person_set_on_the_router_is_still_there(self):
+    def test_9_what_a_person_set_on_the_router_is_still_there(self):
         configuration = vtysh("router-01", "show running-config")
         for line in BY_HAND[1:]:
             self.assertIn(line, configuration)

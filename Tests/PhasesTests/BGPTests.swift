@@ -184,6 +184,7 @@ struct BGPTests {
         #expect(service.manifest.contains("    clusterctl.dev/endpoint: api\n    network: public\n"))
     }
 
+    /// Routers that are not logged in to are not asked.
     @Test(arguments: [
         (Answer?.none, Answer?.none, "waiting: the cluster cannot be asked for the Service yet"),
         (Answer(status: 0, output: ""), nil, "waiting: Cilium has not given 10.31.0.80 to the Service"),
@@ -203,7 +204,9 @@ struct BGPTests {
         (Answer(status: 0, output: "10.31.0.80\t"), Answer(status: 0, output: "200\npong"), "holds"),
     ])
     func asksTheAPIThroughTheEndpoint(_ granted: Answer?, _ ping: Answer?, _ conclusion: String) throws {
-        let gate = try #require(APIEndpoint(try Example.read(Example.announced)).gate("dpu-01"))
+        let inventory = Example.announced.replacing("asn: 64513}", with: "asn: 64513, manage: none}")
+            .replacing("asn: 64514}", with: "asn: 64514, manage: none}")
+        let gate = try #require(APIEndpoint(try Example.read(inventory)).gate("dpu-01"))
         var facts = Facts()
         if let granted { facts["dpu-01", APIEndpoint.granted] = granted }
         if let ping { facts["worker-01", .http("https://10.31.0.80:6443/ping")] = ping }

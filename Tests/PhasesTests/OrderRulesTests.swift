@@ -171,6 +171,16 @@ struct OrderRulesTests {
         #expect(fired == ["order.host-firewall-off", "order.kept-links"])
     }
 
+    @Test func routersThatAreNotGuarded() throws {
+        let inventory = try Example.read(Example.bgp)
+        func fired(_ change: (Order.Entry) -> Order.Entry) -> [String] { rules(violations(inventory, change)) }
+        #expect(fired { $0 } == [])
+        #expect(fired(changing("routers") { $0.undone = .nothing(because: "") }) == ["order.routers-guarded"])
+        #expect(fired(changing("routers") { $0.limit = 2 }) == ["order.routers-guarded"])
+        #expect(fired(without("router-prep", of: "routers")) == ["order.routers-guarded"])
+        #expect(fired(without("routers", of: "bgp-sessions")) == ["order.routers-guarded"])
+    }
+
     @Test func serversThatDiffer() throws {
         let inventory = try Example.small([
             ("{address: 10.77.0.13}", "{address: 10.77.0.13, k3s: {secrets-encryption: true}}")

@@ -43,19 +43,25 @@ struct BootstrapCommand: AsyncParsableCommand {
         let nodes = saved?.nodes ?? chosen
         let connections = try await Connections(site.inventory, options: connection)
         let run = Run(site: site, limit: nodes, verb: "bootstrap", plannedFrom: saved)
-        let outcome = try await run.perform(by: connections, approve: { approve($0, notes: site.notes($1)) })
+        let outcome = try await run.perform(by: connections) { review, facts in
+            for note in site.notes(facts) { Standard.error("note: \(note)") }
+            return Agreement.isGiven(to: review, yes: yes, look: "plan --live")
+        }
         guard outcome.exitCode == .success else { throw outcome.exitCode }
     }
+}
 
-    private func approve(_ review: Review, notes: [String]) -> Bool {
-        for note in notes { Standard.error("note: \(note)") }
+/// Whether the user agrees to what a run would do.
+enum Agreement {
+    /// - Parameter look: the verb that shows the same without doing it.
+    static func isGiven(to review: Review, yes: Bool, look: String) -> Bool {
         let count = review.items.count
         Standard.error("\(count) task\(count == 1 ? "" : "s") pending:")
         for item in review.items { Standard.error("  \(item.task): \(item.reason)") }
         if yes { return true }
         guard isatty(STDIN_FILENO) == 1 else {
             Standard.error(
-                "not asked for agreement: standard input is no terminal; use --yes, or 'plan --live' to look")
+                "not asked for agreement: standard input is no terminal; use --yes, or '\(look)' to look")
             return false
         }
         return Standard.asks("Go on?")
@@ -68,8 +74,7 @@ enum LiveReview {
         _ site: Site, connection: ConnectionOptions, limit: Set<NodeName>?
     ) async throws -> (Review, Facts) {
         let fleet = try await Connections.fleet(site, options: connection, canWrite: false)
-        let machine = Machine(
-            cluster: site.inventory.name, order: site.order, nodes: site.nodes, limit: limit, mayChange: false)
+        let machine = site.machine(limit: limit, mayChange: false)
         var found = (Review(items: []), Facts())
         let console = Console()
         let driver = Driver(

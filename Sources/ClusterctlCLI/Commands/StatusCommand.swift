@@ -19,7 +19,7 @@ struct StatusCommand: AsyncParsableCommand {
         let site = try Site(try argument.read(), orders: .current)
         let fleet = try await Connections.fleet(site, options: connection, canWrite: false)
         let nodes = site.inventory.nodes.map { NodeName($0.name) }
-        let (facts, unreachable) = await StatusCommand.ask(ClusterStatus.asks(site.inventory), nodes: nodes, fleet)
+        let (facts, unreachable) = await fleet.ask(ClusterStatus.asks(site.inventory))
         await fleet.close()
         let status = ClusterStatus(site.inventory, facts: facts, unreachable: unreachable.mapValues(\.message))
         Standard.output(
@@ -27,35 +27,6 @@ struct StatusCommand: AsyncParsableCommand {
         for node in nodes { unreachable[node].map { Standard.error("\(node): error: \($0.message)") } }
         if !unreachable.isEmpty { throw ExitStatus.unreachable }
         if !status.isWhole { throw ExitStatus.failed }
-    }
-
-    /// Asks all nodes at once; a node that cannot be asked does not keep the others from being shown.
-    private static func ask(
-        _ asks: [Ask], nodes: [NodeName], _ fleet: SSHFleet
-    ) async -> (Facts, [NodeName: LinkFailure]) {
-        let probes = Dictionary(grouping: asks, by: \.node).mapValues { $0.map(\.probe) }
-        var facts = Facts()
-        var unreachable: [NodeName: LinkFailure] = [:]
-        await withTaskGroup(of: (NodeName, Result<[Probe: Answer], LinkFailure>).self) { group in
-            for node in nodes {
-                group.addTask {
-                    do throws(LinkFailure) {
-                        return (
-                            node, .success(try await fleet.survey(node, probes: probes[node] ?? [], steps: []).answers)
-                        )
-                    } catch {
-                        return (node, .failure(error))
-                    }
-                }
-            }
-            for await (node, result) in group {
-                switch result {
-                case .success(let answers): for (probe, answer) in answers { facts[node, probe] = answer }
-                case .failure(let failure): unreachable[node] = failure
-                }
-            }
-        }
-        return (facts, unreachable)
     }
 }
 

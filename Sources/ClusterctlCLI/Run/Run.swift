@@ -20,7 +20,7 @@ struct Run {
         let journal = try Journal(
             directory: FileManager.default.currentDirectoryPath, cluster: site.inventory.name, verb: verb,
             id: fleet.owner)
-        let machine = Machine(cluster: site.inventory.name, order: site.order, nodes: site.nodes, limit: limit)
+        let machine = site.machine(limit: limit)
         func tell(_ happenings: [Happening]) {
             journal.append(happenings)
             happenings.forEach(console.show)

@@ -8,18 +8,47 @@ struct Site {
     let inventory: Inventory
     let order: Order
     let plan: Plan
+    /// All that is logged in to, in the order of the inventory: nodes, then routers.
+    let nodes: [NodeName]
+    /// Where the lease is kept, also by runs that only change routers; nil where nothing is ever changed.
+    let keeper: NodeName?
+    /// The nodes that are changed at all.
+    let changedNodes: Set<NodeName>
 
     /// - Throws: `ExitStatus.failed` when the order breaks one of the rules of order, which are then shown.
     init(_ inventory: Inventory, orders: Orders) throws {
-        self.inventory = inventory
-        order = try orders.bootstrap(inventory)
-        plan = Plan(cluster: inventory.name, order: order)
+        let nodes = inventory.hosts.map { NodeName($0.name) }
+        self.init(inventory, order: try orders.bootstrap(inventory), nodes: nodes, keeper: nil)
         guard orders.areRulesEnforced else { return }
         let violations = OrderRules.violations(plan, for: inventory)
         guard violations.isEmpty else {
             for violation in violations { Standard.error("error: the order is not safe: \(violation)") }
             throw ExitStatus.failed
         }
+    }
+
+    /// The routers alone, and the node that keeps the lease.
+    static func routers(_ inventory: Inventory) throws -> Site {
+        let whole = try Site(inventory, orders: .current)
+        let routers = inventory.routers.filter { $0.management != .none }.map { NodeName($0.name) }
+        return Site(
+            inventory, order: RouterChange.order(for: inventory), nodes: (whole.keeper.map { [$0] } ?? []) + routers,
+            keeper: whole.keeper)
+    }
+
+    private init(_ inventory: Inventory, order: Order, nodes: [NodeName], keeper: NodeName?) {
+        self.inventory = inventory
+        self.order = order
+        self.nodes = nodes
+        plan = Plan(cluster: inventory.name, order: order)
+        let machine = Machine(cluster: inventory.name, order: order, nodes: nodes, keeper: keeper)
+        self.keeper = machine.keeper
+        changedNodes = machine.changedNodes
+    }
+
+    func machine(limit: Set<NodeName>?, mayChange: Bool = true) -> Machine {
+        Machine(
+            cluster: inventory.name, order: order, nodes: nodes, limit: limit, keeper: keeper, mayChange: mayChange)
     }
 
     /// The one secret that the controller brings, as the plan names it; nil where the primary makes the token.
@@ -37,14 +66,6 @@ struct Site {
         let preflight = Preflight(inventory)
         return nodes.flatMap { node in preflight.notes(node, facts).map { "\(node) \($0)" } }
     }
-
-    /// Where the lease is kept, and which nodes are changed at all.
-    var keeper: NodeName? { machine.keeper }
-    var changedNodes: Set<NodeName> { machine.changedNodes }
-    private var machine: Machine { Machine(cluster: inventory.name, order: order, nodes: nodes) }
-
-    /// All that is logged in to, in the order of the inventory: nodes, then routers.
-    var nodes: [NodeName] { inventory.hosts.map { NodeName($0.name) } }
 }
 
 /// Where the verbs take their orders from. The tests put others here to show what a wrong order does.

@@ -11,9 +11,9 @@ public struct Machine: Sendable {
     let limit: Set<NodeName>?
     /// A run that only looks asks for no lease, and is refused by none.
     let mayChange: Bool
-    /// Where the lease is kept: the first node that something is done on.
+    /// Where the lease is kept.
     public let keeper: NodeName?
-    /// Nodes that something is done on.
+    /// Nodes that something is done on, and the keeper.
     public let changedNodes: Set<NodeName>
 
     var stage = Stage.idle
@@ -80,17 +80,21 @@ public struct Machine: Sendable {
         case leaseAgain(LeasePurpose)
     }
 
-    /// - Parameter limit: tasks of other nodes are not run; where such a task has work to do, what comes after it is blocked.
+    /// - Parameters:
+    ///   - limit: tasks of other nodes are not run; where such a task has work to do, what comes after it is blocked.
+    ///   - keeper: nil: the first node that something is done on.
     public init(
-        cluster: String, order: Order, nodes: [NodeName], limit: Set<NodeName>? = nil, mayChange: Bool = true
+        cluster: String, order: Order, nodes: [NodeName], limit: Set<NodeName>? = nil, keeper: NodeName? = nil,
+        mayChange: Bool = true
     ) {
         self.order = order
         self.plan = Plan(cluster: cluster, order: order)
         self.nodes = nodes
         self.limit = limit
         self.mayChange = mayChange
-        let changed = Set(plan.phases.flatMap(\.work).filter { !$0.steps.isEmpty }.map(\.node))
-        self.keeper = nodes.first(where: changed.contains)
+        var changed = Set(plan.phases.flatMap(\.work).filter { !$0.steps.isEmpty }.map(\.node))
+        if let keeper, !changed.isEmpty { changed.insert(keeper) }
+        self.keeper = keeper ?? nodes.first(where: changed.contains)
         self.changedNodes = changed
         self.tasks = []
         for (entry, planned) in zip(order.entries, plan.phases) {

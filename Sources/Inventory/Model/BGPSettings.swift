@@ -26,11 +26,13 @@ public struct Router: Host, Hashable {
     public var asn: UInt32
     public var ssh: SSHSettings
     public var management: Management
+    /// How long the router waits for a new connection before it takes a change back.
+    public var guardWindow: Duration
 
     /// - Precondition: there is an address.
     public init(
         name: String, platform: Platform, addresses: [IPAddress], asn: UInt32, ssh: SSHSettings = SSHSettings(),
-        management: Management = .full
+        management: Management = .full, guardWindow: Duration = GuardSettings().window
     ) {
         precondition(!addresses.isEmpty, "a router has an address")
         self.name = name
@@ -39,6 +41,7 @@ public struct Router: Host, Hashable {
         self.asn = asn
         self.ssh = ssh
         self.management = management
+        self.guardWindow = guardWindow
     }
 
     public var address: IPAddress { addresses[0] }

@@ -2,11 +2,12 @@ import OrderedCollections
 import YAML
 
 extension DraftRouter {
-    init(_ entry: YAMLEntry, ssh base: SSHSettings) {
+    init(_ entry: YAMLEntry, ssh base: SSHSettings, guardWindow: Duration?) {
         name = entry.key
         mark = entry.mark
         ssh = (entry.value["ssh"].map(SSHSettings.init) ?? SSHSettings()).over(base)
         management = entry.value["manage"]?.choice(Router.Management.self) ?? .full
+        self.guardWindow = guardWindow
         platform = entry.value["platform"]?.choice(Router.Platform.self)
         addresses = entry.value["address"]?.oneOrMore.compactMap(\.address) ?? []
         asn = entry.value["asn"].flatMap { node in
@@ -18,7 +19,8 @@ extension DraftRouter {
         guard let platform, let asn, !addresses.isEmpty else { return nil }
         return Router(
             name: name, platform: platform, addresses: addresses.map(\.value), asn: asn.value,
-            ssh: ssh.resolved(in: directory), management: management)
+            ssh: ssh.resolved(in: directory), management: management,
+            guardWindow: guardWindow ?? GuardSettings().window)
     }
 }
 

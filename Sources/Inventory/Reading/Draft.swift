@@ -74,6 +74,7 @@ struct DraftRouter: Sendable {
     var asn: Located<UInt32>?
     var ssh: SSHSettings
     var management: Router.Management
+    var guardWindow: Duration?
 }
 
 /// One pool of a draft.

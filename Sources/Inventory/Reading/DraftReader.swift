@@ -19,7 +19,9 @@ enum DraftReader {
         readEndpoint(&draft, &findings)
         readNodes(&draft, &findings)
         let ssh = root["ssh"].map(SSHSettings.init) ?? SSHSettings()
-        draft.routers = (root["routers"]?.entries ?? []).map { DraftRouter($0, ssh: ssh) }
+        draft.routers = (root["routers"]?.entries ?? []).map { entry in
+            DraftRouter(entry, ssh: ssh, guardWindow: root["guard"]?["window"]?.duration)
+        }
         draft.pools = (root["loadBalancerPools"]?.entries ?? []).map(DraftPool.init)
         return draft
     }

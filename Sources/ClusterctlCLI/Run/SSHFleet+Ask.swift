@@ -1,0 +1,28 @@
+import Engine
+
+extension SSHFleet {
+    /// Asks all nodes at once, one exec each; a node that cannot be asked does not keep the others from being shown.
+    func ask(_ asks: [Ask]) async -> (Facts, [NodeName: LinkFailure]) {
+        let probes = Dictionary(grouping: asks, by: \.node).mapValues { $0.map(\.probe) }
+        var facts = Facts()
+        var unreachable: [NodeName: LinkFailure] = [:]
+        await withTaskGroup(of: (NodeName, Result<[Probe: Answer], LinkFailure>).self) { group in
+            for (node, probes) in probes {
+                group.addTask {
+                    do throws(LinkFailure) {
+                        return (node, .success(try await self.survey(node, probes: probes, steps: []).answers))
+                    } catch {
+                        return (node, .failure(error))
+                    }
+                }
+            }
+            for await (node, result) in group {
+                switch result {
+                case .success(let answers): for (probe, answer) in answers { facts[node, probe] = answer }
+                case .failure(let failure): unreachable[node] = failure
+                }
+            }
+        }
+        return (facts, unreachable)
+    }
+}
