@@ -17,43 +17,35 @@ public enum Bootstrap {
     }
 
     public static func order(for inventory: Inventory, options: Options = Options()) -> Order {
-        Order(
+        let prepared: [Order.Dependency] = [.sameNode("host-prep"), .sameNode("artifacts")]
+        let joined: [Order.Dependency] = [.all("kube-vip"), .all("primary-rejoin"), .all("workers")]
+        let network =
+            joined + [.all("bgp"), .all("bgp-sessions"), .all("router-sessions"), .all("api-endpoint")]
+        return Order(
             name: "bootstrap",
             [
                 .init(Preflight(inventory)),
                 .init(HostPrep(inventory), after: [.sameNode("preflight")]),
                 .init(Artifacts(inventory), after: [.sameNode("preflight")]),
-                .init(
-                    K3sPrimary(inventory), after: [.all("preflight"), .sameNode("host-prep"), .sameNode("artifacts")]),
+                .init(K3sPrimary(inventory), after: [.all("preflight")] + prepared),
                 .init(
                     Cilium(inventory, chartContent: options.chartContent),
                     after: [.all("k3s-primary"), .sameNode("host-prep")]),
                 .init(KubeVip(inventory), after: [.all("cilium")]),
                 .init(
-                    Replicas(inventory, joinThrough: options.joinThrough),
-                    after: [.all("cilium"), .sameNode("host-prep"), .sameNode("artifacts")]),
+                    Replicas(inventory, joinThrough: options.joinThrough), after: [.all("cilium")] + prepared),
                 .init(PrimaryRejoin(inventory), after: [.all("replicas")]),
                 .init(Readmit(inventory), after: [.all("cilium")]),
-                .init(
-                    Workers(inventory),
-                    after: [
-                        .all("cilium"), .all("kube-vip"), .all("readmit"), .sameNode("host-prep"),
-                        .sameNode("artifacts"),
-                    ]),
+                .init(Workers(inventory), after: [.all("cilium"), .all("kube-vip"), .all("readmit")] + prepared),
                 .init(RouterPrep(inventory), after: [.all("preflight")]),
-                .init(
-                    Routers(inventory),
-                    after: [.sameNode("router-prep"), .all("cilium"), .all("primary-rejoin"), .all("workers")]),
-                .init(BGP(inventory), after: [.all("cilium"), .all("primary-rejoin"), .all("workers")]),
+                .init(Routers(inventory), after: [.sameNode("router-prep"), .all("cilium")] + joined),
+                .init(BGP(inventory), after: [.all("cilium")] + joined),
                 .init(BGPSessions(inventory), after: [.all("bgp"), .all("routers")]),
                 .init(RouterSessions(inventory), after: [.all("bgp"), .all("routers")]),
                 .init(APIEndpoint(inventory), after: [.all("bgp-sessions"), .all("router-sessions")]),
+            ] + AddonPhase.entries(inventory, after: network) + [
                 .init(
-                    Verify(inventory),
-                    after: [
-                        .all("kube-vip"), .all("primary-rejoin"), .all("workers"), .all("bgp"), .all("bgp-sessions"),
-                        .all("router-sessions"), .all("api-endpoint"),
-                    ]),
+                    Verify(inventory), after: network + inventory.addons.map { .all(AddonPhase.id($0.name)) })
             ])
     }
 }

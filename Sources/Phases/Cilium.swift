@@ -74,10 +74,10 @@ extension Cilium {
     private var primaryGate: Gate {
         let primary = cluster.primary
         let values = objects.valuesDigest
-        let cluster = [
-            ReleaseQuestion.job, ReleaseQuestion.release, ReleaseQuestion.jobPods, CiliumQuestion.pods,
-            CiliumQuestion.status, NodesQuestion.probe,
-        ]
+        let cluster =
+            ReleaseQuestion.probes + [
+                CiliumQuestion.pods, CiliumQuestion.status, NodesQuestion.probe,
+            ]
         return Gate(
             waitingFor: "the chart of Cilium to be deployed, and Cilium on \(primary) to serve",
             asks: cluster.map { Ask(primary, $0) },
@@ -87,9 +87,7 @@ extension Cilium {
                 "k3s kubectl -n kube-system logs job/helm-install-cilium, and get pods -l k8s-app=cilium, on \(primary)"
         ) { facts in
             .all(
-                ReleaseQuestion.verdict(
-                    job: facts[primary, ReleaseQuestion.job], release: facts[primary, ReleaseQuestion.release],
-                    pods: facts[primary, ReleaseQuestion.jobPods]),
+                ReleaseQuestion.cilium.verdict(facts, on: primary),
                 CiliumQuestion.pod(facts[primary, CiliumQuestion.pods], on: primary, values: values),
                 CiliumQuestion.verdict(facts[primary, CiliumQuestion.status], on: primary),
                 NodesQuestion.ready(facts[primary, NodesQuestion.probe], primary))

@@ -86,6 +86,13 @@ extension OrderRules {
         return violations
     }
 
+    /// Charts are fetched over the network, and what they make may want an address.
+    static func networkBeforeAddons(_ plan: PlanView) -> [String] {
+        let addons = plan.cluster.inventory.addons.map { AddonPhase.id($0.name) }
+        let network: [PhaseID] = ["cilium", "kube-vip", "workers", "bgp", "bgp-sessions", "router-sessions", "api-endpoint"]
+        return addons.flatMap { addon in network.flatMap { plan.mustFollow(addon, $0) } }
+    }
+
     /// What can cut a guarded node off happens only with its guard armed, whose program is there before.
     static func guardArmed(_ plan: PlanView) -> [String] {
         plan.plan.phases.flatMap { phase in

@@ -17,6 +17,7 @@ public enum OrderRules {
         case replicaGate = "order.replica-gate"
         case noServiceAddress = "order.no-service-address"
         case kubeProxyReplaced = "order.kube-proxy-replaced"
+        case networkBeforeAddons = "order.network-before-addons"
         case guardArmed = "order.guard-armed"
         case routersGuarded = "order.routers-guarded"
         case hostFirewallOff = "order.host-firewall-off"
@@ -44,6 +45,7 @@ public enum OrderRules {
         case .replicaGate: replicaGate(plan)
         case .noServiceAddress: noServiceAddress(plan)
         case .kubeProxyReplaced: kubeProxyReplaced(plan)
+        case .networkBeforeAddons: networkBeforeAddons(plan)
         case .guardArmed: guardArmed(plan)
         case .routersGuarded: routersGuarded(plan)
         case .hostFirewallOff: hostFirewallOff(plan)
@@ -120,7 +122,7 @@ extension NodeWork {
     /// Whether it brings or changes Cilium.
     var changesCilium: Bool {
         steps.contains { step in
-            if case .object(let object) = step.operation { return object.name.hasPrefix("HelmChart ") }
+            if case .object(let object) = step.operation { return object.name == "HelmChart kube-system/cilium" }
             return false
         }
     }

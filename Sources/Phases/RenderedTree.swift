@@ -5,8 +5,8 @@ import Rendering
 /// Every text that a plan puts on a node or into the cluster, as a tree of files for people and other tools.
 ///
 /// `<node>/etc/...` as on the node, and `<node>/objects/NN-name.yaml` for what is applied through the node, in order.
-/// For nodes with `manage: verify` it has what their own configuration needs, for routers their end of the sessions.
-/// Secrets are not in it.
+/// For nodes with `manage: verify` it has what their own configuration needs, for routers their end of the sessions, for
+/// Argo CD the addons that it takes over. Secrets are not in it.
 public struct RenderedTree: Sendable, Equatable {
     public struct File: Sendable, Equatable {
         /// Relative, with the node's name first.
@@ -48,6 +48,11 @@ public struct RenderedTree: Sendable, Equatable {
         for router in inventory.routers {
             guard let configuration = RouterConfiguration(inventory, router) else { continue }
             add(router.name, configuration.path, configuration.text)
+        }
+        if inventory.handOff == .argocd {
+            for addon in inventory.addons {
+                add("argocd", "applications/\(addon.name).yaml", AddonObjects.application(addon))
+            }
         }
         self.files = files.values.sorted { $0.path < $1.path }
     }

@@ -12,6 +12,7 @@ public enum Template: String, Sendable, CaseIterable {
     case ciliumNodeConfig = "cilium/ciliumnodeconfig.yaml.mustache"
     case keepHelmChart = "cilium/keep-helmchart.sh"
     case putBackHelmChart = "cilium/put-back-helmchart.sh"
+    case failedAttempt = "addons/failed-attempt.sh"
     case kubeVip = "kube-vip/kube-vip.yaml.mustache"
     case readmit = "k3s/readmit.sh"
     case frrConfiguration = "frr/clusterctl-bgp.conf.mustache"
@@ -38,6 +39,7 @@ public enum Template: String, Sendable, CaseIterable {
         case .ciliumNodeConfig: PackageResources.ciliumnodeconfig_yaml_mustache
         case .keepHelmChart: PackageResources.keep_helmchart_sh
         case .putBackHelmChart: PackageResources.put_back_helmchart_sh
+        case .failedAttempt: PackageResources.failed_attempt_sh
         case .kubeVip: PackageResources.kube_vip_yaml_mustache
         case .readmit: PackageResources.readmit_sh
         case .frrConfiguration: PackageResources.clusterctl_bgp_conf_mustache

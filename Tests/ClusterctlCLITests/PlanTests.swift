@@ -83,6 +83,15 @@ import Testing
         #expect(throws: (any Error).self) { try Site(inventory, orders: unsafe) }
     }
 
+    @Test func aLivePlanTellsWhatIsLeftOut() throws {
+        let plan = try Self.site("unifi-bgp").plan
+        let task = TaskID(phase: "addon-traefik", node: "cat01")
+        let review = Review(items: [], notApplicable: [task: "left to Argo CD: because"])
+        #expect(
+            ReviewText.render(review, plan: plan)
+                == "addon-traefik on cat01: left out (left to Argo CD: because)\nunifi: nothing to do\n")
+    }
+
     @Test(arguments: [
         ("plain", #""plain""#), ("a\"b\\c", #""a\"b\\c""#), ("line\nnext\ttab", "\"line\\nnext\\u0009tab\""),
         ("\u{1B}[2J\u{7F}", "\"\\u001b[2J\\u007f\""), ("grün €", "\"grün €\""),

@@ -7,7 +7,7 @@ import time
 import unittest
 
 from . import harness
-from .harness import LabCase, MANAGED, NODES, enter, lab
+from .harness import LabCase, MANAGED, NODES, enter, kubectl, lab
 
 
 def sessions(node, since):
@@ -16,8 +16,17 @@ def sessions(node, since):
     return len(re.findall(r"^Accepted publickey ", journal, re.MULTILINE)), len(re.findall(r"^Starting session: ", journal, re.MULTILINE))
 
 
+def addons(**values):
+    """An inventory's addons: two of one chart, the second after the first, which has these values."""
+    chart = {"chart": "nginx", "repo": "https://charts.example.org", "version": "1.2.3"}
+    return json.dumps({"public": {**chart, "values": values}, "internal": {
+        "chart": "oci://registry.example.org/charts/nginx", "version": "1.2.3", "namespace": "inside", "after": ["public"],
+        "values": {"kind": "DaemonSet"}}})
+
+
 class BootstrapTest(LabCase):
     def test_from_bare_machines_to_a_cluster_that_a_second_run_leaves_alone(self):
+        self.write_inventory(addons=addons(replicas=1))
         tree = self.switch_nixos()
         self.nothing_is_touched_without_need()
         plan = self.saved_plan_fits_only_what_it_was_made_from()
@@ -34,6 +43,7 @@ class BootstrapTest(LabCase):
         self.runs_are_told()
         self.guards_can_be_looked_at_and_tried()
         self.guards_obey_by_hand()
+        self.addons_are_as_the_inventory_has_them_until_they_are_handed_off()
         self.no_secret_is_left_behind()
 
     def nothing_is_touched_without_need(self):
@@ -188,6 +198,29 @@ class BootstrapTest(LabCase):
         self.assertEqual(len(nodes.split()), len(NODES), "through the VIP, with the certificate checked")
         with open(path, encoding="utf-8") as file:
             self.assertIn("elsewhere", file.read())
+
+    def addons_are_as_the_inventory_has_them_until_they_are_handed_off(self):
+        def available(kind, namespace, name):
+            status = json.loads(kubectl("get", kind, "-n", namespace, name, "-o", "json"))["status"]
+            return status.get("availableReplicas", status.get("numberAvailable"))
+
+        self.assertEqual(available("deployment", "public", "public-nginx"), 1)
+        self.assertEqual(available("daemonset", "inside", "internal-nginx"), len(NODES))
+        self.write_inventory(addons=addons(replicas=2, fails="no such class"))
+        run = self.bootstrap(status=1)
+        self.assertIn("the job helm-install-public has given up", run.said())
+        self.assertIn("deleting the HelmChart would uninstall", run.said())
+        self.assertEqual(available("deployment", "public", "public-nginx"), 1, "what was there serves on")
+        self.write_inventory(addons=addons(replicas=2))
+        self.assertRegex(self.bootstrap().said(), r"addon-public dpu-01 +passed")
+        self.assertEqual(available("deployment", "public", "public-nginx"), 2)
+
+        self.write_inventory(addons=addons(replicas=3), handOff="argocd")
+        self.assertIn("nothing to do", self.bootstrap().said())
+        said = self.clusterctl("plan", self.inventory, "--live").output
+        self.assertIn("addon-public on dpu-01: left out (left to Argo CD: its HelmChart is not what the inventory says", said)
+        self.assertNotIn("addon-internal", said, "as the inventory has it")
+        self.assertEqual(available("deployment", "public", "public-nginx"), 2)
 
     def no_secret_is_left_behind(self):
         with open(os.path.join(harness.LAB_DIR, "token"), encoding="utf-8") as file:

@@ -19,7 +19,7 @@ struct ExplanationTests {
     @Test func noCodeHasTwoPages() {
         let pages = [
             Explanation.yaml, Explanation.inventory, Explanation.nodes, Explanation.network, Explanation.k3s,
-            Explanation.cilium, Explanation.bgp, Explanation.routes,
+            Explanation.cilium, Explanation.addons, Explanation.bgp, Explanation.routes,
         ]
         #expect(pages.map(\.count).reduce(0, +) == Explanation.all.count)
         #expect(Explanation.all.map(\.code) == DiagnosticCode.allCases)

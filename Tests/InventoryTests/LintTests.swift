@@ -110,6 +110,17 @@ struct LintTests {
         #expect(lint([:], manifests: pool("10.9.0.0/24")).isEmpty)
     }
 
+    @Test func namesARetiredChartAmongTheAddons() {
+        func found(_ chart: String) -> [String] {
+            let addon = "\naddons: {web: {chart: \(chart), repo: 'https://charts.example.org', version: 1.0.0}}\n"
+            let text = ["PODS": "10.142.0.0/16", "VLANS": "0", "VIP": "10.0.0.100", "KIND": "dpus"]
+                .reduce(Self.inventory) { $0.replacing($1.key, with: $1.value) }
+            return Lint.run(inventory: ("t.yaml", Array((text + addon).utf8))).all.map(\.code.rawValue)
+        }
+        #expect(found("ingress-nginx") == ["manifest.retired-project"])
+        #expect(found("traefik").isEmpty)
+    }
+
     // MARK: Files
 
     static func url(_ path: String) -> URL { Repository.tests.appending(path: "Cases/\(path)") }

@@ -41,6 +41,8 @@ struct SchemaTests {
             .cidr: ["10.0.0.0/8", "fd00::/56"],
             .addressBlock: ["192.0.2.0/28", "192.0.2.1-192.0.2.9", "fd00::1-fd00::9"],
             .community: ["64512:100", "0:0"], .k3sVersion: ["v1.35.7+k3s1", "v1.35.7-rc1+k3s1"],
+            .chart: ["ingress-nginx", "oci://quay.io:443/jetstack/charts/cert-manager"],
+            .chartVersion: ["39.0.7", "v1.18.2", "1.0.0-rc.1+build.5"],
             .ciliumVersion: ["1.19.4", "1.20.0-rc.1"], .url: ["https://a.example/b", "http://[::1]:80/"],
             .user: ["ubuntu", "_x"], .host: ["api.example.org", "10.0.0.1", "fd00::1", "::1"],
             .sshHost: ["node_1", "fe80::1%eth0", "10.0.0.1"],

@@ -117,6 +117,21 @@ struct OrderRulesTests {
         #expect(fired == ["order.guard-armed"])
     }
 
+    @Test func anAddonBeforeTheNetwork() throws {
+        let small = try Example.read(Example.small + Example.addons)
+        #expect(rules(violations(small, without("workers", of: "addon-web"))) == ["order.network-before-addons"])
+        let announced = try Example.read(Example.announced + Example.addons)
+        let fired = violations(announced) { entry in
+            entry.phase.id == "addon-web" ? .init(entry.phase, after: [.all("k3s-primary")]) : entry
+        }
+        // What comes after it is late enough by itself.
+        #expect(
+            fired
+                == ["cilium", "workers", "bgp", "bgp-sessions", "api-endpoint"].map {
+                    "order.network-before-addons: addon-web may start before \($0) has passed on all nodes"
+                })
+    }
+
     @Test func theGuardBeforeItIsInstalled() throws {
         let fired = rules(violations(try Example.small(), without("host-prep", of: "k3s-primary")))
         #expect(fired == ["order.guard-armed"])

@@ -236,6 +236,56 @@ import Testing
         }
     }
 
+    /// What `failed-attempt` finds.
+    struct Attempt: Sendable, CustomTestStringConvertible {
+        let id: String
+        /// Of the job's condition Failed.
+        var failed = "True"
+        /// Versions of the release, with what has become of them.
+        var releases = ""
+        /// The digest that the HelmChart has.
+        var applied = "new"
+        var deleted: [String] = []
+        var testDescription: String { id }
+    }
+
+    @Test(arguments: [
+        Attempt(id: "no job", failed: ""),
+        Attempt(id: "a job at work", failed: "", releases: "1 failed"),
+        Attempt(id: "chart not found", deleted: ["job helm-install-web"]),
+        Attempt(
+            id: "first attempt", releases: "1 failed",
+            deleted: ["secret sh.helm.release.v1.web.v1 -n site", "job helm-install-web"]),
+        Attempt(
+            id: "first attempt, changed since", releases: "1 failed", applied: "old",
+            deleted: ["secret sh.helm.release.v1.web.v1"]),
+        Attempt(
+            id: "upgrade", releases: "9 deployed\\n10 failed\\n3 superseded",
+            deleted: ["secret sh.helm.release.v1.web.v10", "job helm-install-web"]),
+        Attempt(id: "deployed", releases: "1 failed\\n2 deployed", deleted: ["job helm-install-web"]),
+    ])
+    func failedAttemptsAreForgotten(_ attempt: Attempt) throws {
+        let stage = try Stage()
+        try stage.command(
+            "k3s",
+            """
+            case "$*" in
+                *"get job"*) printf '\(attempt.failed)' ;;
+                *"get secrets"*) printf '\(attempt.releases)' ;;
+                *"get helmchart"*) printf '\(attempt.applied)' ;;
+            esac
+            """)
+        let words = ["web", "site", "new"]
+        let check = try Shell.run(program(.failedAttempt, stage) + ["check"] + words, commands: stage.commands)
+        #expect((check.status == 0) == (attempt.failed != "True"))
+        #expect(!stage.calls.contains { $0.contains("delete") })
+        let forget = try Shell.run(program(.failedAttempt, stage) + ["forget"] + words, commands: stage.commands)
+        #expect(forget.status == 0, "\(forget.error)")
+        let deleted = stage.calls.filter { $0.contains("delete") }
+        #expect(deleted.count == attempt.deleted.count, "\(deleted)")
+        for (call, wanted) in zip(deleted, attempt.deleted) { #expect(call.contains("delete \(wanted)")) }
+    }
+
     @Test func ciliumDbgSaysWhenNoAgentRuns() throws {
         let stage = try Stage()
         try stage.command("k3s", "exit 0")

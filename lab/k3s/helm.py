@@ -1,17 +1,18 @@
-"""The HelmChart resource: its controller, and what runs in the job that it makes. The chart itself is in chart.py."""
+"""The HelmChart resource: its controller, and what runs in the job that it makes. The charts: chart.py, otherchart.py."""
 
 import base64
 import gzip
 import hashlib
 import json
 
-from . import chart
+from . import chart, otherchart
 from .log import now
 from .web import WebError
 
 FINALIZER = "wrangler.cattle.io/on-helm-chart-remove"
 HASH = "helmcharts.helm.cattle.io/configHash"
 CHART = "helmcharts.helm.cattle.io/chart"
+UNMANAGED = "helmcharts.helm.cattle.io/unmanaged"
 IMAGE = "rancher/klipper-helm:v0.9.14-build20260210"
 
 BOOTSTRAP_TOLERATIONS = [
@@ -37,6 +38,8 @@ class HelmController:
 
     def turn(self):
         for item in self.objects.list("helmcharts")[0]:
+            if UNMANAGED in (item["metadata"].get("annotations") or {}):
+                continue  # nor is its finalizer removed when it is deleted
             (self._remove if item["metadata"].get("deletionTimestamp") else self._install)(item)
 
     def _name(self, item):
@@ -53,6 +56,7 @@ class HelmController:
         digest = _chart_hash(item["spec"], (overrides or {}).get("spec"))
         job_name = f"helm-install-{name}"
         job = self.objects.find("jobs", namespace, job_name)
+        self._keep_values(item)
         if job and job["metadata"]["annotations"].get(HASH) != digest:
             self.objects.delete("jobs", namespace, job_name)
             job = None
@@ -67,6 +71,15 @@ class HelmController:
         status = {"jobName": job_name, "conditions": conditions}
         if item.get("status") != status:
             self._merge(item, {"status": status}, "status")
+
+    def _keep_values(self, item):
+        namespace, name = self._name(item)
+        secret, text = f"chart-values-{name}", item["spec"].get("valuesContent") or ""
+        encoded = base64.b64encode(text.encode()).decode() or None
+        found = self.objects.ensure("secrets", namespace, {
+            "metadata": {"name": secret}, "type": "helmcharts.helm.cattle.io/values", "data": {}})
+        if (found.get("data") or {}).get("HelmChartValuesContent") != encoded:
+            self.objects.merge("secrets", namespace, secret, {"data": {"HelmChartValuesContent": encoded}})
 
     def _remove(self, item):
         namespace, name = self._name(item)
@@ -87,8 +100,11 @@ class HelmController:
     def _job(item, job_name, digest, verb):
         spec, name = item["spec"], item["metadata"]["name"]
         bootstrap = spec.get("bootstrap", False)
+        chart_name = spec.get("chart", "")
+        if spec.get("repo"):
+            chart_name = f"{name}/{chart_name}"
         environment = {"NAME": name, "CHART_NAMESPACE": item["metadata"]["namespace"], "VERB": verb,
-                       "CHART": spec.get("chart", ""), "REPO": spec.get("repo", ""), "VERSION": spec.get("version", ""),
+                       "CHART": chart_name, "REPO": spec.get("repo", ""), "VERSION": spec.get("version", ""),
                        "FAILURE_POLICY": spec.get("failurePolicy", "reinstall")}
         pod = {
             "restartPolicy": "Never", "serviceAccountName": "default",
@@ -117,10 +133,11 @@ def releases(client, namespace, name):
     return sorted(found, key=lambda secret: int(secret["metadata"]["labels"]["version"]))
 
 
-def _record(client, namespace, name, version, status, values, chart_version):
+def _record(client, namespace, name, version, status, values, spec):
+    chart_version = spec.get("version", chart.DEFAULT_VERSION)
+    about = {"name": otherchart.name_of(spec) or "cilium", "version": chart_version, "appVersion": chart_version}
     release = {"name": name, "namespace": namespace, "version": version, "config": values,
-               "info": {"status": status, "last_deployed": now()},
-               "chart": {"metadata": {"name": "cilium", "version": chart_version, "appVersion": chart_version}}}
+               "info": {"status": status, "last_deployed": now()}, "chart": {"metadata": about}}
     packed = base64.b64encode(gzip.compress(json.dumps(release).encode())).decode()
     client.apply({
         "apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1",
@@ -141,29 +158,50 @@ def run(container):
     target = item["spec"].get("targetNamespace") or namespace
     existing = releases(client, target, name)
     if container.env["VERB"] == "delete":
-        return _uninstall(container, client, target, name, existing)
+        return _uninstall(container, client, target, name, existing, item["spec"])
+    policy = container.env["FAILURE_POLICY"]
+    if existing and existing[-1]["metadata"]["labels"]["status"] == "failed":
+        if policy == "abort":
+            container.log("Release status is 'failed' and failure policy is 'abort'; waiting for operator intervention")
+            return 1
+        if policy == "reinstall":
+            _uninstall(container, client, target, name, existing, item["spec"])
+            existing = []
     try:
         values = chart.values_of(item, _overrides(client, namespace, name))
-        rendered = chart.render(item["spec"], values, target)
+        rendered = chart.render(item["spec"], values, target) if chart.is_cilium(item["spec"]) \
+            else otherchart.render(item["spec"], values, name, target)
     except chart.ChartError as error:
         container.log(f"Error: {'UPGRADE' if existing else 'INSTALLATION'} FAILED: {error}")
-        policy = container.env["FAILURE_POLICY"]
         if existing and policy == "reinstall":
-            _uninstall(container, client, target, name, existing)
+            _uninstall(container, client, target, name, existing, item["spec"])
         return 0 if existing and policy == "retry" else 1
     version = int(existing[-1]["metadata"]["labels"]["version"]) + 1 if existing else 1
     verb = "upgrade" if existing else "install"
     container.log(f"helm_v3 {verb} --namespace {target} --version {item['spec'].get('version')} {name} "
                   f"{item['spec'].get('chart')}")
     container.pause(0.5)
+    if item["spec"].get("createNamespace") and client.find("namespaces", None, target) is None:
+        client.create("namespaces", None, {"metadata": {"name": target}})
+    if not _is_cilium(item["spec"]) and values.get("fails"):
+        container.log(f"Error: {verb.upper()} FAILED: {values['fails']}")
+        _record(client, target, name, version, "failed", values, item["spec"])
+        return 0 if existing and policy == "retry" else 1
     for manifest in rendered:
         client.apply(manifest)
     for old in existing:
         if old["metadata"]["labels"]["status"] == "deployed":
             client.merge("secrets", target, old["metadata"]["name"], {"metadata": {"labels": {"status": "superseded"}}})
-    _record(client, target, name, version, "deployed", values, item["spec"].get("version", chart.DEFAULT_VERSION))
+    _record(client, target, name, version, "deployed", values, item["spec"])
     container.log(f"NAME: {name}\nSTATUS: deployed\nREVISION: {version}")
     return 0
+
+
+def _is_cilium(spec):
+    try:
+        return chart.is_cilium(spec)
+    except chart.ChartError:
+        return False
 
 
 def _overrides(client, namespace, name):
@@ -175,8 +213,9 @@ def _overrides(client, namespace, name):
         return None
 
 
-def _uninstall(container, client, namespace, name, existing):
-    for resource, where, item in chart.owned(namespace):
+def _uninstall(container, client, namespace, name, existing, spec):
+    owned = chart.owned(namespace) if _is_cilium(spec) else otherchart.owned(client, name, namespace)
+    for resource, where, item in owned:
         client.delete(resource, where, item)
     for secret in existing:
         client.delete("secrets", namespace, secret["metadata"]["name"])

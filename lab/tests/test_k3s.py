@@ -7,7 +7,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
-from k3s import chart, config, patching, scheduling, selectors  # noqa: E402
+from k3s import chart, config, helm, otherchart, patching, scheduling, selectors  # noqa: E402
 from k3s.log import Fatal  # noqa: E402
 
 NOT_READY = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
@@ -137,6 +137,79 @@ class Chart(unittest.TestCase):
     def test_the_later_values_win(self):
         item = {"spec": {"valuesContent": "a: 1\nb: 1\nc: 1", "values": {"b": 2}, "set": {"c": 3}}}
         self.assertEqual(chart.values_of(item, None), {"a": 1, "b": 2, "c": 3})
+
+    def test_a_chart_is_in_a_repository_in_a_registry_or_nowhere(self):
+        self.assertTrue(chart.is_cilium(self.SPEC))
+        self.assertFalse(chart.is_cilium({"chart": "oci://ghcr.io/a/web"}))
+        with self.assertRaisesRegex(chart.ChartError, "neither a repo"):
+            chart.is_cilium({"chart": "web"})
+
+
+class Release:
+    """The API as far as a job of Helm's uses it, in memory."""
+
+    def __init__(self, spec):
+        self.item = {"metadata": {"name": "web", "namespace": "kube-system"}, "spec": spec}
+        self.secrets, self.applied, self.logged = {}, [], []
+        self.env = {"CHART_NAMESPACE": "kube-system", "NAME": "web", "VERB": "install",
+                    "FAILURE_POLICY": spec["failurePolicy"]}
+
+    def api(self):
+        return self
+
+    def log(self, message):
+        self.logged.append(message)
+
+    def pause(self, seconds):
+        pass
+
+    def get(self, resource, namespace, name):
+        if resource == "helmcharts":
+            return self.item
+        raise helm.WebError(404, "not found")
+
+    def find(self, resource, namespace, name):
+        return {}
+
+    def list(self, resource, namespace, labels):
+        return list(self.secrets.values()) if resource == "secrets" else []
+
+    def apply(self, manifest):
+        if manifest["kind"] == "Secret":
+            self.secrets[manifest["metadata"]["name"]] = manifest
+        else:
+            self.applied.append(manifest)
+
+    def merge(self, resource, namespace, name, body):
+        self.secrets[name]["metadata"]["labels"].update(body["metadata"]["labels"])
+
+    def statuses(self):
+        return [secret["metadata"]["labels"]["status"] for secret in self.secrets.values()]
+
+
+class OtherChart(unittest.TestCase):
+    SPEC = {"chart": "nginx", "repo": "r", "version": "1.2.3", "failurePolicy": "abort", "targetNamespace": "site"}
+
+    def test_names_its_release_as_helm_does(self):
+        workload, = otherchart.render(self.SPEC, {"kind": "DaemonSet"}, "web", "site")
+        self.assertEqual((workload["kind"], workload["metadata"]["name"]), ("DaemonSet", "web-nginx"))
+        self.assertEqual(workload["metadata"]["labels"]["app.kubernetes.io/managed-by"], "Helm")
+        self.assertEqual(workload["metadata"]["annotations"], {
+            "meta.helm.sh/release-name": "web", "meta.helm.sh/release-namespace": "site"})
+
+    def test_values_change_the_pods(self):
+        first, second = [otherchart.render(self.SPEC, {"a": value}, "web", "site") for value in (1, 2)]
+        self.assertNotEqual(first[0]["spec"]["template"], second[0]["spec"]["template"])
+
+    def test_a_failed_release_waits_for_somebody(self):
+        release = Release({**self.SPEC, "valuesContent": "fails: no such class"})
+        self.assertEqual((helm.run(release), release.statuses()), (1, ["failed"]))
+        release.item["spec"]["valuesContent"] = ""
+        self.assertEqual((helm.run(release), release.statuses(), release.applied), (1, ["failed"], []))
+        self.assertIn("operator intervention", release.logged[-1])
+        release.secrets.clear()
+        self.assertEqual((helm.run(release), release.statuses()), (0, ["deployed"]))
+        self.assertEqual((helm.run(release), release.statuses()), (0, ["superseded", "deployed"]))
 
 
 if __name__ == "__main__":

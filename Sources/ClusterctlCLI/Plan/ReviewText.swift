@@ -1,15 +1,22 @@
 import Engine
 
-/// What a live plan found: for each task why it is pending, and a diff for each file that differs.
+/// What a live plan found: which tasks are left out, why others are pending, and a diff for each file that differs.
 enum ReviewText {
     static func render(_ review: Review, plan: Plan) -> String {
-        guard !review.items.isEmpty else { return "\(plan.cluster): nothing to do\n" }
-        var lines: [String] = []
+        var lines = plan.phases.flatMap { phase in
+            phase.work.compactMap { work in
+                review.notApplicable[TaskID(phase: phase.id, node: work.node)].map {
+                    "\(phase.id) on \(work.node): left out (\($0))"
+                }
+            }
+        }
         for item in review.items {
             lines.append("\(item.task.phase) on \(item.task.node): \(item.reason)")
             for change in item.changes { lines += render(change) }
         }
-        lines.append("\(plan.cluster): \(review.items.count) task\(review.items.count == 1 ? "" : "s") pending")
+        let count = review.items.count
+        let rest = count == 0 ? "nothing to do" : "\(count) task\(count == 1 ? "" : "s") pending"
+        lines.append("\(plan.cluster): \(rest)")
         return lines.joined(separator: "\n") + "\n"
     }
 

@@ -12,7 +12,7 @@ enum CiliumValuesCheck {
         check(entries, CiliumValues.known, path: "", isForeign: true, &findings)
     }
 
-    private static func checkAmbiguity(_ node: YAMLNode, _ path: String, _ findings: inout Findings) {
+    static func checkAmbiguity(_ node: YAMLNode, _ path: String, _ findings: inout Findings) {
         for entry in node.entries ?? [] { checkAmbiguity(entry.value, path.dotted(entry.key), &findings) }
         for element in node.list ?? [] { checkAmbiguity(element, path, &findings) }
         guard let scalar = node.scalar, let surprise = scalar.surprise else { return }

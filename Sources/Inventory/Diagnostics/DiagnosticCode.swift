@@ -32,6 +32,7 @@ public enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     case badRange = "inventory.bad-range"
     case badVersion = "inventory.bad-version"
     case badCiliumVersion = "inventory.bad-cilium-version"
+    case badChartVersion = "inventory.bad-chart-version"
     case badDuration = "inventory.bad-duration"
     case badURL = "inventory.bad-url"
     case badLabel = "inventory.bad-label"
@@ -108,6 +109,11 @@ public enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     case ciliumVersionUnknown = "inventory.cilium-version-unknown"
     case dsrOverVXLAN = "inventory.dsr-over-vxlan"
     case poolMaskTooFar = "inventory.pool-mask-too-far"
+    // Addons.
+    case addonName = "inventory.addon-name"
+    case addonSource = "inventory.addon-source"
+    case addonNamespace = "inventory.addon-namespace"
+    case addonAfter = "inventory.addon-after"
     // What `lint` alone finds, in inventories and manifests.
     case mappedAddress = "lint.mapped-address"
     case vlanBypassTooLong = "lint.vlan-bypass-too-long"

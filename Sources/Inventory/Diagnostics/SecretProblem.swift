@@ -1,17 +1,25 @@
 /// A secret that stands in the inventory itself; it is never shown.
 enum SecretProblem: InventoryProblem {
     case inClear(at: String, SecretKind)
+    /// A chart value that is called like one.
+    case inValues(at: String)
 
     var code: DiagnosticCode {
         switch self {
         case .inClear(_, .token): .tokenInClear
-        case .inClear: .secretInClear
+        case .inClear, .inValues: .secretInClear
         }
     }
 
     var words: Words {
         switch self {
         case .inClear(let path, .token): K3sProblem.tokenInClear(at: path).words
+        case .inValues(let path):
+            Words(
+                message: "'\(path)' looks like a secret",
+                why: "chart values are in the plan, on the nodes and in Helm's releases, for everybody to read",
+                fix: "make a Secret in the cluster and point at it with what the chart has for that, such as "
+                    + "'existingSecret'")
         case .inClear(let path, let kind):
             Words(
                 message: "'\(path)' is the \(kind.name) itself",

@@ -9,6 +9,7 @@ enum ValueProblem: InventoryProblem, Hashable {
     case badRange(String, RangeProblem)
     case badVersion(String)
     case badCiliumVersion(String)
+    case badChartVersion(String)
     case badDuration(String)
     case badURL(String)
     case badLabel(String, isKey: Bool)
@@ -32,6 +33,7 @@ enum ValueProblem: InventoryProblem, Hashable {
         case .badRange: .badRange
         case .badVersion: .badVersion
         case .badCiliumVersion: .badCiliumVersion
+        case .badChartVersion: .badChartVersion
         case .badDuration: .badDuration
         case .badURL: .badURL
         case .badLabel: .badLabel

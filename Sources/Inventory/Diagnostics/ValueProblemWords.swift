@@ -33,6 +33,12 @@ extension ValueProblem {
             Words(
                 message: "'\(text)' is no Cilium version", why: "it names the chart that is installed, to the letter",
                 fix: "write it like 1.19.4, without a 'v' and with all three numbers")
+        case .badChartVersion(let text):
+            Words(
+                message: "'\(text)' is no single version of a chart",
+                why:
+                    "with a range or 'latest' two clusters of one inventory differ, and so does one after its next job",
+                fix: "write all three numbers, such as 39.0.7")
         case .badDuration(let text):
             Words(
                 message: "'\(text)' is no duration", why: "a number alone does not say its unit",

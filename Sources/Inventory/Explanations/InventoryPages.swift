@@ -118,6 +118,15 @@ extension Explanation {
             instead: "Write it like 1.19.4, without a 'v'.",
             source: "helm.cilium.io"),
         Explanation(
+            .badChartVersion, "no single version of a chart",
+            happens: """
+                With a range or 'latest' Helm takes the newest at the time: at each job, on each cluster, whatever was \
+                tried before.
+                """,
+            looks: "An upgrade that nobody has asked for, when K3s starts its job anew.",
+            instead: "Write one version, with all three numbers; 'helm search repo' lists them.",
+            source: "helm.sh, docs, helm install (--version)"),
+        Explanation(
             .badDuration, "no duration",
             happens: "A number alone does not say its unit.",
             looks: "90 that was meant as minutes.",

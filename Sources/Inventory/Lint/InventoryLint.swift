@@ -2,7 +2,7 @@ import YAML
 
 /// What is questionable in an inventory and keeps nobody from using it.
 enum InventoryLint {
-    static let all: [InventoryChecks.Check] = [mappedAddresses, vlanBypass, tmfifo]
+    static let all: [InventoryChecks.Check] = [mappedAddresses, vlanBypass, tmfifo, retired]
 
     static func run(_ draft: Draft, _ findings: inout Findings) {
         for rule in all { rule(draft, &findings) }
@@ -15,6 +15,13 @@ enum InventoryLint {
     static func vlanBypass(_ draft: Draft, _ findings: inout Findings) {
         guard let values = draft.ciliumValues else { return }
         CiliumRules.vlanBypass(ManifestPart(file: draft.file, node: values), &findings)
+    }
+
+    static func retired(_ draft: Draft, _ findings: inout Findings) {
+        for addon in draft.root["addons"]?.entries ?? [] {
+            guard let found = ObjectRules.retired(addon.value, key: "") else { continue }
+            findings.add(ObjectProblem.retired, at: draft.place(found.mark))
+        }
     }
 
     /// rshim's link between a BlueField and its host is 192.168.100.0/30 unless somebody changed it.

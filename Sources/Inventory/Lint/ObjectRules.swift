@@ -44,7 +44,7 @@ enum ObjectRules {
     }
 
     /// Where ingress-nginx is installed: as a chart, an image or the controller of an IngressClass.
-    private static func retired(_ node: YAMLNode, key: String) -> YAMLNode? {
+    static func retired(_ node: YAMLNode, key: String) -> YAMLNode? {
         for entry in node.entries ?? [] {
             if let found = retired(entry.value, key: entry.key) { return found }
         }

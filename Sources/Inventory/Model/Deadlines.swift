@@ -11,6 +11,8 @@ public struct Deadlines: Sendable, Hashable {
     public var workers: Duration
     public var bgp: Duration
     public var apiEndpoint: Duration
+    /// For each addon by itself.
+    public var addons: Duration
     public var verify: Duration
 
     /// A learner that makes no progress is evicted after five minutes (K3s pkg/etcd), so replicas get longer than that.
@@ -18,7 +20,7 @@ public struct Deadlines: Sendable, Hashable {
         preflight: Duration = .seconds(60), hostPrep: Duration = .seconds(120), artifacts: Duration = .seconds(900),
         k3sPrimary: Duration = .seconds(300), cilium: Duration = .seconds(600), kubeVip: Duration = .seconds(120),
         replicas: Duration = .seconds(420), workers: Duration = .seconds(300), bgp: Duration = .seconds(120),
-        apiEndpoint: Duration = .seconds(120),
+        apiEndpoint: Duration = .seconds(120), addons: Duration = .seconds(600),
         verify: Duration = .seconds(300)
     ) {
         self.preflight = preflight
@@ -31,6 +33,7 @@ public struct Deadlines: Sendable, Hashable {
         self.workers = workers
         self.bgp = bgp
         self.apiEndpoint = apiEndpoint
+        self.addons = addons
         self.verify = verify
     }
 }

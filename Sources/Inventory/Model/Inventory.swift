@@ -15,12 +15,17 @@ public struct Inventory: Sendable, Equatable {
     /// Nil: the cluster announces nothing.
     public var bgp: BGPSettings?
     public var loadBalancerPools: [LoadBalancerPool]
+    /// In the order of the file.
+    public var addons: [Addon]
+    /// Nil: clusterctl keeps the addons as the inventory has them.
+    public var handOff: HandOff?
 
     /// - Precondition: exactly one node is the primary.
     public init(
         name: String, k3s: K3sSettings, network: NetworkSettings, cilium: CiliumSettings, endpoint: Endpoint,
         nodes: [Node], deadlines: Deadlines = Deadlines(), directory: String = ".", routers: [Router] = [],
-        bgp: BGPSettings? = nil, loadBalancerPools: [LoadBalancerPool] = []
+        bgp: BGPSettings? = nil, loadBalancerPools: [LoadBalancerPool] = [], addons: [Addon] = [],
+        handOff: HandOff? = nil
     ) {
         precondition(nodes.count(where: \.isPrimary) == 1, "an inventory has exactly one primary")
         self.name = name
@@ -34,6 +39,8 @@ public struct Inventory: Sendable, Equatable {
         self.routers = routers
         self.bgp = bgp
         self.loadBalancerPools = loadBalancerPools
+        self.addons = addons
+        self.handOff = handOff
     }
 
     /// The control plane node that starts the cluster.

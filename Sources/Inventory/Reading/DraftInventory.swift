@@ -16,8 +16,8 @@ extension Draft {
         return Inventory(
             name: name, k3s: k3s, network: network, cilium: cilium, endpoint: endpoint, nodes: nodes,
             deadlines: deadlines, directory: directory, routers: routers.compactMap { $0.router(directory) },
-            bgp: bgpSettings,
-            loadBalancerPools: loadBalancerPools)
+            bgp: bgpSettings, loadBalancerPools: loadBalancerPools, addons: addons,
+            handOff: root["handOff"]?.choice(HandOff.self))
     }
 
     private func k3sSettings(_ directory: String) -> K3sSettings? {

@@ -132,6 +132,8 @@ struct SchemaCheck {
             check.check(entries, &findings)
         case .ciliumValues:
             CiliumValuesCheck.check(entries, &findings)
+        case .chartValues:
+            ChartValuesCheck.check(node, path, &findings)
         }
     }
 

@@ -84,6 +84,7 @@ enum FreeForm: Sendable, Hashable {
     case k3sServer
     case k3sAgent
     case ciliumValues
+    case chartValues
 }
 
 extension FieldType {

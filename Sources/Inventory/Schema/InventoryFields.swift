@@ -38,6 +38,14 @@ enum InventoryFields {
                 "loadBalancerPools", .map(keys: .partName, values: .object(BGPFields.pool)),
                 "Addresses that Cilium gives to Services of type LoadBalancer, by the name of their pool",
                 example: "public: {blocks: [192.0.2.240/29]}"),
+            Field(
+                "addons", .map(keys: .partName, values: .object(AddonFields.addon)),
+                "Charts that are installed when the network answers, by name",
+                example: "traefik: {chart: traefik, repo: \"https://traefik.github.io/charts\", version: 39.0.7}"),
+            Field(
+                "handOff", .choice(HandOff.allCases.map(\.rawValue)),
+                "Who takes the addons over: clusterctl then installs what is not there yet and leaves it alone "
+                    + "afterwards", standard: "nobody"),
         ])
 
     static let k3s = ObjectType(
@@ -218,6 +226,7 @@ enum DeadlineKeys {
         Key(
             name: "apiEndpoint", path: \.apiEndpoint,
             summary: "For the API to answer at an endpoint that the nodes announce"),
+        Key(name: "addons", path: \.addons, summary: "For each addon to be deployed and its workloads to be available"),
         Key(name: "verify", path: \.verify, summary: "For the finished cluster to pass all checks"),
     ]
 }

@@ -123,7 +123,7 @@ struct JSONSchemaWriter {
                 ("type", .strings(["object", "null"])),
                 ("propertyNames", .map([("enum", .strings(own + own.map { $0 + "+" }))])),
             ])
-        case .ciliumValues: return .map([("type", .strings(["object", "null"]))])
+        case .ciliumValues, .chartValues: return .map([("type", .strings(["object", "null"]))])
         }
     }
 }

@@ -78,6 +78,7 @@ extension FieldType {
         case .free(.k3sServer): "keys of `k3s server`'s configuration"
         case .free(.k3sAgent): "keys of `k3s agent`'s configuration"
         case .free(.ciliumValues): "values of Cilium's chart"
+        case .free(.chartValues): "values of the chart"
         case .choice(let choices): choices.map { "`\($0)`" }.joined(separator: ", ")
         case .text, .boolean, .integer, .number, .duration: wanted
         }

@@ -11,6 +11,9 @@ enum TextForm: Sendable, Hashable, CaseIterable {
     case community
     case k3sVersion
     case ciliumVersion
+    /// A chart's name, or its address in a registry.
+    case chart
+    case chartVersion
     case url
     case path
     case user
@@ -44,6 +47,8 @@ enum TextForm: Sendable, Hashable, CaseIterable {
         case .community: "a community such as 64512:100"
         case .k3sVersion: "a K3s version such as v1.35.7+k3s1"
         case .ciliumVersion: "a Cilium version such as 1.19.4"
+        case .chart: "a chart's name, or an address such as oci://quay.io/jetstack/charts/cert-manager"
+        case .chartVersion: "a chart's version such as 39.0.7"
         case .url: "an http or https address"
         case .path: "a path"
         case .user: "a user name"
@@ -78,6 +83,8 @@ enum TextForm: Sendable, Hashable, CaseIterable {
         case .community: "^[0-9]{1,5}:[0-9]{1,5}$"
         case .k3sVersion: "^v[0-9]+\\.[0-9]+\\.[0-9]+(-rc[0-9]+)?\\+k3s[0-9]+$"
         case .ciliumVersion: "^[0-9]+\\.[0-9]+\\.[0-9]+(-[0-9A-Za-z.]+)?$"
+        case .chart: "^(oci://[A-Za-z0-9][A-Za-z0-9.:-]*(/[A-Za-z0-9_.-]+)+|[A-Za-z0-9][A-Za-z0-9_.-]*)$"
+        case .chartVersion: "^v?[0-9]+\\.[0-9]+\\.[0-9]+([-+][0-9A-Za-z.+-]+)?$"
         case .url: "^https?://"
         case .user: "^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
         case .host: "^[A-Za-z0-9:][A-Za-z0-9.:-]*$"

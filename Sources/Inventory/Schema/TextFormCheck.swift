@@ -13,6 +13,8 @@ enum TextFormCheck {
         case .community: isCommunity(text) ? nil : .badCommunity(text)
         case .k3sVersion: K3sVersion(text) == nil ? .badVersion(text) : nil
         case .ciliumVersion: isCiliumVersion(text) ? nil : .badCiliumVersion(text)
+        case .chart: isChart(text) ? nil : .unsafeText(text, what: "chart")
+        case .chartVersion: isChartVersion(text) ? nil : .badChartVersion(text)
         case .url: isURL(text) ? nil : .badURL(text)
         case .path: isPath(text) ? nil : .unsafeText(text, what: "path")
         case .user: isWord(text, "_.-", most: 32) ? nil : .unsafeText(text, what: "user name")
@@ -90,6 +92,25 @@ enum TextFormCheck {
         guard numbers.count == 3, numbers.allSatisfy({ !$0.isEmpty && $0.count <= 6 && $0.utf8.allSatisfy(isDigit) })
         else { return false }
         return halves.count == 1 || isWord(halves[1], ".", most: 20)
+    }
+
+    private static func isChart(_ text: String) -> Bool {
+        guard text.hasPrefix(Addon.registryScheme) else { return isWord(text, "_.-", most: 100) && text.first != "_" }
+        let parts = text.dropFirst(Addon.registryScheme.count).split(separator: "/", omittingEmptySubsequences: false)
+        return parts.count >= 2 && isWord(parts[0], ".:-", most: 253) && parts[0].first != "_"
+            && parts.dropFirst().allSatisfy {
+                !$0.isEmpty && $0.utf8.allSatisfy { isAlphanumeric($0) || "_.-".utf8.contains($0) }
+            }
+    }
+
+    /// One version (semver.org), as a range or `latest` is not.
+    private static func isChartVersion(_ text: String) -> Bool {
+        let plain = text.hasPrefix("v") ? text.dropFirst() : text[...]
+        let end = plain.firstIndex { $0 == "-" || $0 == "+" } ?? plain.endIndex
+        let numbers = plain[..<end].split(separator: ".", omittingEmptySubsequences: false)
+        guard numbers.count == 3, numbers.allSatisfy({ !$0.isEmpty && $0.count <= 6 && $0.utf8.allSatisfy(isDigit) })
+        else { return false }
+        return end == plain.endIndex || isWord(plain[plain.index(after: end)...], ".+-", most: 60)
     }
 
     private static func isURL(_ text: String) -> Bool {

@@ -77,6 +77,14 @@ enum Example {
 
         """
 
+    /// Two addons; a part that goes behind any of these inventories.
+    static let addons = """
+        addons:
+          web: {chart: nginx, repo: "https://charts.example.org", version: 1.2.3, values: {replicas: 2}}
+          certs: {chart: "oci://ghcr.io/a/certs", version: v0.1.0, namespace: pki, after: [web]}
+
+        """
+
     /// The same with an endpoint that the nodes announce.
     static let announced = bgp.replacingOccurrences(of: "kubeVip: 10.77.0.100", with: "ciliumBgp: 10.31.0.80")
 }
