@@ -32,7 +32,7 @@ public enum StarterInventory {
           #   hubble: {relay: {enabled: true}}
 
         # A free address in the subnet of the control plane nodes; kube-vip moves it between them.
-        # With a name of your own instead: {dns: api.example.org}
+        # With HAProxy and keepalived on the nodes: {keepalived: 192.168.10.100}; with a name of your own: {dns: api.example.org}
         endpoint: {kubeVip: 192.168.10.100}
 
         # Control plane nodes: one, three or five. Under 'dpus' for BlueField DPUs, which get a guard: whatever could cut

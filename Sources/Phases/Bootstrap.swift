@@ -18,7 +18,8 @@ public enum Bootstrap {
 
     public static func order(for inventory: Inventory, options: Options = Options()) -> Order {
         let prepared: [Order.Dependency] = [.sameNode("host-prep"), .sameNode("artifacts")]
-        let joined: [Order.Dependency] = [.all("kube-vip"), .all("primary-rejoin"), .all("workers")]
+        let endpoint: [Order.Dependency] = [.all("kube-vip"), .all("keepalived")]
+        let joined = endpoint + [.all("primary-rejoin"), .all("workers")]
         let network =
             joined + [.all("bgp"), .all("bgp-sessions"), .all("router-sessions"), .all("api-endpoint")]
         return Order(
@@ -32,11 +33,12 @@ public enum Bootstrap {
                     Cilium(inventory, chartContent: options.chartContent),
                     after: [.all("k3s-primary"), .sameNode("host-prep")]),
                 .init(KubeVip(inventory), after: [.all("cilium")]),
+                .init(Keepalived(inventory), after: [.all("cilium"), .sameNode("host-prep")]),
                 .init(
                     Replicas(inventory, joinThrough: options.joinThrough), after: [.all("cilium")] + prepared),
                 .init(PrimaryRejoin(inventory), after: [.all("replicas")]),
                 .init(Readmit(inventory), after: [.all("cilium")]),
-                .init(Workers(inventory), after: [.all("cilium"), .all("kube-vip"), .all("readmit")] + prepared),
+                .init(Workers(inventory), after: [.all("cilium"), .all("readmit")] + endpoint + prepared),
                 .init(RouterPrep(inventory), after: [.all("preflight")]),
                 .init(Routers(inventory), after: [.sameNode("router-prep"), .all("cilium")] + joined),
                 .init(BGP(inventory), after: [.all("cilium")] + joined),

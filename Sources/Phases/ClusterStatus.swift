@@ -27,7 +27,7 @@ public struct ClusterStatus: Sendable, Equatable {
         public let address: String
         /// The control plane nodes that have the address; one when all is well.
         public let holders: [String]
-        /// What the cluster's lease says.
+        /// What kube-vip's lease in the cluster says.
         public let leaseHolder: String?
         public let answers: Bool
         /// The node that asked through the address.
@@ -81,8 +81,7 @@ public struct ClusterStatus: Sendable, Equatable {
         endpoint = EndpointQuestion(cluster).map { question in
             EndpointRow(
                 address: question.address.description,
-                holders: cluster.controlPlane.filter { facts[$0, question.onLink].map(question.hasAddress) ?? false }
-                    .map(\.rawValue),
+                holders: question.holders(facts).map(\.rawValue),
                 leaseHolder: cluster.controlPlane.lazy.compactMap { node in
                     facts[node, EndpointQuestion.lease].flatMap { $0.succeeded ? $0.lines.first.map(String.init) : nil }
                 }.first,

@@ -12,7 +12,7 @@ public struct KubeVip: Phase {
 
     public init(_ inventory: Inventory) {
         cluster = Cluster(inventory)
-        endpoint = EndpointQuestion(cluster)
+        endpoint = if case .kubeVip = inventory.endpoint { EndpointQuestion(cluster) } else { nil }
     }
 
     public func apply(_ node: NodeName) -> [Step] {

@@ -14,13 +14,14 @@ extension OrderRules {
 
     /// Who is told to find the API at the endpoint may start only when it answers there.
     static func endpointBeforeItsUsers(_ plan: PlanView) -> [String] {
-        guard let endpoint = plan.phase("kube-vip"), !endpoint.work.isEmpty else { return [] }
+        let endpoints: [PhaseID] = ["kube-vip", "keepalived"]
+        guard let endpoint = endpoints.first(where: { plan.phase($0)?.work.isEmpty == false }) else { return [] }
         let url = K3sConfiguration.endpointURL(plan.cluster.inventory)
         return plan.plan.phases.compactMap { phase in
             let user = phase.work.first { work in
                 plan.text(of: K3sPaths.config, in: work).map { K3sQuestion.value(of: "server", in: $0) == url } ?? false
             }
-            guard let user, !plan.follows(phase.id, "kube-vip", onAllNodes: true) else { return nil }
+            guard let user, !plan.follows(phase.id, endpoint, onAllNodes: true) else { return nil }
             return "\(user.node) is sent to \(url) in \(phase.id), which may start before the endpoint answers"
         }
     }
@@ -89,7 +90,9 @@ extension OrderRules {
     /// Charts are fetched over the network, and what they make may want an address.
     static func networkBeforeAddons(_ plan: PlanView) -> [String] {
         let addons = plan.cluster.inventory.addons.map { AddonPhase.id($0.name) }
-        let network: [PhaseID] = ["cilium", "kube-vip", "workers", "bgp", "bgp-sessions", "router-sessions", "api-endpoint"]
+        let network: [PhaseID] = [
+            "cilium", "kube-vip", "keepalived", "workers", "bgp", "bgp-sessions", "router-sessions", "api-endpoint",
+        ]
         return addons.flatMap { addon in network.flatMap { plan.mustFollow(addon, $0) } }
     }
 

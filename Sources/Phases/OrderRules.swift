@@ -36,7 +36,7 @@ public enum OrderRules {
         switch rule {
         case .preflightFirst: preflightFirst(plan)
         case .ciliumBeforeEndpoint:
-            plan.mustFollow("kube-vip", "cilium") + plan.mustFollow("api-endpoint", "cilium")
+            ["kube-vip", "keepalived", "api-endpoint"].flatMap { plan.mustFollow($0, "cilium") }
         case .ciliumBeforeReplicas: plan.mustFollow("replicas", "cilium")
         case .ciliumBeforeWorkers: plan.mustFollow("workers", "cilium")
         case .endpointBeforeItsUsers: endpointBeforeItsUsers(plan)

@@ -44,8 +44,7 @@ public struct CiliumValues: Sendable {
         case .local: return (CiliumValues.loopback(inventory), Port.localAPI.number)
         case .primary: return (inventory.primary.address.description, apiPort)
         case .endpoint:
-            if case .dns(let name, let port) = inventory.endpoint { return (name, port.number) }
-            return (inventory.endpoint.host, apiPort)
+            return (inventory.endpoint.host, inventory.endpoint.port(inventory.network.apiPort).number)
         }
     }
 

@@ -89,10 +89,8 @@ public struct K3sConfiguration: Sendable {
 
     /// The address at which clients find the API, whichever control plane node serves it.
     public static func endpointURL(_ inventory: Inventory) -> String {
-        switch inventory.endpoint {
-        case .kubeVip(let address, _), .ciliumBgp(let address): "https://\(address.inURL):\(inventory.network.apiPort)"
-        case .dns(let name, let port): "https://\(name):\(port)"
-        }
+        let host = IPAddress(inventory.endpoint.host)?.inURL ?? inventory.endpoint.host
+        return "https://\(host):\(inventory.endpoint.port(inventory.network.apiPort))"
     }
 
     /// Every name and address by which the API is reached; the same on all servers.

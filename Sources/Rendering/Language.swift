@@ -21,7 +21,7 @@ public enum Language: String, Sendable, CaseIterable {
         case "yaml": self = .yaml
         case "sh": self = .shell
         case "service", "timer": self = .unit
-        case "conf": self = .lines
+        case "conf", "cfg": self = .lines
         case "nix": self = .nix
         default: return nil
         }

@@ -14,6 +14,12 @@ public enum Template: String, Sendable, CaseIterable {
     case putBackHelmChart = "cilium/put-back-helmchart.sh"
     case failedAttempt = "addons/failed-attempt.sh"
     case kubeVip = "kube-vip/kube-vip.yaml.mustache"
+    case haproxy = "haproxy/haproxy.cfg.mustache"
+    case keepalived = "keepalived/keepalived.conf.mustache"
+    case checkHAProxy = "keepalived/check-haproxy.sh.mustache"
+    case findLink = "keepalived/find-link.sh"
+    case keepEarlier = "keepalived/keep-earlier.sh"
+    case missingPrograms = "keepalived/missing-programs.sh"
     case readmit = "k3s/readmit.sh"
     case frrConfiguration = "frr/clusterctl-bgp.conf.mustache"
     case frr = "frr/frr.sh"
@@ -41,6 +47,12 @@ public enum Template: String, Sendable, CaseIterable {
         case .putBackHelmChart: PackageResources.put_back_helmchart_sh
         case .failedAttempt: PackageResources.failed_attempt_sh
         case .kubeVip: PackageResources.kube_vip_yaml_mustache
+        case .haproxy: PackageResources.haproxy_cfg_mustache
+        case .keepalived: PackageResources.keepalived_conf_mustache
+        case .checkHAProxy: PackageResources.check_haproxy_sh_mustache
+        case .findLink: PackageResources.find_link_sh
+        case .keepEarlier: PackageResources.keep_earlier_sh
+        case .missingPrograms: PackageResources.missing_programs_sh
         case .readmit: PackageResources.readmit_sh
         case .frrConfiguration: PackageResources.clusterctl_bgp_conf_mustache
         case .frr: PackageResources.frr_sh

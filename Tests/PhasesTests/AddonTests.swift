@@ -20,8 +20,8 @@ struct AddonTests {
         let order = Bootstrap.order(for: try inventory())
         let addons = order.entries.filter { $0.phase is AddonPhase }
         let network: [Order.Dependency] = [
-            .all("kube-vip"), .all("primary-rejoin"), .all("workers"), .all("bgp"), .all("bgp-sessions"),
-            .all("api-endpoint"),
+            .all("kube-vip"), .all("keepalived"), .all("primary-rejoin"), .all("workers"), .all("bgp"),
+            .all("bgp-sessions"), .all("router-sessions"), .all("api-endpoint"),
         ]
         #expect(addons.map(\.phase.id) == ["addon-web", "addon-certs"])
         #expect(addons.map(\.after) == [network, network + [.all("addon-web")]])

@@ -51,7 +51,7 @@ struct BootstrapTests {
         let idle = Bootstrap.order(for: inventory).entries.map(\.phase).filter(\.nodes.isEmpty).map(\.id)
         #expect(
             idle == [
-                "kube-vip", "replicas", "primary-rejoin", "readmit", "router-prep", "routers", "bgp", "bgp-sessions",
+                "kube-vip", "keepalived", "replicas", "primary-rejoin", "readmit", "router-prep", "routers", "bgp", "bgp-sessions",
                 "router-sessions", "api-endpoint",
             ])
     }

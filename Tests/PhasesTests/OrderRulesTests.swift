@@ -49,7 +49,7 @@ struct OrderRulesTests {
         }
     }
 
-    @Test(arguments: ["diskless.yaml", "dual-stack-bgp.yaml", "unifi-bgp.yaml", "lab.yaml"])
+    @Test(arguments: ["diskless.yaml", "dual-stack-bgp.yaml", "unifi-bgp.yaml", "keepalived.yaml", "lab.yaml"])
     func committedInventoriesBreakNoRule(
         _ file: String
     ) throws {
@@ -65,6 +65,24 @@ struct OrderRulesTests {
     @Test func endpointBeforeCilium() throws {
         let fired = rules(violations(try Example.small(), without("cilium", of: "kube-vip")))
         #expect(fired == ["order.preflight-first", "order.cilium-before-endpoint"])
+    }
+
+    private func keepalived() throws -> Inventory {
+        try Example.small([("kubeVip: 10.77.0.100", "keepalived: 10.77.0.100")])
+    }
+
+    @Test func anEndpointOfKeepalivedBeforeCilium() throws {
+        let fired = rules(violations(try keepalived(), without("cilium", of: "keepalived")))
+        #expect(fired == ["order.cilium-before-endpoint"])
+    }
+
+    @Test func workersBeforeAnEndpointOfKeepalived() throws {
+        let fired = violations(try keepalived(), without("keepalived", of: "workers"))
+        #expect(
+            fired == [
+                "order.endpoint-before-its-users: worker-01 is sent to https://10.77.0.100:9445 in workers, which may start "
+                    + "before the endpoint answers"
+            ])
     }
 
     @Test func replicasBeforeCilium() throws {
@@ -127,7 +145,7 @@ struct OrderRulesTests {
         // What comes after it is late enough by itself.
         #expect(
             fired
-                == ["cilium", "workers", "bgp", "bgp-sessions", "api-endpoint"].map {
+                == ["cilium", "workers", "bgp", "bgp-sessions", "router-sessions", "api-endpoint"].map {
                     "order.network-before-addons: addon-web may start before \($0) has passed on all nodes"
                 })
     }

@@ -14,6 +14,7 @@ import YAML
             try Example.small(), try Example.small(Example.dualStack.map { $0 } + dualAddresses),
             try Example.file("diskless.yaml"), try Example.read(Example.bgp), try Example.read(Example.announced),
             try Example.file("dual-stack-bgp.yaml"), try Example.file("unifi-bgp.yaml"),
+            try Example.file("keepalived.yaml"),
             try Example.small([("{kubeVip: 10.77.0.100}", "{kubeVip: {address: 10.77.0.100, interface: eth0}}")]),
         ]
     }

@@ -7,7 +7,7 @@ import Testing
 
 /// The orders of the example inventories, over faults of every kind.
 @Suite @ShellThread struct RealOrderTests {
-    @Test(arguments: [("lab", 100), ("diskless", 10)])
+    @Test(arguments: [("lab", 100), ("diskless", 10), ("keepalived", 10)])
     func nothingHappensThatMustNot(inventory name: String, seeds: UInt64) throws {
         let root = URL(fileURLWithPath: #filePath)
             .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()

@@ -136,10 +136,10 @@ class Application:
     def serve(self, handler, path, query, body):
         if self.supervisor.serve(handler, path, query, body):
             return
-        if handler.identity() is None:
-            raise ApiError(401, "Unauthorized", "Unauthorized")
         if not self.ready:
             raise ApiError(503, "ServiceUnavailable", "apiserver not ready")
+        if handler.identity() is None:
+            raise ApiError(401, "Unauthorized", "Unauthorized")
         if path in ("/readyz", "/livez", "/healthz"):
             return self._health(handler, path, query)
         if path == "/version":

@@ -14,7 +14,7 @@ HOST_PACKAGES = {  # program that must be there: package that brings it
 }
 PACKAGES = """systemd systemd-sysv dbus openssh-server iptables nftables iproute2 iputils-arping iputils-ping
 etcd-server etcd-client kubernetes-client curl openssl sudo
-python3 python3-yaml procps kmod ca-certificates less jq zstd frr frr-pythontools""".split()
+python3 python3-yaml procps kmod ca-certificates less jq zstd frr frr-pythontools haproxy keepalived""".split()
 SUITE = "bookworm"
 
 # Runs in the new root. The login user is made per node, because its name is the inventory's.
@@ -25,6 +25,8 @@ systemctl mask --quiet etcd.service console-getty.service container-getty@.servi
     dpkg-db-backup.timer e2scrub_all.timer fstrim.timer nftables.service systemd-remount-fs.service
 # FRR's service is for routers alone; on other nodes the stand-in for Cilium starts a bgpd of its own.
 systemctl disable --quiet frr.service
+# As after an installation on a machine where nobody has set them up; only `endpoint: keepalived` needs them.
+systemctl disable --quiet haproxy.service keepalived.service
 sed -i 's/^bgpd=no$/bgpd=yes/' /etc/frr/daemons
 systemctl enable --quiet ssh.service
 rm -f /etc/ssh/ssh_host_* /etc/machine-id /var/lib/dbus/machine-id

@@ -8,7 +8,7 @@ enum RouterCheck {
             for address in node.addresses { owners[address.value] = "node '\(node.name)'" }
         }
         switch draft.endpoint {
-        case .kubeVip(let vip, _), .ciliumBgp(let vip): owners[vip] = "the endpoint"
+        case .kubeVip(let vip, _), .keepalived(let vip, _, _), .ciliumBgp(let vip): owners[vip] = "the endpoint"
         case .dns, nil: break
         }
         for router in draft.routers {
@@ -143,7 +143,7 @@ enum PoolCheck {
             let problem = BGPProblem.poolHasMachine(pool: pool.name, block.value, what: what, address)
             return findings.add(problem, at: draft.place(block.mark))
         }
-        if case .kubeVip(let vip, _) = draft.endpoint, block.value.contains(vip) {
+        if let vip = draft.endpoint?.movedAddress, block.value.contains(vip) {
             let problem = BGPProblem.poolHasMachine(pool: pool.name, block.value, what: "the endpoint", vip)
             return findings.add(problem, at: draft.place(block.mark))
         }

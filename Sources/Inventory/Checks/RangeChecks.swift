@@ -134,6 +134,10 @@ enum EndpointCheck {
         switch draft.endpoint {
         case .kubeVip(let vip, _):
             if checkAddress(vip, draft, at: place, &findings) { checkSubnet(vip, draft, at: place, &findings) }
+        case .keepalived(let vip, let port, _):
+            if checkAddress(vip, draft, at: place, &findings) { checkSubnet(vip, draft, at: place, &findings) }
+            let written = draft.root["endpoint"]?["keepalived"]?["port"]
+            checkPort(port, draft, at: written.map { draft.place($0.mark) } ?? place, &findings)
         case .ciliumBgp(let address):
             if checkAddress(address, draft, at: place, &findings) {
                 AnnouncedEndpointCheck.run(address, draft, at: place, &findings)
@@ -168,6 +172,24 @@ enum EndpointCheck {
             return .vipFamily(vip, node: node.name)
         }
         return nil
+    }
+
+    /// Who listens on a control plane node besides the API (K3s docs, installation/requirements.md; Kubernetes docs,
+    /// ports-and-protocols; Cilium documentation, operations/system_requirements).
+    private static let taken: [(ClosedRange<Int>, String)] = [
+        (22...22, "SSH"), (2379...2382, "etcd"), (6444...6444, "K3s' way to the API on the node itself"),
+        (10248...10260, "the kubelet and the controllers"), (30000...32767, "the NodePorts of Services"),
+        (4240...4245, "Cilium"), (9878...9893, "Cilium"), (9962...9965, "Cilium"),
+    ]
+
+    /// HAProxy stands beside K3s and Cilium in the node's own network; it needs this port and the one after it.
+    private static func checkPort(_ port: Port, _ draft: Draft, at place: SourcePlace, _ findings: inout Findings) {
+        let api = (draft.root["network"]?["apiPort"]?.number).flatMap(Port.init) ?? .api
+        let taken = [(api.number...api.number, "the API of K3s, on every address of the node")] + EndpointCheck.taken
+        for number in [port.number, port.number + 1] {
+            guard let (_, who) = taken.first(where: { $0.0.contains(number) }) else { continue }
+            return findings.add(NetworkProblem.endpointPort(number, who: who), at: place)
+        }
     }
 
     private static func checkSubnet(

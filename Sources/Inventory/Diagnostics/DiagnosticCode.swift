@@ -92,7 +92,7 @@ public enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     case poolNotAnnounced = "inventory.pool-not-announced"
     case endpointNotAnnounced = "inventory.endpoint-not-announced"
     case endpointNeedsItself = "inventory.endpoint-needs-itself"
-    case comesLater = "inventory.comes-later"
+    case endpointPort = "inventory.endpoint-port"
     // K3s.
     case tokenInClear = "inventory.token-in-clear"
     case versionTooOld = "inventory.version-too-old"

@@ -17,7 +17,7 @@ enum NetworkProblem: InventoryProblem {
     case vipInRange(IPAddress, what: String, CIDR)
     case vipOutsideSubnet(IPAddress, mask: Int)
     case vipUnusable(IPAddress, what: String)
-    case comesLater(what: String, instead: String)
+    case endpointPort(Int, who: String)
 
     var code: DiagnosticCode {
         switch self {
@@ -36,7 +36,7 @@ enum NetworkProblem: InventoryProblem {
         case .vipInRange: .vipInRange
         case .vipOutsideSubnet: .vipOutsideSubnet
         case .vipUnusable: .unusableAddress
-        case .comesLater: .comesLater
+        case .endpointPort: .endpointPort
         }
     }
 }

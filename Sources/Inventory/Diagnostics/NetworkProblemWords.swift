@@ -36,11 +36,7 @@ extension NetworkProblem {
                 message: "the DNS address \(address) lies in no service range (\(ranges.text))",
                 why: "the DNS is a Service, and K3s gives it this address",
                 fix: "choose an address in the range, or leave it out")
-        case .vipIsNode, .vipFamily, .vipInRange, .vipOutsideSubnet, .vipUnusable: vipWords
-        case .comesLater(let what, let instead):
-            Words(
-                message: "'\(what)' comes with a later version", why: "this clusterctl cannot set it up yet",
-                fix: instead)
+        case .vipIsNode, .vipFamily, .vipInRange, .vipOutsideSubnet, .vipUnusable, .endpointPort: vipWords
         }
     }
 
@@ -98,12 +94,17 @@ extension NetworkProblem {
         case .vipOutsideSubnet(let vip, let mask):
             Words(
                 message: "the endpoint \(vip) is in no /\(mask) with a control plane node",
-                why: "kube-vip announces it on the nodes' own link, where nobody may look for it",
+                why: "who holds it announces it on the nodes' own link, where nobody may look for it",
                 fix: "choose an address of the subnet that the control plane nodes share, if it is a different one")
         case .vipUnusable(let vip, let what):
             Words(
                 message: "the endpoint \(vip) is \(what)", why: "clients cannot reach it there",
                 fix: "choose a free address of the subnet that the control plane nodes share")
+        case .endpointPort(let port, let who):
+            Words(
+                message: "port \(port), which HAProxy needs on every control plane node, belongs to \(who)",
+                why: "one of the two would not start",
+                fix: "choose another 'port' for 'keepalived', with the next one free too, or leave it out")
         default: words
         }
     }

@@ -75,7 +75,7 @@ extension Explanation {
             source: "K3s pkg/cli/server/server.go"),
         Explanation(
             .vipIsNode, "an endpoint that is a node's own address",
-            happens: "kube-vip moves it from node to node.",
+            happens: "It moves from node to node.",
             looks: "Two machines answer ARP for one address.",
             instead: "Choose an address that no machine has.",
             source: "kube-vip website, usage/k3s"),
@@ -94,18 +94,21 @@ extension Explanation {
         Explanation(
             .vipOutsideSubnet, "an endpoint on none of the nodes' subnets",
             happens: """
-                kube-vip announces it by ARP on the nodes' own link, where nobody looks for it. The subnet is \
-                guessed: a /24 or a /64.
+                kube-vip or keepalived announces it by ARP on the nodes' own link, where nobody looks for it. The \
+                subnet is guessed: a /24 or a /64.
                 """,
             looks: "The endpoint answers on the node that holds it, and nowhere else.",
             instead: "Choose an address of the control plane nodes' subnet.",
             source: "kube-vip website, modes ARP"),
         Explanation(
-            .comesLater, "something that a later version does",
-            happens: "This clusterctl cannot set it up yet.",
-            looks: "It is refused rather than ignored.",
-            instead: "Use what the message names.",
-            source: "README.md"),
+            .endpointPort, "a port for HAProxy that somebody else has",
+            happens: """
+                HAProxy stands on the control plane nodes themselves. K3s has the API's port on all of a node's \
+                addresses, the endpoint among them, and whoever comes second cannot bind it.
+                """,
+            looks: "'cannot bind socket (Address already in use)' from HAProxy, or a K3s that does not start.",
+            instead: "Leave 'port' out: \(Port.haproxy) is free beside K3s and Cilium.",
+            source: "socket(7), SO_REUSEADDR; K3s docs, installation/requirements.md"),
         Explanation(
             .mappedAddress, "an IPv4 address in IPv6 spelling",
             happens: """

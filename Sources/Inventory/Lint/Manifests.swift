@@ -27,10 +27,10 @@ struct Manifests {
         return result.filter { !$0.isLinkLocal && !$0.isUnspecified }
     }
 
-    /// Addresses that kube-vip moves from node to node.
+    /// Addresses that kube-vip or keepalived moves from node to node.
     var virtualAddresses: [IPAddress] {
         var result = kubeVip.compactMap { $0.1.environment["address"]?.address?.value }.filter { !$0.isLoopback }
-        if case .kubeVip(let address, _) = inventory?.endpoint { result.append(address) }
+        if let address = inventory?.endpoint?.movedAddress { result.append(address) }
         return result
     }
 }

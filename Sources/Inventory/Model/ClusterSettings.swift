@@ -59,6 +59,9 @@ public struct CiliumSettings: Sendable, Hashable {
 public enum Endpoint: Sendable, Hashable {
     /// An address that kube-vip moves between the control plane nodes; nil leaves the choice of the link to kube-vip.
     case kubeVip(address: IPAddress, interface: String?)
+    /// An address that keepalived moves between the control plane nodes, and where HAProxy passes connections to `port` on
+    /// to healthy API servers.
+    case keepalived(address: IPAddress, port: Port, virtualRouterID: Int)
     /// An address that every node announces by BGP, and where Cilium's Envoy passes connections on to healthy API servers.
     case ciliumBgp(address: IPAddress)
     /// A name that others point at the control plane nodes.
@@ -67,8 +70,30 @@ public enum Endpoint: Sendable, Hashable {
     /// What clients put into the host part of a URL, without brackets.
     public var host: String {
         switch self {
-        case .kubeVip(let address, _), .ciliumBgp(let address): address.description
+        case .kubeVip(let address, _), .keepalived(let address, _, _), .ciliumBgp(let address): address.description
         case .dns(let name, _): name
         }
+    }
+
+    /// The address where one control plane node at a time has it on a link.
+    public var movedAddress: IPAddress? {
+        switch self {
+        case .kubeVip(let address, _), .keepalived(let address, _, _): address
+        case .ciliumBgp, .dns: nil
+        }
+    }
+
+    /// The port behind it, where the API of every control plane node is at `apiPort`.
+    public func port(_ apiPort: Port) -> Port {
+        switch self {
+        case .kubeVip, .ciliumBgp: apiPort
+        case .keepalived(_, let port, _), .dns(_, let port): port
+        }
+    }
+
+    /// VRRP's number of a group of nodes where the inventory gives none: two addresses of one subnet hardly ever share it.
+    static func virtualRouterID(of address: IPAddress) -> Int {
+        let last = Int(address.bits & 0xff)
+        return last == 0 ? 255 : last
     }
 }

@@ -6,6 +6,7 @@ public struct Deadlines: Sendable, Hashable {
     public var k3sPrimary: Duration
     public var cilium: Duration
     public var kubeVip: Duration
+    public var keepalived: Duration
     /// For each replica by itself.
     public var replicas: Duration
     public var workers: Duration
@@ -19,6 +20,7 @@ public struct Deadlines: Sendable, Hashable {
     public init(
         preflight: Duration = .seconds(60), hostPrep: Duration = .seconds(120), artifacts: Duration = .seconds(900),
         k3sPrimary: Duration = .seconds(300), cilium: Duration = .seconds(600), kubeVip: Duration = .seconds(120),
+        keepalived: Duration = .seconds(120),
         replicas: Duration = .seconds(420), workers: Duration = .seconds(300), bgp: Duration = .seconds(120),
         apiEndpoint: Duration = .seconds(120), addons: Duration = .seconds(600),
         verify: Duration = .seconds(300)
@@ -29,6 +31,7 @@ public struct Deadlines: Sendable, Hashable {
         self.k3sPrimary = k3sPrimary
         self.cilium = cilium
         self.kubeVip = kubeVip
+        self.keepalived = keepalived
         self.replicas = replicas
         self.workers = workers
         self.bgp = bgp

@@ -14,6 +14,8 @@ public struct Port: Sendable, Hashable {
     public static let api = Port(known: 6443)
     /// The loopback port at which every K3s node reaches an API server (K3s pkg/agent/loadbalancer).
     public static let localAPI = Port(known: 6444)
+    /// Where HAProxy passes on connections to the API unless the inventory says otherwise; OpenShift has it there too.
+    public static let haproxy = Port(known: 9445)
 }
 
 extension Port: Comparable, CustomStringConvertible {

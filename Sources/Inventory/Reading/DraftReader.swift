@@ -33,6 +33,12 @@ enum DraftReader {
             guard let address = (entry.value["address"] ?? entry.value).address else { return }
             draft.endpoint = .kubeVip(address: address.value, interface: entry.value["interface"]?.text(.link))
             draft.endpointMark = address.mark
+        case "keepalived":
+            guard let address = (entry.value["address"] ?? entry.value).address else { return }
+            let port = entry.value["port"]?.number.flatMap(Port.init) ?? .haproxy
+            let id = entry.value["virtualRouterID"]?.number ?? Endpoint.virtualRouterID(of: address.value)
+            draft.endpoint = .keepalived(address: address.value, port: port, virtualRouterID: id)
+            draft.endpointMark = address.mark
         case "dns":
             let name = entry.value["name"] ?? entry.value
             guard let text = name.text(.host) else { return }
@@ -44,9 +50,6 @@ enum DraftReader {
             guard let address = entry.value.address else { return }
             draft.endpoint = .ciliumBgp(address: address.value)
             draft.endpointMark = address.mark
-        case "keepalived":
-            let problem = NetworkProblem.comesLater(what: entry.key, instead: "use 'kubeVip', 'ciliumBgp' or 'dns'")
-            findings.add(problem, at: SourcePlace(file: findings.file, mark: entry.mark))
         default: break
         }
     }

@@ -147,7 +147,10 @@ enum InventoryFields {
             Field(
                 "dns", .either([.text(.host), .object(dns)]), "A name that others point at the control plane nodes",
                 example: "api.example.org"),
-            Field("keepalived", .text(.address), "An address that keepalived moves; comes with a later version"),
+            Field(
+                "keepalived", .either([.text(.address), .object(keepalived)]),
+                "An address that keepalived moves between the control plane nodes, where HAProxy finds a healthy API server",
+                example: "10.42.67.100"),
             Field(
                 "ciliumBgp", .text(.address),
                 "An address that the nodes announce by `bgp`, behind which Cilium's Envoy finds a healthy API server",
@@ -159,6 +162,20 @@ enum InventoryFields {
         [
             Field("address", .text(.address), "The virtual address", required: true),
             Field("interface", .text(.link), "The link that carries it", standard: "the link of the node address"),
+        ])
+
+    static let keepalived = ObjectType(
+        "keepalived settings",
+        [
+            Field("address", .text(.address), "The virtual address", required: true),
+            Field(
+                "port", .integer(1...65534),
+                "Where HAProxy takes connections; not the API's own port, which K3s has on every address of the node. The "
+                    + "port after it tells keepalived on the node itself how HAProxy is",
+                standard: String(Port.haproxy.number)),
+            Field(
+                "virtualRouterID", .integer(1...255), "VRRP's number of these nodes, unlike any other's on their link",
+                standard: "the last byte of the address"),
         ])
 
     static let dns = ObjectType(
@@ -220,6 +237,9 @@ enum DeadlineKeys {
         Key(name: "k3sPrimary", path: \.k3sPrimary, summary: "For etcd and the API of the primary"),
         Key(name: "cilium", path: \.cilium, summary: "For Cilium to be healthy on each node"),
         Key(name: "kubeVip", path: \.kubeVip, summary: "For the API to answer at the endpoint"),
+        Key(
+            name: "keepalived", path: \.keepalived,
+            summary: "For the API to answer at the endpoint through HAProxy of each control plane node"),
         Key(name: "replicas", path: \.replicas, summary: "For each replica to be a voting member of etcd"),
         Key(name: "workers", path: \.workers, summary: "For the workers to be ready"),
         Key(name: "bgp", path: \.bgp, summary: "For the BGP sessions of the nodes to be established"),

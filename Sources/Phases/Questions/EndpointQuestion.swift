@@ -3,8 +3,10 @@ import Inventory
 
 /// Who holds the endpoint's address, and whether the API answers through it.
 struct EndpointQuestion: Sendable {
+    /// Kube-vip has a lease in the cluster, keepalived asks nobody but its own like.
+    private let hasLease: Bool
     let address: IPAddress
-    let apiPort: Port
+    let port: Port
     let primary: NodeName
     let controlPlane: [NodeName]
     /// The node that asks through the address: not the only one that can hold it, where there is another.
@@ -17,11 +19,13 @@ struct EndpointQuestion: Sendable {
         ])
     static let pods = PodsQuestion.probe("app.kubernetes.io/name=kube-vip")
 
-    /// Nil where the endpoint is not an address that kube-vip moves.
+    /// Nil where the endpoint is not an address that moves between the control plane nodes.
     init?(_ cluster: Cluster) {
-        guard case .kubeVip(let address, _) = cluster.inventory.endpoint else { return nil }
+        let endpoint = cluster.inventory.endpoint
+        guard let address = endpoint.movedAddress else { return nil }
+        hasLease = if case .kubeVip = endpoint { true } else { false }
         self.address = address
-        apiPort = cluster.inventory.network.apiPort
+        port = endpoint.port(cluster.inventory.network.apiPort)
         primary = cluster.primary
         controlPlane = cluster.controlPlane
         witness = cluster.replicas.first ?? cluster.workers.first ?? cluster.primary
@@ -29,14 +33,29 @@ struct EndpointQuestion: Sendable {
 
     var isAskedFromAside: Bool { witness != primary }
     var onLink: Probe { .command(["ip", "-j", "addr", "show", "to", address.description]) }
-    var ping: Probe { .http("https://\(address.inURL):\(apiPort)/ping") }
+    var ping: Probe { .http("https://\(address.inURL):\(port)/ping") }
 
     var asks: [Ask] {
-        [EndpointQuestion.lease, EndpointQuestion.pods, NodesQuestion.probe].map { Ask(primary, $0) }
-            + controlPlane.map { Ask($0, onLink) } + [Ask(witness, ping)]
+        let ofLease = [EndpointQuestion.lease, EndpointQuestion.pods, NodesQuestion.probe].map { Ask(primary, $0) }
+        return (hasLease ? ofLease : []) + controlPlane.map { Ask($0, onLink) } + [Ask(witness, ping)]
     }
 
     func verdict(_ facts: Facts) -> Verdict {
+        .all(hasLease ? leaseVerdict(facts) : holderVerdict(facts), answerVerdict(facts))
+    }
+
+    /// Who has the address on a link now; who could not be asked counts as one that has not.
+    func holders(_ facts: Facts) -> [NodeName] {
+        controlPlane.filter { facts[$0, onLink].map(hasAddress) ?? false }
+    }
+
+    private func holderVerdict(_ facts: Facts) -> Verdict {
+        let having = holders(facts)
+        guard let holder = having.first else { return .waiting("no control plane node has \(address) on a link") }
+        return having.count == 1 ? .holds : .waiting("both \(holder) and \(having[1]) have \(address)")
+    }
+
+    private func leaseVerdict(_ facts: Facts) -> Verdict {
         guard let lease = facts[primary, EndpointQuestion.lease], lease.succeeded else {
             return .waiting("the cluster cannot be asked who holds the address yet")
         }
@@ -45,13 +64,17 @@ struct EndpointQuestion: Sendable {
         guard controlPlane.contains(holder) else {
             return .waiting("\(address) is held by \(holder), which is no control plane node of the inventory")
         }
-        let having = controlPlane.filter { facts[$0, onLink].map(hasAddress) ?? false }
+        let having = holders(facts)
         guard having.contains(holder) else {
             return .waiting("\(holder) holds the lease, but has not put \(address) on a link")
         }
         if let other = having.first(where: { $0 != holder }) {
             return .waiting("both \(holder) and \(other) have \(address)")
         }
+        return .holds
+    }
+
+    private func answerVerdict(_ facts: Facts) -> Verdict {
         guard let answer = facts[witness, ping] else {
             return .waiting("\(witness) has not asked through \(address) yet")
         }
@@ -62,7 +85,7 @@ struct EndpointQuestion: Sendable {
         return .holds
     }
 
-    func hasAddress(_ answer: Answer) -> Bool {
+    private func hasAddress(_ answer: Answer) -> Bool {
         answer.succeeded && answer.output.replacing(" ", with: "").contains("\"local\":\"\(address)\"")
     }
 

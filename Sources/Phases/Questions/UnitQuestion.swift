@@ -16,6 +16,8 @@ struct UnitQuestion {
         self.properties = properties
     }
 
+    /// Such as `active`, `failed` or `inactive`.
+    var state: Substring { properties["ActiveState"] ?? "unknown" }
     var isLoaded: Bool { properties["LoadState"] == "loaded" }
     /// Running or on its way.
     var isActive: Bool { ["active", "activating", "reloading"].contains(properties["ActiveState"]) }
