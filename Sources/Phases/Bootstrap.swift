@@ -21,7 +21,10 @@ public enum Bootstrap {
         let endpoint: [Order.Dependency] = [.all("kube-vip"), .all("keepalived")]
         let joined = endpoint + [.all("primary-rejoin"), .all("workers")]
         let network =
-            joined + [.all("bgp"), .all("bgp-sessions"), .all("router-sessions"), .all("api-endpoint")]
+            joined + [
+                .all("cilium-api-server"), .all("bgp"), .all("bgp-sessions"), .all("router-sessions"),
+                .all("api-endpoint"),
+            ]
         return Order(
             name: "bootstrap",
             [
@@ -39,9 +42,11 @@ public enum Bootstrap {
                 .init(PrimaryRejoin(inventory), after: [.all("replicas")]),
                 .init(Readmit(inventory), after: [.all("cilium")]),
                 .init(Workers(inventory), after: [.all("cilium"), .all("readmit")] + endpoint + prepared),
+                .init(
+                    Cilium(inventory, .endpoint, chartContent: options.chartContent), after: [.all("cilium")] + joined),
                 .init(RouterPrep(inventory), after: [.all("preflight")]),
                 .init(Routers(inventory), after: [.sameNode("router-prep"), .all("cilium")] + joined),
-                .init(BGP(inventory), after: [.all("cilium")] + joined),
+                .init(BGP(inventory), after: [.all("cilium"), .all("cilium-api-server")] + joined),
                 .init(BGPSessions(inventory), after: [.all("bgp"), .all("routers")]),
                 .init(RouterSessions(inventory), after: [.all("bgp"), .all("routers")]),
                 .init(APIEndpoint(inventory), after: [.all("bgp-sessions"), .all("router-sessions")]),

@@ -8,24 +8,44 @@ import YAML
 /// It works through the primary. The other guarded control plane nodes are part of it because a change of settings
 /// reaches them too: their guard is armed while the agents start anew.
 public struct Cilium: Phase {
-    public let id: PhaseID = "cilium"
-    public let title = "Cilium"
+    /// Cilium comes before the endpoint, so that where it is to find the API there it first finds it at the primary.
+    public enum Stage: Sendable {
+        case first
+        case endpoint
+    }
+
+    public var id: PhaseID { stage == .first ? "cilium" : "cilium-api-server" }
+    public var title: String { stage == .first ? "Cilium" : "Cilium finds the API at the endpoint" }
     public var nodes: [NodeName] {
-        cluster.controlPlane.filter { $0 == cluster.primary || cluster[$0].profile.guard != nil }
+        if stage == .endpoint && cluster.inventory.cilium.apiServer != .endpoint { return [] }
+        return cluster.controlPlane.filter { $0 == cluster.primary || cluster[$0].profile.guard != nil }
     }
     /// The chart reaches every member's Cilium: their guards are armed before it is applied.
     public var last: NodeName? { cluster.primary }
     let cluster: Cluster
     let objects: CiliumObjects
+    private let stage: Stage
+    /// Of the chart that a later phase has left, once it has passed; nil where none does.
+    private let laterDigest: String?
 
-    public init(_ inventory: Inventory, chartContent: String? = nil) {
+    public init(_ inventory: Inventory, _ stage: Stage = .first, chartContent: String? = nil) {
         cluster = Cluster(inventory)
-        objects = CiliumObjects(inventory, chartContent: chartContent)
+        self.stage = stage
+        let final = CiliumObjects(inventory, chartContent: chartContent)
+        let changesLater = stage == .first && inventory.cilium.apiServer == .endpoint
+        objects =
+            changesLater ? CiliumObjects(inventory, apiServer: .primary, chartContent: chartContent) : final
+        laterDigest = changesLater ? final.chart.digest : nil
     }
 
-    public func needs(_ node: NodeName) -> [Probe] { node == cluster.primary ? [] : [.unit(Units.server)] }
+    public func needs(_ node: NodeName) -> [Probe] {
+        (node == cluster.primary ? [] : [.unit(Units.server)]) + (laterDigest == nil ? [] : [CiliumObjects.applied])
+    }
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
+        if let laterDigest, facts[node, CiliumObjects.applied]?.lines.first.map(String.init) == laterDigest {
+            return .notApplicable("Cilium finds the API at the endpoint already; cilium-api-server has its settings")
+        }
         guard node != cluster.primary, let unit = UnitQuestion(facts[node, .unit(Units.server)]), !unit.isActive else {
             return .satisfied
         }

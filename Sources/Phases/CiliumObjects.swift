@@ -11,8 +11,9 @@ struct CiliumObjects: Sendable {
     let chart: KubernetesObject
     let nodeConfigs: [KubernetesObject]
 
-    init(_ inventory: Inventory, chartContent: String?) {
-        let cilium = CiliumValues(inventory)
+    /// - Parameter apiServer: where Cilium finds the API, if not yet where the inventory says.
+    init(_ inventory: Inventory, apiServer: CiliumSettings.APIServer? = nil, chartContent: String?) {
+        let cilium = CiliumValues(inventory, apiServer: apiServer)
         let digest = String(sha256(inventory.cilium.version + "\n" + cilium.values.yamlText()).prefix(16))
         let values = YAMLValue.map(["podAnnotations": [PodsQuestion.valuesAnnotation: .string(digest)]])
             .merging(cilium.values)
@@ -78,11 +79,19 @@ struct CiliumObjects: Sendable {
         .waitForKind("CiliumNodeConfig", asking: ["get", "ciliumnodeconfigs.cilium.io", "-n", "kube-system"])
     }
 
+    private static let appliedPath = #"jsonpath={.metadata.annotations.clusterctl\.dev/applied}"#
+
+    /// The digest of the chart that was applied last.
+    static let applied = Probe.command(
+        APIQuestion.client + [
+            "get", "helmchart", "cilium", "-n", "kube-system", "--ignore-not-found", "--request-timeout=10s", "-o",
+            appliedPath,
+        ])
+
     var keepChart: Command {
         let ask = #"test "$(k3s kubectl get helmchart cilium -n kube-system -o "$1")" = "$2""#
-        let path = #"jsonpath={.metadata.annotations.clusterctl\.dev/applied}"#
         return Command(
             name: "keep the chart of Cilium as it is", arguments: Script.arguments(.keepHelmChart),
-            unless: ["sh", "-c", ask, "compare", path, chart.digest])
+            unless: ["sh", "-c", ask, "compare", CiliumObjects.appliedPath, chart.digest])
     }
 }

@@ -37,6 +37,7 @@ public enum OrderRules {
         case .preflightFirst: preflightFirst(plan)
         case .ciliumBeforeEndpoint:
             ["kube-vip", "keepalived", "api-endpoint"].flatMap { plan.mustFollow($0, "cilium") }
+                + ["kube-vip", "keepalived"].flatMap { plan.mustFollow("cilium-api-server", $0) }
         case .ciliumBeforeReplicas: plan.mustFollow("replicas", "cilium")
         case .ciliumBeforeWorkers: plan.mustFollow("workers", "cilium")
         case .endpointBeforeItsUsers: endpointBeforeItsUsers(plan)

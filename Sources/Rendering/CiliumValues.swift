@@ -6,8 +6,13 @@ import YAML
 /// Built as a value, because the inventory's own values are merged over it key by key.
 public struct CiliumValues: Sendable {
     let inventory: Inventory
+    private let apiServer: CiliumSettings.APIServer
 
-    public init(_ inventory: Inventory) { self.inventory = inventory }
+    /// - Parameter apiServer: where Cilium finds the API, if not yet where the inventory says.
+    public init(_ inventory: Inventory, apiServer: CiliumSettings.APIServer? = nil) {
+        self.inventory = inventory
+        self.apiServer = apiServer ?? inventory.cilium.apiServer
+    }
 
     /// What clusterctl works out, with the inventory's `cilium.values` merged over it.
     public var values: YAMLValue { base.merging(.map(inventory.cilium.values)) }
@@ -40,7 +45,7 @@ public struct CiliumValues: Sendable {
     /// Where agents and operator find the API. None of these waits for the service address.
     var server: (host: String, port: Int) {
         let apiPort = inventory.network.apiPort.number
-        switch inventory.cilium.apiServer {
+        switch apiServer {
         case .local: return (CiliumValues.loopback(inventory), Port.localAPI.number)
         case .primary: return (inventory.primary.address.description, apiPort)
         case .endpoint:

@@ -1,6 +1,6 @@
 import Engine
 import Inventory
-import Phases
+@testable import Phases
 import Testing
 
 struct BootstrapTests {
@@ -26,7 +26,7 @@ struct BootstrapTests {
         let inventory = try Example.file("diskless.yaml")
         let plan = Plan(cluster: inventory.name, order: Bootstrap.order(for: inventory))
         let last = plan.phases.compactMap { phase in phase.last.map { "\(phase.id): \($0)" } }
-        #expect(last == ["cilium: c4140"])
+        #expect(last == ["cilium: c4140", "cilium-api-server: c4140"])
         let cilium = try #require(plan.phases.first { $0.id == "cilium" })
         for work in cilium.work where work.node != cilium.last { #expect(work.guardWindowSeconds != nil) }
     }
@@ -51,7 +51,8 @@ struct BootstrapTests {
         let idle = Bootstrap.order(for: inventory).entries.map(\.phase).filter(\.nodes.isEmpty).map(\.id)
         #expect(
             idle == [
-                "kube-vip", "keepalived", "replicas", "primary-rejoin", "readmit", "router-prep", "routers", "bgp", "bgp-sessions",
+                "kube-vip", "keepalived", "replicas", "primary-rejoin", "readmit", "cilium-api-server", "router-prep",
+                "routers", "bgp", "bgp-sessions",
                 "router-sessions", "api-endpoint",
             ])
     }
@@ -92,5 +93,41 @@ struct BootstrapTests {
                 "dpu-01 makes 32", "dpu-02 from dpu-01", "server-01 from dpu-01", "worker-01 from dpu-01",
                 "pxe-01 from dpu-01",
             ])
+    }
+
+    /// Where Cilium is to find the API at the endpoint, it starts with the primary's address: the endpoint needs it.
+    @Test func ciliumFindsTheAPIAtThePrimaryUntilTheEndpointAnswers() throws {
+        let inventory = try Example.small([("{version: 1.19.4}", "{version: 1.19.4, apiServer: endpoint}")])
+        func chart(_ stage: Cilium.Stage) throws -> KubernetesObject {
+            let steps = Cilium(inventory, stage).apply("dpu-01").map(\.operation)
+            return try #require(
+                steps.lazy.compactMap { if case .object(let object) = $0 { object } else { nil } }
+                    .first { $0.name == "HelmChart kube-system/cilium" })
+        }
+        let (first, second) = (try chart(.first), try chart(.endpoint))
+        #expect(first.manifest.contains(#"k8sServiceHost: "10.77.0.11""#))
+        #expect(second.manifest.contains(#"k8sServiceHost: "10.77.0.100""#))
+        let phase = Cilium(inventory)
+        var facts = Facts()
+        facts["dpu-01", CiliumObjects.applied] = Answer(status: 0, output: first.digest)
+        #expect(phase.check("dpu-01", facts) == .satisfied)
+        facts["dpu-01", CiliumObjects.applied] = Answer(status: 0, output: second.digest)
+        guard case .notApplicable = phase.check("dpu-01", facts) else {
+            Issue.record("a second run would lead Cilium back to the primary")
+            return
+        }
+        let order = Bootstrap.order(for: inventory)
+        let violations = OrderRules.violations(Plan(cluster: "small", order: order), for: inventory)
+        #expect(violations == [])
+        let tooEarly = Order(
+            name: "bootstrap",
+            order.entries.map { entry in
+                entry.phase.id == "cilium-api-server" ? .init(entry.phase, after: [.all("cilium")]) : entry
+            })
+        #expect(
+            OrderRules.violations(Plan(cluster: "small", order: tooEarly), for: inventory).contains {
+                $0.hasPrefix("order.cilium-before-endpoint: cilium-api-server may start before kube-vip")
+            })
+        #expect(Cilium(try Example.small(), .endpoint).nodes.isEmpty)
     }
 }
