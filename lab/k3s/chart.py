@@ -28,7 +28,8 @@ DEFAULTS = {
         "clusterPoolIPv4PodCIDRList": ["10.0.0.0/8"], "clusterPoolIPv4MaskSize": 24,
         "clusterPoolIPv6PodCIDRList": ["fd00::/104"], "clusterPoolIPv6MaskSize": 120}},
     "operator": {"replicas": 2, "rollOutPods": False, "tolerations": OPERATOR_TOLERATIONS},
-    "tolerations": ANY, "rollOutCiliumPods": False, "envoy": {"enabled": True}, "bgpControlPlane": {"enabled": False},
+    "tolerations": ANY, "podAnnotations": {}, "rollOutCiliumPods": False, "envoy": {"enabled": True},
+    "bgpControlPlane": {"enabled": False},
     "envoyConfig": {"enabled": False},
     "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 2}}, "cni": {"exclusive": True},
     "loadBalancer": {"mode": "snat"}, "extraConfig": {}, "daemon": {"configSources": ""}, "MTU": 0,
@@ -167,9 +168,9 @@ def render(spec, user_values, namespace):
                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
                "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}]}
 
-    def template(labels, container, image, rolled, **pod):
-        annotations = {"cilium.io/cilium-configmap-checksum": checksum} if rolled else {}
-        return {"metadata": {"labels": labels, "annotations": annotations}, "spec": {
+    def template(labels, container, image, rolled, annotations=None, **pod):
+        checksums = {"cilium.io/cilium-configmap-checksum": checksum} if rolled else {}
+        return {"metadata": {"labels": labels, "annotations": {**checksums, **(annotations or {})}}, "spec": {
             "hostNetwork": True, "priorityClassName": "system-node-critical", **pod,
             "containers": [{"name": container, "image": image, "env": _environment(values)}]}}
 
@@ -185,7 +186,8 @@ def render(spec, user_values, namespace):
         "data": config}]
     manifests.append(_workload("DaemonSet", "cilium", namespace, agent_labels, template(
         agent_labels, "cilium-agent", f"quay.io/cilium/cilium:v{version}", values["rollOutCiliumPods"],
-        serviceAccountName="cilium", tolerations=values["tolerations"]), updateStrategy=values["updateStrategy"]))
+        annotations=values["podAnnotations"], serviceAccountName="cilium", tolerations=values["tolerations"]),
+        updateStrategy=values["updateStrategy"]))
     if values["envoy"]["enabled"]:
         manifests.append({"apiVersion": "v1", "kind": "ServiceAccount",
                           "metadata": {"name": "cilium-envoy", "namespace": namespace}})

@@ -51,9 +51,8 @@ enum CiliumQuestion {
         return (status.cilium?.state ?? "unknown", status.replacement?.mode == "True")
     }
 
-    /// Whether the node's agent pod is ready and, with `values`, was made from the chart values of that digest.
-    ///
-    /// A pod without any digest was made from a chart that clusterctl did not write, and counts as it is.
+    /// Whether the node's agent pod is ready and, with `values`, was made from the chart values of that digest; one that
+    /// somebody else's chart made has none.
     static func pod(_ answer: Answer?, on node: NodeName, values: String? = nil) -> Verdict {
         guard let pods = PodsQuestion(answer) else {
             return .waiting("the cluster cannot be asked for its pods\(answer.map { ": " + $0.reason } ?? " yet")")
@@ -62,7 +61,7 @@ enum CiliumQuestion {
             let reason = pods.unscheduled.map { ": \($0.reason.prefix(300))" } ?? ""
             return .waiting("there is no pod of Cilium on \(node) yet\(reason)")
         }
-        if let values, !pod.values.isEmpty, pod.values != values {
+        if let values, pod.values != values {
             return .waiting("Cilium on \(node) still runs with earlier settings")
         }
         if pod.isReady { return .holds }
