@@ -9,8 +9,8 @@ public struct Clusterctl: AsyncParsableCommand {
         subcommands: [
             InitCommand.self, ValidateCommand.self, LintCommand.self, ExplainCommand.self, SchemaCommand.self,
             PlanCommand.self, RenderCommand.self,
-            BootstrapCommand.self, StatusCommand.self, KubeconfigCommand.self, HostKeysCommand.self, GuardCommand.self,
-            RouterCommand.self,
+            BootstrapCommand.self, StatusCommand.self, VerifyCommand.self, KubeconfigCommand.self, HostKeysCommand.self,
+            GuardCommand.self, RouterCommand.self,
             UnlockCommand.self, RunsCommand.self, SimulateCommand.self,
         ])
 

@@ -21,6 +21,9 @@ public enum Template: String, Sendable, CaseIterable {
     case keepEarlier = "keepalived/keep-earlier.sh"
     case missingPrograms = "keepalived/missing-programs.sh"
     case readmit = "k3s/readmit.sh"
+    case kubeProxyRules = "k3s/kube-proxy-rules.sh"
+    case pauseK3s = "k3s/pause-k3s.sh"
+    case resumeK3s = "k3s/resume-k3s.sh"
     case frrConfiguration = "frr/clusterctl-bgp.conf.mustache"
     case frr = "frr/frr.sh"
     case nixosModule = "nixos/clusterctl-k3s.nix.mustache"
@@ -54,6 +57,9 @@ public enum Template: String, Sendable, CaseIterable {
         case .keepEarlier: PackageResources.keep_earlier_sh
         case .missingPrograms: PackageResources.missing_programs_sh
         case .readmit: PackageResources.readmit_sh
+        case .kubeProxyRules: PackageResources.kube_proxy_rules_sh
+        case .pauseK3s: PackageResources.pause_k3s_sh
+        case .resumeK3s: PackageResources.resume_k3s_sh
         case .frrConfiguration: PackageResources.clusterctl_bgp_conf_mustache
         case .frr: PackageResources.frr_sh
         case .nixosModule: PackageResources.clusterctl_k3s_nix_mustache

@@ -7,7 +7,7 @@ import time
 import unittest
 
 from . import harness
-from .harness import LabCase, MANAGED, NODES, enter, kubectl, lab
+from .harness import CONTROL_PLANE, LabCase, MANAGED, NODES, enter, kubectl, lab
 
 
 def sessions(node, since):
@@ -43,6 +43,8 @@ class BootstrapTest(LabCase):
         self.runs_are_told()
         self.guards_can_be_looked_at_and_tried()
         self.guards_obey_by_hand()
+        self.verify_names_what_is_left_of_kube_proxy()
+        self.endpoint_fails_over()
         self.addons_are_as_the_inventory_has_them_until_they_are_handed_off()
         self.no_secret_is_left_behind()
 
@@ -173,6 +175,34 @@ class BootstrapTest(LabCase):
         self.assertIn(harness.VIP, enter(holder, "ip", "-4", "addr"))
         for node in status["nodes"]:
             self.assertEqual((node["cilium"], node["kubeProxyReplacement"]), ("Ok", True), node)
+
+    def verify_names_what_is_left_of_kube_proxy(self):
+        enter("worker-01", "iptables", "-t", "nat", "-N", "KUBE-SVC-LEFT")
+        run = self.clusterctl("verify", self.inventory, "--failover", "--yes", status=1)
+        self.assertIn("kube-proxy-rules on worker-01 fails: left: iptables-nft nat: KUBE-SVC-LEFT", run.said())
+        self.assertNotIn("1. ", run.said(), "nothing is even proposed where something is wrong already")
+        enter("worker-01", "iptables", "-t", "nat", "-X", "KUBE-SVC-LEFT")
+
+    def endpoint_fails_over(self):
+        """K3s stops where the VIP is, others take it over, and everything is as before. The VIP is the stand-in's."""
+        holder = next(node for node in CONTROL_PLANE if harness.VIP in enter(node, "ip", "-4", "addr"))
+        starts = enter(holder, "systemctl", "show", "-p", "ActiveEnterTimestampMonotonic", "k3s.service")
+        run = self.clusterctl("verify", self.inventory, "--failover", "--yes", "-o", "json")
+        shown = json.loads(run.output)
+        self.assertTrue(shown["holds"])
+        self.assertGreater(len(shown["checks"]), 40)
+        failover = shown["failover"]
+        self.assertEqual(failover["node"], holder)
+        self.assertEqual(len(failover["holders"]), 1)
+        self.assertNotEqual(failover["holders"], [holder])
+        seen = failover["seen"][0]
+        self.assertEqual((seen["from"], seen["answersNow"], failover["answeredMeanwhile"]), ("worker-01", True, True))
+        self.assertGreater(seen["failed"], 0)
+        self.assertGreaterEqual(seen["outageMilliseconds"], seen["everyMilliseconds"])
+        self.assertLess(seen["outageMilliseconds"], failover["downMilliseconds"])
+        self.assertNotEqual(enter(holder, "systemctl", "show", "-p", "ActiveEnterTimestampMonotonic", "k3s.service"), starts)
+        self.assertNotIn("failover", enter(holder, "systemctl", "list-units", "--all", "clusterctl-*"), "the timer is gone")
+        self.assert_cluster_whole()
 
     def live_plan_tells_a_difference(self):
         self.clusterctl("plan", self.inventory, "--live", "--detailed-exitcode", status=0)

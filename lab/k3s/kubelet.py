@@ -271,7 +271,7 @@ class Kubelet:
             self._report_node(force=True)
 
     def stop(self):
-        """Ends the containers. What they left on the host stays, but for kube-vip's address."""
+        """Ends the containers. What they left on the host stays; kube-vip's address goes with its lease."""
         self.stopping = True
         runs = [container for run in self.runs.values() for container in run]
         for container in runs:

@@ -5,6 +5,7 @@ import datetime
 import json
 import os
 import re
+import signal
 import ssl
 import subprocess
 import tempfile
@@ -16,6 +17,7 @@ from .kube import Kube
 from .web import Unreachable, WebError
 
 _HONOURS_CONFIG_FILE = (1, 2, 2)
+_SURVIVOR = paths.RUN + "/kube-vip.pid"
 
 
 def _mounted(container, path):
@@ -131,6 +133,25 @@ class Address:
             subprocess.Popen(["arping", "-q", "-U", "-c", "3", "-i", "0.3", "-I", self.link, self.address],
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
+    def outlive(self, seconds):
+        """Keeps the address when k3s stops, until the lease would be lost: the real container lives on and does so."""
+        script = (f"sleep {max(seconds, 0):.1f}; ip addr del {self.address}/{self.bits} dev {self.link}; "
+                  f"rm -f {_SURVIVOR}")
+        survivor = subprocess.Popen(["sh", "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                    stderr=subprocess.DEVNULL, start_new_session=True)
+        paths.write(_SURVIVOR, str(survivor.pid))
+
+    def take_over(self):
+        """What an earlier k3s has left of this container ends; the address stays for now."""
+        try:
+            process = int(paths.read(_SURVIVOR) or 0)
+            with open(f"/proc/{process}/cmdline", "rb") as file:
+                if _SURVIVOR.encode() in file.read():
+                    os.killpg(process, signal.SIGKILL)
+            os.unlink(_SURVIVOR)
+        except (OSError, ValueError):
+            pass
+
     def drop(self):
         if self.held():
             subprocess.run(["ip", "addr", "del", f"{self.address}/{self.bits}", "dev", self.link], check=False)
@@ -189,7 +210,7 @@ class Election:
         return True
 
     def release(self):
-        """On a proper stop, so that the next one need not wait."""
+        """When the pod is deleted, so that the next one need not wait."""
         try:
             self.client.merge("leases", self.namespace, self.name, {"spec": {"holderIdentity": "",
                                                                              "leaseDurationSeconds": 1}})
@@ -212,6 +233,7 @@ def run(container):
     place = Address(container, address, _interface(container), bits)
     client = _client(container)
     election = Election(container, client)
+    place.take_over()
     pause = int(environment.get("vip_retryperiod") or 2)
     led = False
     try:
@@ -227,6 +249,9 @@ def run(container):
             container.set_ready()
             container.pause(pause)
     except Stopped:
+        if led and container.host.stopping:
+            place.outlive(election.deadline - (time.monotonic() - election.renewed_at))
+            return 0
         place.drop()
         if led:
             election.release()

@@ -19,7 +19,7 @@ struct StatusCommand: AsyncParsableCommand {
         let site = try Site(try argument.read(), orders: .current)
         let fleet = try await Connections.fleet(site, options: connection, canWrite: false)
         let nodes = site.inventory.nodes.map { NodeName($0.name) }
-        let (facts, unreachable) = await fleet.ask(ClusterStatus.asks(site.inventory))
+        let (facts, unreachable) = await fleet.ask(ClusterStatus.asks(site.inventory), nodes: nodes)
         await fleet.close()
         let status = ClusterStatus(site.inventory, facts: facts, unreachable: unreachable.mapValues(\.message))
         Standard.output(

@@ -4,7 +4,7 @@ import Inventory
 /// Who holds the endpoint's address, and whether the API answers through it.
 struct EndpointQuestion: Sendable {
     /// Kube-vip has a lease in the cluster, keepalived asks nobody but its own like.
-    private let hasLease: Bool
+    let hasLease: Bool
     let address: IPAddress
     let port: Port
     let primary: NodeName

@@ -2,8 +2,8 @@
 ///
 /// The texts are plain shell, readable as such; a program is the prelude and then one line a question or step.
 enum Prelude {
-    static let text = [frames, stages, runs, lease, files, parts, artifacts, relay, system, objects, probes].joined(
-        separator: "\n")
+    static let text = [frames, stages, runs, lease, files, parts, artifacts, relay, system, objects, probes, repeated]
+        .joined(separator: "\n")
 
     /// How answers travel: each as one frame, a header line with lengths and then the raw bytes.
     static let frames = #"""

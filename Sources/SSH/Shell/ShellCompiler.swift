@@ -82,6 +82,15 @@ public enum ShellCompiler {
             + ["    true", "}", "watch \(intervalSeconds) \(deadlineSeconds) round"]
     }
 
+    /// Asks for a URL again and again, every hundredth of a second where the node manages that: an `answer` frame twice a
+    /// second with a line `BEGUN CODE SECONDS` for each request that has come to its end. Certificates are not checked.
+    /// It ends early when nobody listens any more; with status 127 where the node has nothing to ask with.
+    public static func repeated(url: String, seconds: Int, nonce: String) throws(ShellError) -> ShellProgram {
+        try ShellProgram(
+            lines: ["look", "beats", "repeatedly \(quoted(url)) \(seconds)"], nonce: nonce,
+            expecting: .watched(probes: 1), mayBeSeen: true)
+    }
+
     /// What became of the run with this nonce: its frames, those to come too while it is still at work, then its end;
     /// or a frame `absent` (it has not begun, and now never will) or `broken` (it was ended from outside with status 1,
     /// or by a new start of the node with status 2, after the frames that came before).

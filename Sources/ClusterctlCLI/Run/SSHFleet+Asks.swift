@@ -1,16 +1,18 @@
 import Engine
 
 extension SSHFleet {
-    /// Asks all nodes at once, one exec each; a node that cannot be asked does not keep the others from being shown.
-    func ask(_ asks: [Ask]) async -> (Facts, [NodeName: LinkFailure]) {
+    /// Asks these nodes at once, each in one exec; one that cannot be asked does not keep the others from being heard.
+    func ask(_ asks: [Ask], nodes: [NodeName]) async -> (facts: Facts, unreachable: [NodeName: LinkFailure]) {
         let probes = Dictionary(grouping: asks, by: \.node).mapValues { $0.map(\.probe) }
         var facts = Facts()
         var unreachable: [NodeName: LinkFailure] = [:]
         await withTaskGroup(of: (NodeName, Result<[Probe: Answer], LinkFailure>).self) { group in
-            for (node, probes) in probes {
+            for node in nodes {
                 group.addTask {
                     do throws(LinkFailure) {
-                        return (node, .success(try await self.survey(node, probes: probes, steps: []).answers))
+                        return (
+                            node, .success(try await self.survey(node, probes: probes[node] ?? [], steps: []).answers)
+                        )
                     } catch {
                         return (node, .failure(error))
                     }
