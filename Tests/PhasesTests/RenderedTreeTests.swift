@@ -1,6 +1,8 @@
 import Engine
+import Foundation
 import Inventory
 import Phases
+import Rendering
 import Testing
 
 struct RenderedTreeTests {
@@ -51,5 +53,28 @@ struct RenderedTreeTests {
             files.map(\.path) == [
                 "nixos-01/etc/rancher/k3s/config.yaml", "nixos-01/etc/systemd/system/k3s-agent.service",
             ])
+    }
+
+    /// By Nix itself: the module is a function, and what it sets is what K3s is to get.
+    @ShellThread @Test(.enabled(if: Nix.isThere, "\(Nix.missing)")) func nixTakesTheModules() throws {
+        var count = 0
+        for file in ["diskless.yaml", "lab.yaml"] {
+            let inventory = try Example.file(file)
+            for module in tree(inventory).files where module.path.hasSuffix(".nix") {
+                struct Module: Decodable {
+                    struct Text: Decodable { let text: String }
+                    let environment: [String: [String: Text]]
+                }
+                let read = try JSONDecoder().decode(
+                    Module.self, from: Nix.evaluate("(\(module.text)) { }"))
+                let name = try #require(module.path.split(separator: "/").first)
+                let node = try #require(inventory.node(named: String(name)))
+                #expect(
+                    read.environment["etc"]?["rancher/k3s/config.yaml"]?.text
+                        == K3sConfiguration(inventory: inventory, node: node).text)
+                count += 1
+            }
+        }
+        #expect(count > 1)
     }
 }

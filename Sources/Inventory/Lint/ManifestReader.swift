@@ -10,27 +10,28 @@ enum ManifestReader {
             if let router = FRRConfiguration(bytes, file: file.path) { manifests.routers.append(router) }
         case .bytes(let bytes):
             let (documents, problems) = YAMLDocument.readAll(bytes, file: file.path)
+            let lines = BlockPlaces.lines(of: bytes)
             for problem in problems where !problem.kind.isUsualInManifests {
                 findings.add(ShapeProblem.yaml(problem), at: SourcePlace(file: file.path, mark: problem.mark))
             }
             for document in documents {
-                take(ManifestPart(file: file.path, node: document.root), bytes, &manifests, &findings)
+                take(ManifestPart(file: file.path, node: document.root), lines, &manifests, &findings)
             }
         }
     }
 
     private static func take(
-        _ part: ManifestPart, _ bytes: [UInt8], _ manifests: inout Manifests, _ findings: inout Findings
+        _ part: ManifestPart, _ lines: [String], _ manifests: inout Manifests, _ findings: inout Findings
     ) {
         guard let entries = part.node.entries else { return }
         if let kind = part.node["kind"]?.scalar?.text, part.node["apiVersion"] != nil {
             if let items = part.node["items"]?.list, kind.hasSuffix("List") {
-                for item in items { take(ManifestPart(file: part.file, node: item), bytes, &manifests, &findings) }
+                for item in items { take(ManifestPart(file: part.file, node: item), lines, &manifests, &findings) }
                 return
             }
             let object = KubernetesObject(part: part, kind: kind)
             manifests.objects.append(object)
-            takeHelmValues(object, bytes, &manifests, &findings)
+            takeHelmValues(object, lines, &manifests, &findings)
         } else if isCiliumValues(part.node) {
             manifests.ciliumValues.append(part)
         } else if let nested = part.node["cilium"], isCiliumValues(nested) {
@@ -45,13 +46,13 @@ enum ManifestReader {
 
     /// Values stand in the resources of K3s' Helm controller as a map, or as a text of their own.
     private static func takeHelmValues(
-        _ object: KubernetesObject, _ bytes: [UInt8], _ manifests: inout Manifests, _ findings: inout Findings
+        _ object: KubernetesObject, _ lines: [String], _ manifests: inout Manifests, _ findings: inout Findings
     ) {
         guard ["HelmChart", "HelmChartConfig"].contains(object.kind) else { return }
         var values = [object.spec?["values"]].compactMap(\.self)
         if let text = object.spec?["valuesContent"], let scalar = text.scalar {
             let (document, problems) = YAMLDocument.read(Array(scalar.text.utf8), file: object.part.file)
-            let shift = BlockPlaces(text, in: bytes)
+            let shift = BlockPlaces(text, in: lines)
             for problem in problems where !problem.kind.isUsualInManifests {
                 findings.add(ShapeProblem.yaml(problem), at: object.part.place(shift.mark(problem.mark)))
             }
@@ -108,15 +109,10 @@ private struct BlockPlaces {
     /// Of the lines behind the one in which the block begins, in characters.
     private var lengths: [Int] = []
 
-    init(_ block: YAMLNode, in bytes: [UInt8]) {
-        base = block.mark
-        guard block.scalar?.style == .block else {
-            indentation = 0
-            return
-        }
+    /// By all of Unicode's line breaks, as libyaml counts.
+    static func lines(of bytes: [UInt8]) -> [String] {
         var lines = [""]
         var wasReturn = false
-        // All of Unicode's line breaks, as libyaml counts.
         for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
             switch scalar {
             case "\n" where wasReturn: break
@@ -125,7 +121,18 @@ private struct BlockPlaces {
             }
             wasReturn = scalar == "\r"
         }
-        let content = lines.dropFirst(block.mark.line)
+        return lines
+    }
+
+    init(_ block: YAMLNode, in lines: [String]) {
+        base = block.mark
+        guard let scalar = block.scalar, scalar.style == .block else {
+            indentation = 0
+            return
+        }
+        // No more than the block's own, or files with many charts would be gone through many times.
+        let count = scalar.text.unicodeScalars.count { $0 == "\n" } + 1
+        let content = lines.dropFirst(block.mark.line).prefix(count)
         indentation = content.first { $0.contains { $0 != " " } }?.prefix { $0 == " " }.count ?? 0
         lengths = content.map(\.unicodeScalars.count)
     }

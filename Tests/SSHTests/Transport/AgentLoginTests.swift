@@ -1,4 +1,3 @@
-import CLibSSH2
 import Foundation
 import Testing
 
@@ -166,9 +165,9 @@ final class AgentFixture: Sendable {
     deinit { process.end() }
 
     private var isListening: Bool {
-        let probe = clusterctl_stream_socket(AF_UNIX)
+        let probe = LocalSocket.make()
         defer { close(probe) }
-        return clusterctl_connect_local(probe, socket) == 0
+        return LocalSocket.at(socket) { connect(probe, $0, $1) } == 0
     }
 
     func add(_ path: String) throws {
@@ -190,14 +189,30 @@ final class AgentFixture: Sendable {
         request.string(Array("sesame".utf8))
         var message = WireWriter()
         message.string(request.bytes)
-        let connection = clusterctl_stream_socket(AF_UNIX)
+        let connection = LocalSocket.make()
         defer { close(connection) }
-        try #require(clusterctl_connect_local(connection, socket) == 0)
-        try #require(clusterctl_send(connection, message.bytes, message.bytes.count) == message.bytes.count)
+        try #require(LocalSocket.at(socket) { connect(connection, $0, $1) } == 0)
+        try #require(write(connection, message.bytes, message.bytes.count) == message.bytes.count)
         var end = pollfd(fd: connection, events: Int16(POLLIN), revents: 0)
         try #require(poll(&end, 1, 10_000) == 1)
         var answer = [UInt8](repeating: 0, count: 5)
         try #require(read(connection, &answer, 5) == 5 && answer[4] == 6)
+    }
+}
+
+/// Unix sockets by Foundation alone: with CLibSSH2 beside it the compiler now and then does not find what both have.
+private enum LocalSocket {
+    static func make() -> Int32 { socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0) }
+
+    static func at(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
     }
 }
 
@@ -210,15 +225,8 @@ final class BadAgent: Sendable {
         directory: String, lists key: [UInt8]?, sign: @escaping @Sendable (_ request: [UInt8]) -> [UInt8]?
     ) throws {
         let path = directory + "/bad-agent"
-        let listener = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
-        let status = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
+        let listener = LocalSocket.make()
+        let status = LocalSocket.at(path) { bind(listener, $0, $1) }
         try #require(status == 0 && listen(listener, 8) == 0)
         self.socket = path
         self.listener = listener
@@ -251,7 +259,9 @@ final class BadAgent: Sendable {
             guard let answer else { continue }
             var message = WireWriter()
             message.string(answer)
-            _ = clusterctl_send(connection, message.bytes, message.bytes.count)
+            _ = message.bytes.withUnsafeBytes {
+                send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
         }
     }
 
