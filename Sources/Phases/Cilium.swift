@@ -25,8 +25,8 @@ public struct Cilium: Phase {
     let cluster: Cluster
     let objects: CiliumObjects
     private let stage: Stage
-    /// Of the chart that a later phase has left, once it has passed; nil where none does.
-    private let laterDigest: String?
+    /// What a later phase leads Cilium to; nil where none does.
+    private let later: CiliumObjects?
 
     public init(_ inventory: Inventory, _ stage: Stage = .first, chartContent: String? = nil) {
         cluster = Cluster(inventory)
@@ -35,15 +35,16 @@ public struct Cilium: Phase {
         let changesLater = stage == .first && inventory.cilium.apiServer == .endpoint
         objects =
             changesLater ? CiliumObjects(inventory, apiServer: .primary, chartContent: chartContent) : final
-        laterDigest = changesLater ? final.chart.digest : nil
+        later = changesLater ? final : nil
     }
 
     public func needs(_ node: NodeName) -> [Probe] {
-        (node == cluster.primary ? [] : [.unit(Units.server)]) + (laterDigest == nil ? [] : [CiliumObjects.applied])
+        (node == cluster.primary ? [] : [.unit(Units.server)]) + (later == nil ? [] : [CiliumObjects.applied])
     }
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
-        if let laterDigest, facts[node, CiliumObjects.applied]?.lines.first.map(String.init) == laterDigest {
+        // Whoever answers speaks for all: else a slow API server would lead its node back.
+        if let later, later.findsTheAPI(asIn: facts.first(of: cluster.controlPlane, CiliumObjects.applied)) {
             return .notApplicable("Cilium finds the API at the endpoint already; cilium-api-server has its settings")
         }
         guard node != cluster.primary, let unit = UnitQuestion(facts[node, .unit(Units.server)]), !unit.isActive else {

@@ -81,12 +81,22 @@ struct CiliumObjects: Sendable {
 
     private static let appliedPath = #"jsonpath={.metadata.annotations.clusterctl\.dev/applied}"#
 
-    /// The digest of the chart that was applied last.
+    /// The values of the chart that is there, whoever applied it.
     static let applied = Probe.command(
         APIQuestion.client + [
             "get", "helmchart", "cilium", "-n", "kube-system", "--ignore-not-found", "--request-timeout=10s", "-o",
-            appliedPath,
+            "jsonpath={.spec.valuesContent}",
         ])
+
+    /// Whether the chart that is there has Cilium find the API where these values have it.
+    func findsTheAPI(asIn answer: Answer?) -> Bool {
+        guard let answer, answer.succeeded, let document = try? YAMLDocument.parse(answer.output, file: "values") else {
+            return false
+        }
+        return ["k8sServiceHost", "k8sServicePort"].allSatisfy { key in
+            document.root[key].flatMap { YAMLValue($0) } == values[[key]]
+        }
+    }
 
     var keepChart: Command {
         let ask = #"test "$(k3s kubectl get helmchart cilium -n kube-system -o "$1")" = "$2""#

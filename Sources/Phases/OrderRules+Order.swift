@@ -91,7 +91,8 @@ extension OrderRules {
     static func networkBeforeAddons(_ plan: PlanView) -> [String] {
         let addons = plan.cluster.inventory.addons.map { AddonPhase.id($0.name) }
         let network: [PhaseID] = [
-            "cilium", "kube-vip", "keepalived", "workers", "bgp", "bgp-sessions", "router-sessions", "api-endpoint",
+            "cilium", "kube-vip", "keepalived", "workers", "cilium-api-server", "bgp", "bgp-sessions",
+            "router-sessions", "api-endpoint",
         ]
         return addons.flatMap { addon in network.flatMap { plan.mustFollow(addon, $0) } }
     }

@@ -14,8 +14,8 @@ public struct RouterPrep: Phase {
     public func needs(_ node: NodeName) -> [Probe] { routers.filter { $0.name == node }.map(\.refusal) }
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
-        let problems = routers.filter { $0.name == node }.flatMap { $0.problems(facts[node, $0.refusal]) }
-        return problems.isEmpty ? .satisfied : .blocked(problems)
+        guard let question = routers.first(where: { $0.name == node }) else { return .satisfied }
+        return question.finding(facts)
     }
 
     public func apply(_ node: NodeName) -> [Step] {
@@ -41,6 +41,13 @@ public struct Routers: Phase {
     public init(_ inventory: Inventory) {
         self.inventory = inventory
         routers = RouterQuestion.changed(inventory)
+    }
+
+    public func needs(_ node: NodeName) -> [Probe] { routers.filter { $0.name == node }.map(\.refusal) }
+
+    public func check(_ node: NodeName, _ facts: Facts) -> Finding {
+        guard let question = routers.first(where: { $0.name == node }) else { return .satisfied }
+        return question.finding(facts)
     }
 
     public func apply(_ node: NodeName) -> [Step] {
@@ -132,6 +139,14 @@ public enum RouterChange {
 }
 
 extension RouterQuestion {
+    /// Whether the cluster's part can be taken to FRR; where no session needs it, there is nothing to be done about it.
+    func finding(_ facts: Facts) -> Finding {
+        let problems = problems(facts[name, refusal])
+        guard let first = problems.first else { return .satisfied }
+        return neighbors.isEmpty
+            ? .notApplicable("no node opens a session to it, and \(first.what)") : .blocked(problems)
+    }
+
     /// The routers that clusterctl changes.
     static func changed(_ inventory: Inventory) -> [RouterQuestion] {
         inventory.routers.filter { $0.management == .full }.map { RouterQuestion(inventory, $0) }

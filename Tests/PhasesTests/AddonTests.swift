@@ -166,8 +166,9 @@ struct AddonTests {
         /// Nil: the API does not answer. DIGEST stands for what the inventory says.
         var chart: String?
         var releases = ""
-        /// Nil: there is no Argo CD.
+        /// Nil: they cannot be had, for this reason.
         var applications: String?
+        var applicationsError = "error: the server doesn't have a resource type \"applications\"\n"
         var data = "directory 0700"
         /// Nil: it is clusterctl's.
         var leftBecause: String?
@@ -180,6 +181,9 @@ struct AddonTests {
             id: "no answer", chart: nil,
             leftBecause: "the cluster cannot be asked who has it: refused; the next run sees to it"),
         Owned(id: "not there", chart: "\t\t"),
+        Owned(
+            id: "Applications are slow", chart: "\t\t", applicationsError: "timed out\n",
+            leftBecause: "the cluster cannot be asked for Argo CD's Applications; the next run sees to it"),
         Owned(id: "as installed", chart: "web\tDIGEST\t", releases: "web\tweb\t1\tdeployed\n"),
         Owned(
             id: "changed", chart: "web\told\t", releases: "web\tweb\t1\tdeployed\n",
@@ -209,7 +213,8 @@ struct AddonTests {
         let answers = [
             situation.chart.map { Answer(status: 0, output: $0.replacing("DIGEST", with: chart.digest)) } ?? refused,
             situation.chart == nil ? refused : Answer(status: 0, output: situation.releases),
-            situation.applications.map { Answer(status: 0, output: $0) } ?? refused,
+            situation.applications.map { Answer(status: 0, output: $0) }
+                ?? Answer(status: 1, output: "", error: situation.applicationsError),
             Answer(status: 0, output: situation.data + "\n"),
         ]
         var facts = Facts()

@@ -1,7 +1,8 @@
 import Engine
 import Inventory
-@testable import Phases
 import Testing
+
+@testable import Phases
 
 struct BootstrapTests {
     /// The order of the file is the order of the table, so that a change of either is seen in review.
@@ -109,12 +110,19 @@ struct BootstrapTests {
         #expect(second.manifest.contains(#"k8sServiceHost: "10.77.0.100""#))
         let phase = Cilium(inventory)
         var facts = Facts()
-        facts["dpu-01", CiliumObjects.applied] = Answer(status: 0, output: first.digest)
+        func values(_ host: String) -> Answer {
+            Answer(status: 0, output: "k8sServiceHost: \"\(host)\"\nk8sServicePort: 6443\nother: 1\n")
+        }
+        facts["dpu-01", CiliumObjects.applied] = values("10.77.0.11")
         #expect(phase.check("dpu-01", facts) == .satisfied)
-        facts["dpu-01", CiliumObjects.applied] = Answer(status: 0, output: second.digest)
-        guard case .notApplicable = phase.check("dpu-01", facts) else {
-            Issue.record("a second run would lead Cilium back to the primary")
-            return
+        facts["dpu-01", CiliumObjects.applied] = Answer(status: 1, output: "", error: "timeout")
+        #expect(phase.check("dpu-01", facts) == .satisfied)
+        facts["dpu-02", CiliumObjects.applied] = values("10.77.0.100")
+        for node in ["dpu-01", "dpu-02"] as [NodeName] {
+            guard case .notApplicable = phase.check(node, facts) else {
+                Issue.record("a second run would lead \(node) back to the primary")
+                continue
+            }
         }
         let order = Bootstrap.order(for: inventory)
         let violations = OrderRules.violations(Plan(cluster: "small", order: order), for: inventory)

@@ -42,6 +42,7 @@ import Testing
             esac
             """)
         try stage.write("", to: "etc/frr.conf")
+        try stage.write("", to: "run/nothing")
         try stage.write(wanted, to: "clusterctl-small.conf")
     }
 
@@ -206,7 +207,8 @@ import Testing
         let program = "\(stage.folder.path)/state/guard/guard.sh"
         return try Shell.run(
             [
-                "env", "CLUSTERCTL_FRR=\(stage.folder.path)/etc", "CLUSTERCTL_STATE=\(stage.folder.path)/state", "bash",
+                "env", "CLUSTERCTL_FRR=\(stage.folder.path)/etc", "CLUSTERCTL_STATE=\(stage.folder.path)/state",
+                "CLUSTERCTL_RUN=\(stage.folder.path)/run", "bash",
                 "-c", "\(closing)\nprintf 'path \(file)\\nundo\\n' | \(shell) '\(program)' \(arguments)",
             ], commands: stage.commands)
     }
@@ -309,5 +311,56 @@ import Testing
         #expect(try guarded("rollback routers n1").status == 5)
         #expect(try guarded("rollback routers n2").output.contains("left=none"))
         #expect(try content == "old\n", "what was saved first is what counts")
+    }
+
+    @Test func aNeighbourThatComesBackHasWhatAPersonSetOnIt() throws {
+        let before = shown(wanted).replacing(
+            " neighbor 10.77.0.21 description",
+            with: " neighbor 10.77.0.21 password p\n neighbor 10.77.0.21 description")
+        let after = wanted.split(separator: "\n").filter { !$0.contains("10.77.0.21") }.joined(separator: "\n") + "\n"
+        try stage.write(before, to: "running")
+        #expect(try guarded("arm routers 100 n1 me").status == 0)
+        try stage.write(after, to: "clusterctl-small.conf")
+        try stage.write(shown(after), to: "after")
+        #expect(try frr(["apply", "small", file]).status == 0)
+        try stage.write(before, to: "after")
+        #expect(try guarded("rollback routers").output.contains("left=none"))
+        let commands = try Repository.text(stage.folder.appending(path: "commands"))
+        #expect(
+            commands.hasSuffix(
+                """
+                 neighbor 10.77.0.21 peer-group clusterctl-small-ipv4
+                 neighbor 10.77.0.21 password p
+                 neighbor 10.77.0.21 description worker-01
+
+                """))
+    }
+
+    /// A guard that was killed has left its lock, and the number of its process is another program's by now.
+    @Test(arguments: ["999999", "1"]) func aDeadGuardsLockIsBroken(_ process: String) throws {
+        #expect(
+            try Shell.run(["ln", "-s", process, "\(stage.folder.path)/run/clusterctl-router-guard.lock"]).status == 0)
+        try change()
+        try stage.write(running(), to: "after")
+        #expect(try guarded("rollback routers").output.contains("left=none"))
+    }
+
+    @Test func sessionsThatCannotBeAskedForAreNoReasonToGoOn() throws {
+        try stage.command(
+            "vtysh", "case \"$*\" in *neighbors*) exit 1 ;; *) cat '\(stage.folder.path)/running' ;; esac")
+        #expect(try guarded("arm routers 100 n1 me").status == 6)
+        #expect(try guarded("state").output == "none\n")
+    }
+
+    @Test func neighboursByLinkAreNotTakenForOthers() throws {
+        try stage.write(
+            """
+            BGP neighbor is 10.77.0.12, remote AS 64512, local AS 64513, external link
+              BGP state = Active
+            BGP neighbor on swp1: fe80::1, remote AS 64512, local AS 64513, external link
+              BGP state = Established, up for 00:00:01
+
+            """, to: "sessions")
+        #expect(try frr(["established"]).output == "swp1\n")
     }
 }

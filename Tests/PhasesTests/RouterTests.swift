@@ -72,6 +72,16 @@ struct RouterTests {
                 "take the cluster's part out of FRR", "/etc/frr/clusterctl-small.conf",
             ])
         #expect(RouterSessions(inventory).nodes == ["aside"])
+        // Nobody needs it, so that it stops nobody either.
+        let phase = RouterPrep(inventory)
+        var facts = Facts()
+        facts["edge", phase.needs("edge")[0]] = Answer(status: 0, output: "FRR is not there: no vtysh is found\n")
+        for finding in [phase.check("edge", facts), Routers(inventory).check("edge", facts)] {
+            guard case .notApplicable = finding else {
+                Issue.record("\(finding)")
+                continue
+            }
+        }
     }
 
     private let established = """

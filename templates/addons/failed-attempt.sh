@@ -12,9 +12,9 @@ job=$(kubectl get job "helm-install-$name" -n kube-system --ignore-not-found -o 
     'jsonpath={.status.conditions[?(@.type=="Failed")].status}' 2>/dev/null)
 [ "$job" = True ] || exit 0
 [ "$task" = forget ] || exit 1
-newest=$(kubectl get secrets -n "$namespace" -l "owner=helm,name=$name" -o \
-    'jsonpath={range .items[*]}{.metadata.labels.version} {.metadata.labels.status}{"\n"}{end}' | sort -n | tail -n 1) ||
-    exit 1
+releases=$(kubectl get secrets -n "$namespace" -l "owner=helm,name=$name" -o \
+    'jsonpath={range .items[*]}{.metadata.labels.version} {.metadata.labels.status}{"\n"}{end}') || exit 1
+newest=$(echo "$releases" | sort -n | tail -n 1)
 case $newest in
     *' failed' | *' pending-install' | *' pending-rollback')
         kubectl delete secret "sh.helm.release.v1.$name.v${newest%% *}" -n "$namespace" --ignore-not-found || exit 1

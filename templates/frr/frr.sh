@@ -8,6 +8,8 @@
 #   saved CLUSTER FILE              whether what FRR starts with is
 #   done CLUSTER FILE               both
 #   apply CLUSTER FILE              leads what runs to the file, by the difference alone, which FRR checks before
+#   back CLUSTER FILE               the same, to what FRR has shown before; neighbours that are gone come back with all
+#                                   that was set on them, by whomever
 #   established                     the neighbours whose sessions are
 #   keeps FILE                      whether those that the file names are, as far as they are still configured
 #
@@ -26,15 +28,18 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/clusterctl-frr.XXXXXX") || exit 2
 trap 'rm -rf "$work"' EXIT
 trap 'exit 143' TERM INT HUP
 
-show() { vtysh -c "show $1" 2>&1; }
+# A daemon that hangs must not hang whoever waits for the guard.
+fv() { if command -v timeout >/dev/null; then timeout 120 vtysh "$@"; else vtysh "$@"; fi; }
+show() { fv -c "show $1" 2>&1; }
 running() { # running FILE: what runs; fails where FRR does not tell
-    show running-config >"$1" && grep -q '^frr version\|^frr defaults\|^router \|^!' "$1" && return
+    show running-config >"$1" && grep -qE '^(frr version|frr defaults|router |!)' "$1" && return
     echo "FRR does not show what it runs: $(grep . "$1" | tail -n 1)" >&2
     return 1
 }
 
-# The cluster's part, a line a setting: PLACE (list, router, ipv4, ipv6), whose it is, what it sets, and how. FRR does not
-# show whether a neighbour is active in a family where that is the default, so that is always told.
+# The cluster's part, a line a setting: PLACE (list, router, ipv4, ipv6), whose it is, what it sets, how, and "besides" for
+# what others set on its members. FRR does not show whether a neighbour is active in a family where that is the default,
+# so that is always told.
 part() { # part CLUSTER FILE
     awk -v cluster="$1" '
         BEGIN {
@@ -53,7 +58,7 @@ part() { # part CLUSTER FILE
         { sub(/[ \t\r]+$/, "") }
         /^ *!/ || /^$/ { next }
         /^[^ ]/ { inside = /^router bgp [0-9.]+$/; place = "router" }
-        /^ip(v6)? prefix-list / && ($3 in lists) { print "list", $3, $1 " prefix-list " $3 " seq " $5, $0 }
+        /^ip(v6)? prefix-list / && ($3 in lists) { print "list", $3, $1 " prefix-list " $3 " seq " $5, $0, "" }
         !inside { next }
         { sub(/^ +/, "") }
         /^address-family / { place = $3 == "unicast" ? $2 : "other" }
@@ -68,14 +73,15 @@ part() { # part CLUSTER FILE
         ($2 in groups) || ($2 in members) {
             what = $3
             if (what == "prefix-list") what = what " " $NF
-            if (what == "timers" && $4 == "connect") next
+            if (what == "timers" && $4 == "connect") what = "timers connect"
             sub(/^graceful-restart.*/, "graceful-restart", what)
-            if (what in ours) print place, $2, "neighbor " $2 " " what, $0
+            if (what in ours) print place, $2, "neighbor " $2 " " what, $0, ""
+            else print place, $2, $0, $0, "besides"
         }
         END {
             for (group in there) for (family in active) {
                 how = (family, group) in told ? told[family, group] : active[family]
-                print family, group, "neighbor " group " activate", how " " group " activate"
+                print family, group, "neighbor " group " activate", how " " group " activate", ""
             }
         }' "$2"
 }
@@ -85,8 +91,15 @@ instance() { sed -n 's/^\(router bgp [0-9.]*\)[[:space:]]*$/\1/p' "$1"; } # of t
 # The commands from one part to another. No list is ever without an entry, which would let everything in: first come
 # entries, then sessions, and what is left of lists goes last. Whoever is gone goes with all that was said of it.
 commands() { # commands INSTANCE RUNNING WANTED
-    awk -F "$tab" -v instance="$1" '
-        FILENAME == ARGV[1] { is[$1, $3] = $4; line[++count] = $0; next }
+    awk -F "$tab" -v instance="$1" -v back="${back:-}" '
+        FILENAME == ARGV[1] {
+            known[$2]
+            if ($5 != "") next
+            is[$1, $3] = $4
+            line[++count] = $0
+            next
+        }
+        $5 != "" && (!back || $2 in known) { next }
         { wanted[$1, $3] = $4; owner[$2]; more[++wishes] = $0 }
         END {
             for (i = 1; i <= wishes; i++) wish("list", more[i])
@@ -130,9 +143,7 @@ commands() { # commands INSTANCE RUNNING WANTED
 }
 
 difference_to() { # difference_to CLUSTER FILE: from what runs
-    running "$work/running" || return
-    part "$1" "$work/running" >"$work/is"
-    part "$1" "$2" >"$work/wanted"
+    running "$work/running" && part "$1" "$work/running" >"$work/is" && part "$1" "$2" >"$work/wanted" || return
     router=$(instance "$2")
     commands "${router:-$(instance "$work/running")}" "$work/is" "$work/wanted"
 }
@@ -161,8 +172,7 @@ refusal() { # refusal CLUSTER ASN ADDRESS...
 difference() { # difference CLUSTER LINE...
     cluster=$1
     shift
-    printf '%s\n' "$@" >"$work/file"
-    difference_to "$cluster" "$work/file"
+    printf '%s\n' "$@" >"$work/file" && difference_to "$cluster" "$work/file"
 }
 
 runs() { # runs CLUSTER FILE
@@ -172,17 +182,18 @@ runs() { # runs CLUSTER FILE
 unsaved() { # unsaved CLUSTER LINE...
     cluster=$1
     shift
-    printf '%s\n' "$@" >"$work/file"
-    unsaved_of "$cluster" "$work/file"
+    printf '%s\n' "$@" >"$work/file" && unsaved_of "$cluster" "$work/file"
 }
 unsaved_of() { # unsaved_of CLUSTER FILE
     cat "$frr/frr.conf" >"$work/startup" 2>/dev/null || cat "$frr/bgpd.conf" >"$work/startup" 2>/dev/null
-    part "$1" "$work/startup" | sort >"$work/is"
-    part "$1" "$2" | sort >"$work/wanted"
-    comm -3 "$work/is" "$work/wanted" | sed "s/.*$tab//"
+    part "$1" "$work/startup" >"$work/is" && part "$1" "$2" >"$work/wanted" || return
+    for side in is wanted; do
+        grep -v "${tab}besides\$" "$work/$side" | cut -f 4 | sort >"$work/$side.sorted" || return
+    done
+    comm -3 "$work/is.sorted" "$work/wanted.sorted" | tr -d '\t'
 }
 saved() { # saved CLUSTER FILE
-    [ -z "$(unsaved_of "$@")" ]
+    missing=$(unsaved_of "$@") && [ -z "$missing" ]
 }
 
 is_done() { runs "$@" && saved "$@"; }
@@ -193,20 +204,24 @@ apply() { # apply CLUSTER FILE
         drop_empty_instance "$2"
         return
     fi
-    if ! vtysh -C -f "$work/commands" >"$work/said" 2>&1; then
+    if ! fv -C -f "$work/commands" >"$work/said" 2>&1; then
         echo "FRR does not take the change: $(grep . "$work/said" | tail -n 1)" >&2
         return 3
     fi
     cat "$work/commands"
-    vtysh -f "$work/commands" >"$work/said" 2>&1 # goes on after an error, and tells the last one: what counts is what runs
+    fv -f "$work/commands" >"$work/said" 2>&1 # goes on after an error, and tells the last one: what counts is what runs
     difference_to "$1" "$2" >"$work/commands" || return
     if [ ! -s "$work/commands" ]; then
         drop_empty_instance "$2"
         return
     fi
-    echo "FRR shows something else afterwards: $(grep -v '^ *\(router\|address-family\|exit\)' "$work/commands" |
+    echo "FRR shows something else afterwards: $(grep -vE '^ *(router|address-family|exit)' "$work/commands" |
         head -n 1) is missing; it said: $(grep . "$work/said" | tail -n 1)" >&2
     return 3
+}
+back() { # back CLUSTER FILE
+    back=yes
+    apply "$@"
 }
 
 drop_empty_instance() { # drop_empty_instance FILE: where the file has none, and nobody else has anything in it
@@ -217,18 +232,18 @@ drop_empty_instance() { # drop_empty_instance FILE: where the file has none, and
         /^[^ !]/ { inside = 0 }
         inside && !/^ *(!|exit)/ { found = 1 }
         END { exit found }' "$work/running" || return 0
-    vtysh -c 'configure terminal' -c "no $router"
+    fv -c 'configure terminal' -c "no $router"
 }
 
 established() {
-    show 'bgp neighbors' | awk '
-        /^BGP neighbor is / { address = $4; sub(/,$/, "", address); sub(/^\*/, "", address) }
-        /BGP state = Established/ && address != "" { print address; address = "" }'
+    show 'bgp neighbors' >"$work/neighbors" || return
+    awk '
+        /^BGP neighbor (is|on) / { address = $4; sub(/[,:]$/, "", address); sub(/^\*/, "", address) }
+        /BGP state = Established/ && address != "" { print address; address = "" }' "$work/neighbors"
 }
 
 keeps() { # keeps FILE
-    running "$work/running" || return
-    established >"$work/established"
+    running "$work/running" && established >"$work/established" || return
     missing=$(while read -r address; do
         if grep -q "^ *neighbor $address " "$work/running" && ! grep -qxF "$address" "$work/established"; then
             echo "$address"
@@ -246,7 +261,7 @@ case ${1:-}/$# in
         shift
         set -- is_done "$@"
         ;;
-    runs/3 | saved/3 | apply/3 | established/1 | keeps/2) ;;
+    runs/3 | saved/3 | apply/3 | back/3 | established/1 | keeps/2) ;;
     *)
         sed -n '2,/^$/s/^# \{0,1\}//p' "$0" >&2
         exit 2

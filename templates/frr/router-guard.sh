@@ -20,7 +20,9 @@ umask 077
 guard=${CLUSTERCTL_STATE:-/var/lib/clusterctl}/guard
 armed=$guard/armed       # phase, nonce, owner, cluster, window, until, deadline, boot, paths, files/, running, established;
                          # firing and written: how far it is
-lock=$guard/lock
+run=${CLUSTERCTL_RUN:-/run}
+[ -d "$run" ] || run=/var/run
+lock=$run/clusterctl-router-guard.lock
 log=$guard/log
 mkdir -p "$guard"
 
@@ -33,6 +35,7 @@ refuse() { # refuse STATUS WORDS
     exit "$refused"
 }
 frr() { sh "$guard/frr.sh" "$@"; }
+fv() { if command -v timeout >/dev/null; then timeout 120 vtysh "$@"; else vtysh "$@"; fi; }
 boot() { cat /proc/sys/kernel/random/boot_id 2>/dev/null || sysctl -n kern.boottime; }
 clock() { # seconds by a clock that nobody sets, where there is one
     { read -r now rest </proc/uptime; } 2>/dev/null || now=$(date +%s)
@@ -44,21 +47,34 @@ write() { # write FILE WORDS: all of it or, on a full disk, nothing
     return 1
 }
 
-# The lock is a link that names its owner, so that it is made in one step and a dead owner's is known as such.
+# The lock is a link that names its owner, so that it is made in one step and a dead owner's is known as such; it is
+# moved away before it is broken, so that of two who find it one alone breaks it, and nobody a new one.
 take_lock() {
     waited=0
-    until ln -s "$$" "$lock" 2>/dev/null; do
-        owner=$(readlink "$lock")
-        if [ -n "$owner" ] && ! kill -0 "$owner" 2>/dev/null; then
-            rm -f "$lock"
-            continue
-        fi
+    until try_lock; do
         waited=$((waited + 1))
-        [ "$waited" -lt 120 ] || refuse 6 "another guard (process $owner) does not end"
+        [ "$waited" -lt 240 ] || refuse 6 "another guard (process $owner) does not end"
         sleep 1
     done
+}
+try_lock() {
+    owner=$(readlink "$lock" 2>/dev/null)
+    if [ -n "$owner" ] && ! is_guard "$owner" && mv "$lock" "$lock.$$" 2>/dev/null; then
+        found=$(readlink "$lock.$$")
+        [ "$found" = "$owner" ] || ln -s "$found" "$lock" 2>/dev/null
+        rm -f "$lock.$$"
+    fi
+    ln -s "$$" "$lock" 2>/dev/null || return
     trap 'rm -f "$lock"' EXIT
     trap 'exit 143' TERM INT HUP
+}
+let_go() {
+    rm -f "$lock"
+    trap - EXIT # what is there from now on is another's
+}
+is_guard() { # is_guard PROCESS
+    kill -0 "$1" 2>/dev/null || return
+    [ ! -r "/proc/$1/cmdline" ] || tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -q guard
 }
 
 say_state() {
@@ -111,7 +127,7 @@ save() { # save PHASE
             echo "absent - $path" >>"$armed.new/paths" || return
         fi
     done
-    vtysh -c 'show running-config' >"$armed.new/running" 2>>"$log" && [ -s "$armed.new/running" ] || return
+    fv -c 'show running-config' >"$armed.new/running" 2>>"$log" && [ -s "$armed.new/running" ] || return
     frr established >"$armed.new/established" 2>>"$log" || return
     : >"$armed.new/complete" && mv "$armed.new" "$armed"
 }
@@ -139,7 +155,7 @@ start_clock() { # start_clock WINDOW
         sleep 1
     done
 }
-watches() { [ -f "$armed/watch" ] && kill -0 "$(cat "$armed/watch")" 2>/dev/null; }
+watches() { [ -f "$armed/watch" ] && is_guard "$(cat "$armed/watch")"; }
 
 # What a reboot has taken back, or a killed guard has begun to.
 settle() {
@@ -183,7 +199,7 @@ confirm() { # confirm PHASE NONCE; once more is no mistake
     echo "confirmed phase=$1"
 }
 write_memory() { # and whether all of it is there afterwards
-    said=$(vtysh -c 'write memory' 2>&1) || { echo "$said" | tail -n 1 && return 1; }
+    said=$(fv -c 'write memory' 2>&1) || { echo "$said" | tail -n 1 && return 1; }
     echo "$said" >>"$log"
     grep ' /.*/clusterctl-' "$armed/paths" | while read -r kind number path; do
         cluster=${path##*/clusterctl-}
@@ -216,27 +232,29 @@ restore() { # prints what could not be put back, a word each
     while read -r kind number path <&3; do
         cluster=${path##*/clusterctl-}
         cluster=${cluster%.conf}
-        case $path in */clusterctl-*.conf) frr apply "$cluster" "$armed/running" >>"$log" || echo "running:$cluster" ;; esac
+        case $path in */clusterctl-*.conf) frr back "$cluster" "$armed/running" >>"$log" || echo "running:$cluster" ;; esac
         case $kind in
             copy) cp -p "$armed/files/$number" "$path.clusterctl-back" && mv -f "$path.clusterctl-back" "$path" ;;
             absent) rm -f "$path" ;;
         esac || echo "file:$path"
     done 3<"$armed/paths"
-    [ ! -f "$armed/written" ] || vtysh -c 'write memory' >>"$log" 2>&1 || echo saved-configuration
+    [ ! -f "$armed/written" ] || fv -c 'write memory' >>"$log" 2>&1 || echo saved-configuration
 }
 
 watch() {
-    write "$armed/watch" "$$" || exit 6
-    while [ -f "$armed/complete" ] && [ "$(cat "$armed/watch")" = "$$" ]; do
-        if [ "$(clock)" -ge "$(cat "$armed/deadline")" ]; then
-            take_lock
-            # Somebody may have come while the lock was waited for.
+    write "$armed/watch" "$$" || log 'the disk is full: it watches all the same'
+    while [ -f "$armed/complete" ] && ! is_replaced; do
+        # However long the lock is another's: there is nobody else who would.
+        if [ "$(clock)" -ge "$(cat "$armed/deadline")" ] && try_lock; then
+            # Somebody may have come before the lock was free.
             [ ! -f "$armed/complete" ] || [ "$(clock)" -lt "$(cat "$armed/deadline")" ] || take_back deadline
-            rm -f "$lock"
-            trap - EXIT # what is there from now on is another's
+            let_go
         fi
         sleep 1
     done
+}
+is_replaced() { # whether another one watches, since a restart or another change
+    [ -f "$armed/watch" ] && [ "$(cat "$armed/watch")" != "$$" ] && watches
 }
 
 is_one_of() { # is_one_of NONCE PHASE NONCE...; without any, all are

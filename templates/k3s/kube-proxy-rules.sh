@@ -12,8 +12,11 @@ if [ -z "$savers" ] && ! command -v nft >/dev/null; then
     echo "neither iptables nor nft is there to ask" >&2
     exit 127
 fi
+asked=''
 for saver in $savers; do
-    "$saver" 2>/dev/null | awk -v firewall="${saver%-save}" '
+    rules=$("$saver" 2>/dev/null) || continue # that of a back-end which the kernel does not have
+    asked=yes
+    printf '%s\n' "$rules" | awk -v firewall="${saver%-save}" '
         function told() {
             if (count == 0) return
             print firewall, table ": " first (count > 1 ? " and " count - 1 " more" : "")
@@ -24,5 +27,12 @@ for saver in $savers; do
         /^:KUBE-(SVC|SEP|FW|XLB|EXT|SVL)-/ { if (count++ == 0) first = substr($1, 2) }
         END { told() }'
 done
-if command -v nft >/dev/null; then nft list tables 2>/dev/null | sed -n 's/^table \(.*kube-proxy\)$/nft \1/p'; fi
+if command -v nft >/dev/null && tables=$(nft list tables 2>/dev/null); then
+    asked=yes
+    printf '%s\n' "$tables" | sed -n 's/^table \(.*kube-proxy\)$/nft \1/p'
+fi
+if [ -z "$asked" ]; then
+    echo "no back-end of the firewall could be read" >&2
+    exit 127
+fi
 if [ -e /sys/class/net/kube-ipvs0 ]; then echo "link kube-ipvs0"; fi

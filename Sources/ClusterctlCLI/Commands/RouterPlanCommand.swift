@@ -19,7 +19,7 @@ struct RouterPlanCommand: AsyncParsableCommand {
         let state = try await RouterState.ask(inventory, connection)
         Standard.output(RouterText.plan(state))
         try RouterText.throwIfSilent(state)
-        if state.routers.contains(where: { !$0.refusals.isEmpty }) { throw ExitStatus.failed }
+        if state.routers.contains(where: { !$0.refusals.isEmpty || $0.silence != nil }) { throw ExitStatus.failed }
         if detailedExitcode, state.routers.contains(where: \.isPending) { throw ExitStatus.changesPending }
     }
 }

@@ -154,9 +154,8 @@ struct FailoverTest {
     private func asBefore() async -> (Verification, [NodeName]) {
         let task = TaskID(phase: Failover.starting, node: failover.node)
         let limit = ContinuousClock.now + .seconds(failover.deadlineSeconds)
-        let nodes = site.inventory.nodes.map { NodeName($0.name) }
         while true {
-            let (facts, unreachable) = await fleet.ask(Verification.asks(site.inventory), nodes: nodes)
+            let (facts, unreachable) = await fleet.ask(Verification.asks(site.inventory), nodes: site.nodes)
             let now = Verification(site.inventory, facts: facts, unreachable: Set(unreachable.keys))
             if now.holds { tell(.passed(task, changed: true)) }
             if now.holds || .now >= limit || end.isNear { return (now, Failover.holders(site.inventory, facts)) }

@@ -5,11 +5,15 @@ enum VerificationText {
     /// Nodes of which the same was seen share a line; where all is well, many of them are a number.
     static func table(_ verification: Verification) -> String {
         var lines: [(row: Verification.Row, places: [String])] = []
+        var known: [[String]: Int] = [:]
         for row in verification.rows {
-            let same = lines.firstIndex {
-                $0.row.check == row.check && $0.row.result == row.result && $0.row.seen == row.seen
+            let key = [row.check, row.result.rawValue, row.seen]
+            if let same = known[key] {
+                lines[same].places.append(row.place)
+            } else {
+                known[key] = lines.count
+                lines.append((row, [row.place]))
             }
-            if let same { lines[same].places.append(row.place) } else { lines.append((row, [row.place])) }
         }
         return TextTable.text(
             ["CHECK", "WHERE", "RESULT", "SEEN"],

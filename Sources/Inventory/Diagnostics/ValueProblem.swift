@@ -12,6 +12,8 @@ enum ValueProblem: InventoryProblem, Hashable {
     case badChartVersion(String)
     case badDuration(String)
     case badURL(String)
+    /// It is never shown.
+    case userInURL
     case badLabel(String, isKey: Bool)
     case badTaint(String)
     case badHostKey
@@ -36,6 +38,7 @@ enum ValueProblem: InventoryProblem, Hashable {
         case .badChartVersion: .badChartVersion
         case .badDuration: .badDuration
         case .badURL: .badURL
+        case .userInURL: .secretInClear
         case .badLabel: .badLabel
         case .badTaint: .badTaint
         case .badHostKey: .badHostKey

@@ -47,6 +47,11 @@ extension ValueProblem {
             Words(
                 message: "'\(text)' is no http or https address", why: "files are fetched from it",
                 fix: "write it like https://mirror.example.org/k3s, without spaces or quotes")
+        case .userInURL:
+            Words(
+                message: "there is a user or a password in this address",
+                why: "addresses are in the plan, in journals and in the cluster, for everybody to read",
+                fix: "write it without what stands before the '@', and take a place that needs none")
         case .badLabel(let text, let isKey):
             Words(
                 message: "'\(text)' is no label \(isKey ? "key" : "value")",

@@ -15,7 +15,7 @@ enum TextFormCheck {
         case .ciliumVersion: isCiliumVersion(text) ? nil : .badCiliumVersion(text)
         case .chart: isChart(text) ? nil : .unsafeText(text, what: "chart")
         case .chartVersion: isChartVersion(text) ? nil : .badChartVersion(text)
-        case .url: isURL(text) ? nil : .badURL(text)
+        case .url: hasUserInURL(text) ? .userInURL : isURL(text) ? nil : .badURL(text)
         case .path: isPath(text) ? nil : .unsafeText(text, what: "path")
         case .user: isWord(text, "_.-", most: 32) ? nil : .unsafeText(text, what: "user name")
         case .host: isHost(text) ? nil : .unsafeText(text, what: "host name")
@@ -111,6 +111,12 @@ enum TextFormCheck {
         guard numbers.count == 3, numbers.allSatisfy({ !$0.isEmpty && $0.count <= 6 && $0.utf8.allSatisfy(isDigit) })
         else { return false }
         return end == plain.endIndex || isWord(plain[plain.index(after: end)...], ".+-", most: 60)
+    }
+
+    /// A user and a password before the host: URLs are in the plan, in journals and in objects of the cluster.
+    private static func hasUserInURL(_ text: String) -> Bool {
+        guard let scheme = text.firstRange(of: "://") else { return false }
+        return text[scheme.upperBound...].prefix { $0 != "/" }.contains("@")
     }
 
     private static func isURL(_ text: String) -> Bool {

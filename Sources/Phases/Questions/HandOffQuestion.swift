@@ -26,12 +26,19 @@ struct HandOffQuestion: Sendable {
             ])
     }
 
-    /// Fails where the cluster has no Argo CD.
+    /// Fails where the cluster has no Argo CD; kubectl's words tell that from a cluster that does not answer.
     static let applications = Probe.command(
         APIQuestion.client + [
             "get", "applications.argoproj.io", "-A", "--request-timeout=10s", "-o",
             #"jsonpath={range .items[*]}{.metadata.name}{"\t"}{.metadata.labels.clusterctl\.dev/addon}{"\n"}{end}"#,
         ])
+
+    /// Nil where nobody says.
+    private static func applications(_ answer: Answer?) -> [Substring]? {
+        guard let answer else { return nil }
+        if answer.succeeded { return answer.lines }
+        return answer.error.contains("doesn't have a resource type") ? [] : nil
+    }
 
     var asks: [Probe] { [chart, ReleaseQuestion.releases, HandOffQuestion.applications, EtcdQuestion.data] }
 
@@ -43,11 +50,16 @@ struct HandOffQuestion: Sendable {
             return .unknown(
                 "the cluster cannot be asked who has it\(facts[node, chart].map { ": " + $0.reason } ?? "")")
         }
-        let applications = facts[node, HandOffQuestion.applications].flatMap { $0.succeeded ? $0.lines : nil } ?? []
+        guard let applications = HandOffQuestion.applications(facts[node, HandOffQuestion.applications]) else {
+            return .unknown("the cluster cannot be asked for Argo CD's Applications")
+        }
+        guard let releases = facts[node, ReleaseQuestion.releases], releases.succeeded else {
+            return .unknown("the cluster cannot be asked for its releases")
+        }
         if applications.contains(where: { $0.split(separator: "\t").contains(Substring(release.name)) }) {
             return .other("Argo CD has an Application for it")
         }
-        let newest = release.newest(facts[node, ReleaseQuestion.releases])
+        let newest = release.newest(releases)
         let columns = found.output.split(separator: "\t", maxSplits: 2, omittingEmptySubsequences: false)
         guard columns.count == 3, !columns[0].isEmpty else {
             return newest == nil ? .clusterctl : .other("its release is there without a HelmChart")

@@ -55,6 +55,7 @@ struct ReactorTests {
         #expect(await reactor.wait(for: .readable, onAny: pairs.map(\.near), until: nil) == .ready)
         let soon = ContinuousClock.now + .milliseconds(10)
         #expect(await reactor.wait(for: .readable, onAny: [pairs[0].near, pairs[2].near], until: soon) == .deadline)
+        withExtendedLifetime(pairs) {}
     }
 
     @Test func knowsADescriptorWhoseNumberIsUsedAgain() async throws {
