@@ -22,7 +22,7 @@ class InterruptTest(LabCase):
     def test_once_and_twice(self):
         self.switch_nixos()
         run = self.start("bootstrap", self.inventory, "--yes")
-        self.assertIsNotNone(run.wait_for(r"artifacts +dpu-03 +passed"), run.said())
+        self.assertIsNotNone(run.wait_for(r"artifacts +dpu-01 +passed"), run.said())
         before = snapshot("dpu-01")
         self.assertIsNotNone(run.wait_for(r"k3s-primary +dpu-01 +waiting for"), run.said())
         self.interrupted(run)
