@@ -133,6 +133,40 @@ class LabCase(unittest.TestCase):
         self.assertEqual(len(holders), 1, "the VIP must be on one node")
 
 
+class LifeCase(LabCase):
+    """One life of a cluster of its own, in order; `TEXT` is its inventory."""
+
+    TEXT = ""
+
+    @classmethod
+    def setUpClass(cls):
+        lab("down")
+        cls.life = tempfile.TemporaryDirectory(prefix="clusterctl-life-")
+        cls.addClassCleanup(cls.life.cleanup)
+        cls.addClassCleanup(cls.end)
+        path = os.path.join(cls.life.name, "lab.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(cls.TEXT)
+        lab("up", path)
+
+    @classmethod
+    def end(cls):
+        global _fresh
+        lab("down")
+        _fresh = False
+
+    def setUp(self):
+        self.directory = self.life.name
+        self.inventory = os.path.join(self.directory, "lab.yaml")
+
+    def eventually(self, wanted, question, seconds=30):
+        end = time.monotonic() + seconds
+        while (found := question()) != wanted:
+            if time.monotonic() > end:
+                self.assertEqual(found, wanted)
+            time.sleep(0.3)
+
+
 def etcdctl(*arguments, node="dpu-01"):
     tls = "/var/lib/rancher/k3s/server/tls/etcd"
     return enter(

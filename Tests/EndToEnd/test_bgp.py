@@ -4,13 +4,9 @@ FRR on the routers is real, and so are sessions and routes. The nodes' own end i
 """
 
 import json
-import os
-import tempfile
-import time
 import unittest
 
-from . import harness
-from .harness import LAB_DIR, LabCase, enter, kubectl, lab
+from .harness import LAB_DIR, LifeCase, enter, kubectl, lab
 
 NODES = {"dpu-01": "11", "dpu-02": "12", "dpu-03": "13", "worker-01": "21", "worker-02": "22"}
 ROUTERS = {"router-01": "201", "router-02": "202"}
@@ -73,28 +69,10 @@ def addresses(version, nodes=NODES):
     return {("10.77.0." if version == 4 else "fd77::") + nodes[name] for name in nodes}
 
 
-class BGPTest(LabCase):
+class BGPTest(LifeCase):
     """One life of a cluster, in order."""
 
-    @classmethod
-    def setUpClass(cls):
-        lab("down")
-        cls.life = tempfile.TemporaryDirectory(prefix="clusterctl-bgp-")
-        cls.addClassCleanup(cls.life.cleanup)
-        cls.addClassCleanup(cls.end)
-        path = os.path.join(cls.life.name, "lab.yaml")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(INVENTORY)
-        lab("up", path)
-
-    @classmethod
-    def end(cls):
-        lab("down")
-        harness._fresh = False
-
-    def setUp(self):
-        self.directory = self.life.name
-        self.inventory = os.path.join(self.directory, "lab.yaml")
+    TEXT = INVENTORY
 
     def change(self, *replacements):
         text = INVENTORY
@@ -103,13 +81,6 @@ class BGPTest(LabCase):
             text = text.replace(old, new)
         with open(self.inventory, "w", encoding="utf-8") as file:
             file.write(text)
-
-    def eventually(self, wanted, question, seconds=30):
-        end = time.monotonic() + seconds
-        while (found := question()) != wanted:
-            if time.monotonic() > end:
-                self.assertEqual(found, wanted)
-            time.sleep(0.5)
 
     def test_1_a_router_that_knows_nobody_is_waited_for_and_named(self):
         self.change(("asn: 64513}", "asn: 64513, manage: none}"), ("asn: 64514}", "asn: 64514, manage: verify}"),

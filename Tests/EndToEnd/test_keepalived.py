@@ -1,12 +1,10 @@
 """An endpoint that keepalived holds, and behind it HAProxy: Debian's own packages, on nodes whose K3s is the lab's stand-in."""
 
 import os
-import tempfile
 import time
 import unittest
 
-from . import harness
-from .harness import LAB_DIR, VIP, LabCase, enter, lab
+from .harness import LAB_DIR, VIP, LifeCase, enter, lab
 
 SERVERS = ["dpu-01", "server-02", "server-03"]
 INVENTORY = f"""\
@@ -71,35 +69,10 @@ def asked_from_worker():
                  f"{ENDPOINT}/ping", check=False)
 
 
-class KeepalivedTest(LabCase):
+class KeepalivedTest(LifeCase):
     """One life of a cluster, in order."""
 
-    @classmethod
-    def setUpClass(cls):
-        lab("down")
-        cls.life = tempfile.TemporaryDirectory(prefix="clusterctl-keepalived-")
-        cls.addClassCleanup(cls.life.cleanup)
-        cls.addClassCleanup(cls.end)
-        path = os.path.join(cls.life.name, "lab.yaml")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(INVENTORY)
-        lab("up", path)
-
-    @classmethod
-    def end(cls):
-        lab("down")
-        harness._fresh = False
-
-    def setUp(self):
-        self.directory = self.life.name
-        self.inventory = os.path.join(self.directory, "lab.yaml")
-
-    def eventually(self, wanted, question, seconds=30):
-        end = time.monotonic() + seconds
-        while (found := question()) != wanted:
-            if time.monotonic() > end:
-                self.assertEqual(found, wanted)
-            time.sleep(0.3)
+    TEXT = INVENTORY
 
     def test_1_what_somebody_made_by_hand_comes_back_when_the_phase_is_taken_back(self):
         for path, text in BY_HAND.items():

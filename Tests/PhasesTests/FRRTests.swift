@@ -336,6 +336,30 @@ import Testing
                 """))
     }
 
+    /// The guard's log is shown by runs that fail, and kept in their journals.
+    @Test func passwordsOfOthersAreNotTold() throws {
+        let before = shown(wanted).replacing(
+            " neighbor 10.77.0.21 description",
+            with: " neighbor 10.77.0.21 password p1\n neighbor 10.77.0.21 description")
+        try stage.write(before, to: "running")
+        #expect(try guarded("arm routers 100 n1 me").status == 0)
+        try stage.write(running(), to: "running")
+        #expect(try guarded("rollback routers").output.contains(" left=running:small"), "FRR does not take it back")
+        let log = try Repository.text(stage.folder.appending(path: "state/guard/log"))
+        #expect(log.contains("neighbor 10.77.0.21 password (secret)") && !log.contains("p1"))
+    }
+
+    /// Where no node opens a session any more, the file goes with the cluster's part.
+    @Test func aPartThatIsTakenOutIsConfirmedWithoutItsFile() throws {
+        try stage.write(shown(wanted), to: "running")
+        #expect(try guarded("arm routers 100 n1 me").status == 0)
+        try stage.write(running(), to: "after")
+        #expect(try frr(["apply", "small", "/dev/null"]).status == 0)
+        #expect(try Shell.run(["rm", file]).status == 0)
+        #expect(try guarded("confirm routers n1").output == "confirmed phase=routers\n")
+        #expect(try frr(["done", "small", "/dev/null"]).status == 0)
+    }
+
     /// A guard that was killed has left its lock, and the number of its process is another program's by now.
     @Test(arguments: ["999999", "1"]) func aDeadGuardsLockIsBroken(_ process: String) throws {
         #expect(

@@ -31,6 +31,7 @@ trap 'exit 143' TERM INT HUP
 # A daemon that hangs must not hang whoever waits for the guard.
 fv() { if command -v timeout >/dev/null; then timeout 120 vtysh "$@"; else vtysh "$@"; fi; }
 show() { fv -c "show $1" 2>&1; }
+masked() { sed 's/ password .*/ password (secret)/'; } # what is told ends up in logs
 running() { # running FILE: what runs; fails where FRR does not tell
     show running-config >"$1" && grep -qE '^(frr version|frr defaults|router |!)' "$1" && return
     echo "FRR does not show what it runs: $(grep . "$1" | tail -n 1)" >&2
@@ -205,10 +206,10 @@ apply() { # apply CLUSTER FILE
         return
     fi
     if ! fv -C -f "$work/commands" >"$work/said" 2>&1; then
-        echo "FRR does not take the change: $(grep . "$work/said" | tail -n 1)" >&2
+        echo "FRR does not take the change: $(grep . "$work/said" | tail -n 1 | masked)" >&2
         return 3
     fi
-    cat "$work/commands"
+    masked <"$work/commands"
     fv -f "$work/commands" >"$work/said" 2>&1 # goes on after an error, and tells the last one: what counts is what runs
     difference_to "$1" "$2" >"$work/commands" || return
     if [ ! -s "$work/commands" ]; then
@@ -216,7 +217,7 @@ apply() { # apply CLUSTER FILE
         return
     fi
     echo "FRR shows something else afterwards: $(grep -vE '^ *(router|address-family|exit)' "$work/commands" |
-        head -n 1) is missing; it said: $(grep . "$work/said" | tail -n 1)" >&2
+        head -n 1 | masked) is missing; it said: $(grep . "$work/said" | tail -n 1 | masked)" >&2
     return 3
 }
 back() { # back CLUSTER FILE
