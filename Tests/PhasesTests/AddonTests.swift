@@ -80,7 +80,7 @@ struct AddonTests {
 
     // MARK: The gate
 
-    static let values = "chart-values-web\t" + Data("replicas: 2\n".utf8).base64EncodedString() + "\n"
+    static let values = "chart-values-web\t" + Data("replicas: 2\n".utf8).base64EncodedString() + "\t980\n"
     static func job(_ state: String = "True\t\t", version: String = "1.2.3", _ message: String = "") -> String {
         "helm-install-web\t\(state)\tweb/nginx\t\(version)\thttps://charts.example.org\t\(message)\n"
     }
@@ -92,7 +92,7 @@ struct AddonTests {
     struct Situation: Sendable, CustomTestStringConvertible {
         var id: String
         var jobs = job()
-        var releases = "web\tweb\t3\tdeployed\n"
+        var releases = "web\tweb\t3\tdeployed\t1002\n"
         var pods = ""
         var values = AddonTests.values
         var workloads = ""
@@ -116,16 +116,23 @@ struct AddonTests {
             id: "earlier job has given up", jobs: job("\tTrue\t5", version: "1.2.2"),
             verdict: "waiting: K3s has not taken up version 1.2.3 of the chart yet"),
         Situation(
-            id: "earlier values", values: "chart-values-web\tcmVwbGljYXM6IDEK\n",
+            id: "earlier values", values: "chart-values-web\tcmVwbGljYXM6IDEK\t980\n",
             verdict: "waiting: K3s has not taken up the values of the chart yet"),
+        Situation(
+            id: "earlier job", releases: "web\tweb\t3\tdeployed\t979\n",
+            verdict: "waiting: web has not been released with the values of the chart yet"),
+        Situation(
+            id: "job has given up before a release", jobs: job("\tTrue\t5", "chart not found"),
+            releases: "web\tweb\t3\tdeployed\t979\n",
+            verdict: "failed: the job helm-install-web has given up: chart not found"),
         Situation(
             id: "another's values", values: "chart-values-webs" + values.dropFirst(16),
             verdict: "waiting: K3s has not taken up the values of the chart yet"),
         Situation(
-            id: "another's release", releases: "other\tweb\t1\tdeployed\nweb\tcerts\t1\tdeployed\n",
+            id: "another's release", releases: "other\tweb\t1\tdeployed\t1002\nweb\tcerts\t1\tdeployed\t1002\n",
             verdict: "waiting: the chart of web has no release yet"),
         Situation(
-            id: "failed upgrade", releases: "web\tweb\t10\tfailed\nweb\tweb\t9\tdeployed\n",
+            id: "failed upgrade", releases: "web\tweb\t10\tfailed\t1002\nweb\tweb\t9\tdeployed\t1002\n",
             verdict: "waiting: release 10 of the chart of web is failed"),
         Situation(
             id: "just changed", workloads: workload("5 4 2 2 2"),
@@ -184,16 +191,16 @@ struct AddonTests {
         Owned(
             id: "Applications are slow", chart: "\t\t", applicationsError: "timed out\n",
             leftBecause: "the cluster cannot be asked for Argo CD's Applications; the next run sees to it"),
-        Owned(id: "as installed", chart: "web\tDIGEST\t", releases: "web\tweb\t1\tdeployed\n"),
+        Owned(id: "as installed", chart: "web\tDIGEST\t", releases: "web\tweb\t1\tdeployed\t1002\n"),
         Owned(
-            id: "changed", chart: "web\told\t", releases: "web\tweb\t1\tdeployed\n",
+            id: "changed", chart: "web\told\t", releases: "web\tweb\t1\tdeployed\t1002\n",
             leftBecause: "left to Argo CD: its HelmChart is not what the inventory says, and is left as it is"),
-        Owned(id: "never deployed", chart: "web\told\t", releases: "web\tweb\t1\tfailed\n"),
+        Owned(id: "never deployed", chart: "web\told\t", releases: "web\tweb\t1\tfailed\t1002\n"),
         Owned(
-            id: "chart is gone", chart: "\t\t", releases: "web\tweb\t1\tdeployed\n",
+            id: "chart is gone", chart: "\t\t", releases: "web\tweb\t1\tdeployed\t1002\n",
             leftBecause: "left to Argo CD: its release is there without a HelmChart"),
         Owned(
-            id: "unmanaged", chart: "web\tDIGEST\ttrue", releases: "web\tweb\t1\tdeployed\n",
+            id: "unmanaged", chart: "web\tDIGEST\ttrue", releases: "web\tweb\t1\tdeployed\t1002\n",
             leftBecause: "left to Argo CD: its HelmChart is marked as unmanaged"),
         Owned(
             id: "application", chart: "\t\t", applications: "webs\t\nweb\t\n",

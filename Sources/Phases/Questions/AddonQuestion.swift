@@ -27,7 +27,7 @@ struct AddonQuestion: Sendable {
                 + [
                     "--ignore-not-found", "--request-timeout=10s", "-o",
                     #"jsonpath={range .items[*]}{.metadata.name}{"\t"}{.data.HelmChartValuesContent}"#
-                        + #"{.data.values-01_HelmChart\.yaml}{"\n"}{end}"#,
+                        + #"{.data.values-01_HelmChart\.yaml}{"\t"}{.metadata.resourceVersion}{"\n"}{end}"#,
                 ])
     }
 
@@ -47,27 +47,40 @@ struct AddonQuestion: Sendable {
 
     func verdict(_ facts: Facts, on node: NodeName) -> Verdict {
         // An earlier job, complete or given up, says nothing about the chart as it is wanted now.
-        let taken = isTakenUp(facts, on: node)
-        guard taken == .holds else { return taken }
-        return .all(release.verdict(facts, on: node), areAvailable(facts[node, Self.workloads]))
+        guard let job = release.job(facts[node, ReleaseQuestion.jobs]) else { return release.verdict(facts, on: node) }
+        guard isFor(job) else { return .waiting("K3s has not taken up version \(addon.version) of the chart yet") }
+        guard let answer = facts[node, values], answer.succeeded else {
+            return .waiting("the cluster cannot be asked for the chart's values yet")
+        }
+        guard let changed = changed(answer) else { return .waiting("K3s has not taken up the values of the chart yet") }
+        // K3s writes the values first, so that an earlier job can still be there; it says so itself if it has given up,
+        // for such jobs are forgotten before the chart is changed.
+        let newest = release.newest(facts[node, ReleaseQuestion.releases])
+        let isFromValues: Verdict =
+            newest.map { $0.resourceVersion > changed } == true
+            ? .holds : .waiting("\(addon.name) has not been released with the values of the chart yet")
+        return .all(release.verdict(facts, on: node), isFromValues, areAvailable(facts[node, Self.workloads]))
     }
 
-    private func isTakenUp(_ facts: Facts, on node: NodeName) -> Verdict {
-        guard let job = release.job(facts[node, ReleaseQuestion.jobs]) else { return .holds }
+    private func isFor(_ job: ReleaseQuestion.Job) -> Bool {
         let (chart, repo) =
             switch addon.chart {
             case .repository(let url, let chart): ("\(addon.name)/\(chart)", url)
             case .registry(let address): (address, "")
             }
-        guard job.chart == chart, job.repo == repo, job.version == addon.version else {
-            return .waiting("K3s has not taken up version \(addon.version) of the chart yet")
-        }
-        guard let answer = facts[node, values], answer.succeeded else {
-            return .waiting("the cluster cannot be asked for the chart's values yet")
-        }
+        return job.chart == chart && job.repo == repo && job.version == addon.version
+    }
+
+    /// The resource version with which K3s' copy of the values became what is wanted; nil while it is not.
+    private func changed(_ answer: Answer) -> UInt64? {
         let wanted = Data(AddonObjects.values(addon).utf8).base64EncodedString()
-        return answer.lines.contains { $0 == "chart-values-\(addon.name)\t\(wanted)" }
-            ? .holds : .waiting("K3s has not taken up the values of the chart yet")
+        for line in answer.lines {
+            let columns = line.split(separator: "\t", omittingEmptySubsequences: false)
+            if columns.count == 3, columns[0] == "chart-values-\(addon.name)", columns[1] == wanted {
+                return UInt64(columns[2])
+            }
+        }
+        return nil
     }
 
     private func areAvailable(_ answer: Answer?) -> Verdict {

@@ -30,7 +30,8 @@ struct ReleaseQuestion: Sendable {
         APIQuestion.client + [
             "get", "secrets", "-A", "-l", "owner=helm,status!=superseded", "--request-timeout=10s", "-o",
             #"jsonpath={range .items[*]}{.metadata.namespace}{"\t"}{.metadata.labels.name}{"\t"}"#
-                + #"{.metadata.labels.version}{"\t"}{.metadata.labels.status}{"\n"}{end}"#,
+                + #"{.metadata.labels.version}{"\t"}{.metadata.labels.status}{"\t"}"#
+                + #"{.metadata.resourceVersion}{"\n"}{end}"#,
         ])
     /// Pods of the jobs, for the reason why one does not get on.
     static let jobPods = Probe.command(
@@ -66,14 +67,22 @@ struct ReleaseQuestion: Sendable {
         return nil
     }
 
-    /// The newest release with what has become of it; nil where there is none.
-    func newest(_ answer: Answer?) -> (version: Int, status: Substring)? {
-        let releases = (answer?.lines ?? []).compactMap { line -> (version: Int, status: Substring)? in
+    /// What Helm has recorded of a release, in a Secret.
+    struct Release: Equatable {
+        let version: Int
+        let status: Substring
+        /// Of the Secret; later changes of any Secret have greater ones (Kubernetes KEP-5504).
+        let resourceVersion: UInt64
+    }
+
+    /// The newest release; nil where there is none.
+    func newest(_ answer: Answer?) -> Release? {
+        let releases = (answer?.lines ?? []).compactMap { line -> Release? in
             let columns = line.split(separator: "\t")
-            guard columns.count == 4, columns[0] == namespace, columns[1] == name, let version = Int(columns[2]) else {
-                return nil
-            }
-            return (version, columns[3])
+            guard columns.count == 5, columns[0] == namespace, columns[1] == name, let version = Int(columns[2]),
+                let resourceVersion = UInt64(columns[4])
+            else { return nil }
+            return Release(version: version, status: columns[3], resourceVersion: resourceVersion)
         }
         return releases.max { $0.version < $1.version }
     }
