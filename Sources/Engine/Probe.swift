@@ -25,29 +25,3 @@ public enum Probe: Sendable, Hashable {
     /// Who may change the cluster's nodes, and whose programs are at work on this one; read by `LeaseState`.
     case lease
 }
-
-/// What a node answered to a probe.
-public struct Answer: Sendable, Hashable {
-    /// The exit status; 0 where the probe could be asked.
-    public let status: Int32
-    public let output: String
-    public let error: String
-
-    public init(status: Int32, output: String, error: String = "") {
-        self.status = status
-        self.output = output
-        self.error = error
-    }
-
-    public var succeeded: Bool { status == 0 }
-
-    /// The last non-empty line of errors, else of output: what a person is shown as the reason.
-    public var lastLine: String {
-        for text in [error, output] {
-            if let line = text.split(whereSeparator: \.isNewline).last(where: { !$0.allSatisfy(\.isWhitespace) }) {
-                return String(line)
-            }
-        }
-        return "exit status \(status)"
-    }
-}

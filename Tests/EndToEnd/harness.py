@@ -159,7 +159,7 @@ class LifeCase(LabCase):
         self.directory = self.life.name
         self.inventory = os.path.join(self.directory, "lab.yaml")
 
-    def eventually(self, wanted, question, seconds=30):
+    def eventually(self, wanted, question, seconds=60):
         end = time.monotonic() + seconds
         while (found := question()) != wanted:
             if time.monotonic() > end:

@@ -20,21 +20,26 @@ struct NodesQuestion {
         let message: Substring
     }
 
-    let rows: [Row]
+    private let answer: Answer
 
     /// Nil when the cluster could not be asked.
     init?(_ answer: Answer?) {
         guard let answer, answer.succeeded else { return nil }
-        rows = answer.lines.compactMap { line in
-            let columns = line.split(separator: "\t", maxSplits: 4, omittingEmptySubsequences: false)
-            guard columns.count == 5 else { return nil }
-            return Row(
-                name: columns[0], isReady: columns[1] == "True",
-                isVoter: columns[2].isEmpty ? nil : columns[2] == "True", version: columns[3], message: columns[4])
-        }
+        self.answer = answer
     }
 
-    subscript(node: NodeName) -> Row? { rows.first { $0.name == node.rawValue } }
+    /// All of them; a single one costs less by its name.
+    var rows: [Row] { answer.lines.compactMap(NodesQuestion.row) }
+
+    subscript(node: NodeName) -> Row? { answer.line(of: node.rawValue).flatMap(NodesQuestion.row) }
+
+    private static func row(_ line: Substring) -> Row? {
+        let columns = line.split(separator: "\t", maxSplits: 4, omittingEmptySubsequences: false)
+        guard columns.count == 5 else { return nil }
+        return Row(
+            name: columns[0], isReady: columns[1] == "True", isVoter: columns[2].isEmpty ? nil : columns[2] == "True",
+            version: columns[3], message: columns[4])
+    }
 
     /// Whether the cluster knows the node, ready or not.
     static func registered(_ answer: Answer?, _ node: NodeName) -> Verdict {

@@ -13,7 +13,7 @@ struct PodsQuestion {
         let reason: Substring
     }
 
-    let rows: [Row]
+    private let answer: Answer
 
     static let valuesAnnotation = "clusterctl.dev/values"
 
@@ -33,17 +33,21 @@ struct PodsQuestion {
     /// Nil when the cluster could not be asked.
     init?(_ answer: Answer?) {
         guard let answer, answer.succeeded else { return nil }
-        rows = answer.lines.compactMap { line in
-            let columns = line.split(separator: "\t", maxSplits: 4, omittingEmptySubsequences: false)
-            guard columns.count == 5 else { return nil }
-            return Row(
-                node: columns[0], phase: columns[1], isReady: columns[2] == "True", values: columns[3],
-                reason: columns[4])
-        }
+        self.answer = answer
     }
 
-    subscript(node: NodeName) -> Row? { rows.first { $0.node == node.rawValue } }
+    /// All of them; a single one costs less by its node.
+    var rows: [Row] { answer.lines.compactMap(PodsQuestion.row) }
+
+    subscript(node: NodeName) -> Row? { answer.line(of: node.rawValue).flatMap(PodsQuestion.row) }
 
     /// A pod that no node takes, with the scheduler's words.
-    var unscheduled: Row? { rows.first { $0.node.isEmpty } }
+    var unscheduled: Row? { answer.line(of: "").flatMap(PodsQuestion.row) }
+
+    private static func row(_ line: Substring) -> Row? {
+        let columns = line.split(separator: "\t", maxSplits: 4, omittingEmptySubsequences: false)
+        guard columns.count == 5 else { return nil }
+        return Row(
+            node: columns[0], phase: columns[1], isReady: columns[2] == "True", values: columns[3], reason: columns[4])
+    }
 }
