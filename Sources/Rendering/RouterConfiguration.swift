@@ -3,8 +3,8 @@ import YAML
 
 /// A router's end of the sessions, as FRR takes it; only what the cluster needs, and nothing that stands there already.
 ///
-/// Inbound is limited to what the nodes may announce, outbound to nothing: FRR asks for a policy in both directions
-/// (`bgp ebgp-requires-policy`), and a node that announced more would else be believed.
+/// Inbound is limited to what the nodes may announce, unless the inventory asks for all of it; outbound to nothing. FRR asks
+/// for a policy in both directions (`bgp ebgp-requires-policy`), and a node that announced more would else be believed.
 public struct RouterConfiguration: Sendable, Equatable {
     /// Where FRR's files are on the router.
     public let path: String
@@ -24,8 +24,10 @@ public struct RouterConfiguration: Sendable, Equatable {
         let families = peer.addresses.map(\.family)
         func group(_ family: IPAddress.Family) -> String { "clusterctl-\(inventory.name)-\(family.afi)" }
 
+        let isLimited = peer.import == .announced
         let taken = families.flatMap { family in
-            RouterConfiguration.taken(inventory, bgp, family).enumerated().map { offset, rule in
+            (isLimited ? RouterConfiguration.taken(inventory, bgp, family) : ["permit any"]).enumerated().map {
+                offset, rule in
                 [
                     "family": family.keyword, "group": group(family), "number": String(5 * (offset + 1)),
                     "rule": rule,
@@ -45,6 +47,7 @@ public struct RouterConfiguration: Sendable, Equatable {
         if let hops = peer.multihop { settings.append("ebgp-multihop \(hops)") }
         text = Template.frrConfiguration.text([
             "cluster": .text(inventory.name), "asn": .text(String(router.asn)), "taken": .records(taken),
+            "limited": .records(isLimited ? [[:]] : []), "open": .records(isLimited ? [] : [[:]]),
             "families": .records(
                 families.map { family in
                     [

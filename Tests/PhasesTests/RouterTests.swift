@@ -84,6 +84,25 @@ struct RouterTests {
         }
     }
 
+    @Test func takesWhatIsAnnouncedAloneUnlessTheInventoryAsksForAll() throws {
+        let limited = try #require(RouterConfiguration(inventory, inventory.routers[0])?.text)
+        #expect(limited.contains(" prefix-list clusterctl-small-ipv4-in seq 5 permit 10.142.0.0/16 ge 24 le 24\n"))
+        #expect(limited.contains("  neighbor clusterctl-small-ipv4 maximum-prefix "))
+        #expect(!limited.contains("permit any") && limited.contains("nothing else. Sent to them: nothing."))
+        let asked = try Example.read(
+            Example.announced.replacing("{gracefulRestart: 9s}", with: "{gracefulRestart: 9s, import: all}"))
+        let open = try #require(RouterConfiguration(asked, asked.routers[0])?.text)
+        for family in ["ip", "ipv6"] {
+            #expect(
+                open.contains(
+                    "\(family) prefix-list clusterctl-small-ip\(family == "ip" ? "v4" : "v6")-in seq 5 permit any\n"))
+        }
+        #expect(!open.contains("maximum-prefix") && open.contains("whatever they send"))
+        #expect(open.contains("-out seq 5 deny any"), "nodes get nothing all the same")
+        let aside = try #require(RouterConfiguration(asked, asked.routers[1])?.text)
+        #expect(!aside.contains("permit any"), "only the peer that asks for it")
+    }
+
     private let established = """
         {"ipv4Unicast": {"peers": {"10.77.0.11": {"state": "Established", "pfxRcd": 1},
                                    "10.77.0.21": {"state": "Established", "pfxRcd": 1}}},

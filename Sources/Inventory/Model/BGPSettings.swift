@@ -51,6 +51,14 @@ public struct Router: Host, Hashable {
 public struct BGPSettings: Sendable, Hashable {
     /// How a node and a router keep their session.
     public struct Peer: Sendable, Hashable {
+        /// What a router takes from the nodes.
+        public enum Import: String, Sendable, Hashable, CaseIterable {
+            /// Ranges of pods and addresses of pools, and no more of them than there can be.
+            case announced
+            /// Whatever nodes send, however much it is.
+            case all
+        }
+
         /// The router's name.
         public var router: String
         /// Where the router has addresses and the peer may use them: one session for each.
@@ -63,6 +71,7 @@ public struct BGPSettings: Sendable, Hashable {
         public var gracefulRestart: Duration?
         /// How many hops away the router may be; nil: it is a neighbour.
         public var multihop: Int?
+        public var `import`: Import
 
         public static let holdTime = Duration.seconds(15)
         public static let keepAlive = Duration.seconds(5)
@@ -71,7 +80,7 @@ public struct BGPSettings: Sendable, Hashable {
         public init(
             router: String, addresses: [IPAddress], asn: UInt32, holdTime: Duration = Peer.holdTime,
             keepAlive: Duration = Peer.keepAlive, connectRetry: Duration = Peer.connectRetry,
-            gracefulRestart: Duration? = nil, multihop: Int? = nil
+            gracefulRestart: Duration? = nil, multihop: Int? = nil, import: Import = .announced
         ) {
             self.router = router
             self.addresses = addresses
@@ -81,6 +90,7 @@ public struct BGPSettings: Sendable, Hashable {
             self.connectRetry = connectRetry
             self.gracefulRestart = gracefulRestart
             self.multihop = multihop
+            self.import = `import`
         }
     }
 

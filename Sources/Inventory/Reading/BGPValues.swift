@@ -66,6 +66,7 @@ extension Draft {
         peer.connectRetry = node?["connectRetry"]?.duration ?? peer.connectRetry
         peer.gracefulRestart = node?["gracefulRestart"]?.duration
         peer.multihop = node?["multihop"]?.number
+        peer.import = node?["import"]?.choice(BGPSettings.Peer.Import.self) ?? peer.import
         return peer
     }
 

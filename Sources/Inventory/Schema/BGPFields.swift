@@ -63,6 +63,10 @@ enum BGPFields {
                 standard: "none are kept"),
             Field(
                 "multihop", .integer(2...255), "How many hops away the router may be", standard: "it is a neighbour"),
+            Field(
+                "import", .choice(BGPSettings.Peer.Import.allCases.map(\.rawValue)),
+                "What the router takes from the nodes: `announced`, ranges of pods and addresses of pools, and no more of "
+                    + "them than there can be; `all`, whatever they send", standard: "announced"),
         ])
 
     static let announce = ObjectType(
