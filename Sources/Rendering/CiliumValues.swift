@@ -18,6 +18,7 @@ public struct CiliumValues: Sendable {
     public var values: YAMLValue { base.merging(.map(inventory.cilium.values)) }
 
     private var base: YAMLValue {
+        let datapath = CiliumDatapath(inventory: inventory)
         var map: YAMLMap = [
             "kubeProxyReplacement": true,
             "k8sServiceHost": .string(server.host),
@@ -25,13 +26,13 @@ public struct CiliumValues: Sendable {
             "ipv4": ["enabled": .bool(has(.ipv4))],
             "ipv6": ["enabled": .bool(has(.ipv6))],
             "ipam": ["mode": "cluster-pool", "operator": .map(pools)],
-            // Frames of VLANs that Cilium has no device for would be dropped; that is one of the ways to lose SSH.
-            "bpf": ["masquerade": true, "vlanBypass": [0]],
+            "bpf": ["masquerade": true, "vlanBypass": datapath.vlanBypass],
             // One node at a time, or a bad setting takes the way to two of three control plane nodes at once.
             "updateStrategy": ["type": "RollingUpdate", "rollingUpdate": ["maxUnavailable": 1]],
             "rollOutCiliumPods": true,
             "operator": ["replicas": .int(min(2, inventory.nodes.count)), "rollOutPods": true],
         ]
+        for (key, value) in datapath.values { map[key] = value }
         if !commonExclusions.isEmpty {
             map["devices"] = .string(CiliumValues.filter(commonExclusions))
             map["forceDeviceDetection"] = true

@@ -28,6 +28,7 @@ struct LintTests {
         ("diskless", ["inventory.cilium-devices-auto", "inventory.unknown-cilium-value", "manifest.retired-project"]),
         ("dual-stack-bgp", ["inventory.unknown-cilium-value", "inventory.pod-range-for-one-node"]),
         ("dual-stack-bgp", ["manifest.namespace-on-cluster-object", "manifest.router-without-filter"]),
+        ("dual-stack-bgp", ["lint.dsr-needs-mtu"]),
         ("unifi-bgp", ["inventory.stale-routes", "manifest.instance-type-label"]),
         (
             "unifi-bgp",
@@ -65,15 +66,15 @@ struct LintTests {
         version: 1
         name: lab
         k3s: {version: v1.35.7+k3s1}
-        network: {pods: PODS, services: 10.143.0.0/16}
-        cilium: {version: 1.19.4, values: {bpf: {vlanBypass: [VLANS]}}}
+        network: {pods: PODS, services: 10.143.0.0/16, vlans: [VLANS], routing: native, loadBalancer: MODE}
+        cilium: {version: 1.19.4}
         endpoint: {kubeVip: VIP}
         KIND:
           d1: {address: 10.0.0.1}
         """
 
     private func lint(_ changes: [String: String], manifests: [ManifestFile] = []) -> [String] {
-        var values = ["PODS": "10.142.0.0/16", "VLANS": "0", "VIP": "10.0.0.100", "KIND": "dpus"]
+        var values = ["PODS": "10.142.0.0/16", "VLANS": "10", "MODE": "snat", "VIP": "10.0.0.100", "KIND": "dpus"]
         values.merge(changes) { $1 }
         let text = values.reduce(Self.inventory) { $0.replacing($1.key, with: $1.value) }
         return Lint.run(inventory: ("t.yaml", Array(text.utf8)), manifests: manifests).all.map(\.code.rawValue)
@@ -83,6 +84,9 @@ struct LintTests {
         #expect(lint([:]).isEmpty)
         #expect(lint(["VLANS": "1, 2, 3, 4, 5, 6"]) == ["lint.vlan-bypass-too-long"])
         #expect(lint(["VLANS": "1, 2, 3, 4, 5"]).isEmpty)
+        #expect(lint(["MODE": "dsr"]) == ["lint.dsr-needs-mtu"])
+        #expect(lint(["MODE": "{mode: hybrid, dispatch: geneve}"]) == ["lint.dsr-needs-mtu"])
+        #expect(lint(["MODE": "hybrid"]).isEmpty)
         #expect(lint(["VIP": "'::ffff:10.0.0.100'"]) == ["lint.mapped-address"])
         #expect(lint(["PODS": "192.168.0.0/16"]) == ["lint.tmfifo-overlap"])
         #expect(lint(["PODS": "192.168.0.0/16", "KIND": "servers"]).isEmpty)
@@ -113,7 +117,7 @@ struct LintTests {
     @Test func namesARetiredChartAmongTheAddons() {
         func found(_ chart: String) -> [String] {
             let addon = "\naddons: {web: {chart: \(chart), repo: 'https://charts.example.org', version: 1.0.0}}\n"
-            let text = ["PODS": "10.142.0.0/16", "VLANS": "0", "VIP": "10.0.0.100", "KIND": "dpus"]
+            let text = ["PODS": "10.142.0.0/16", "VLANS": "10", "MODE": "snat", "VIP": "10.0.0.100", "KIND": "dpus"]
                 .reduce(Self.inventory) { $0.replacing($1.key, with: $1.value) }
             return Lint.run(inventory: ("t.yaml", Array((text + addon).utf8))).all.map(\.code.rawValue)
         }

@@ -25,7 +25,10 @@ enum CiliumValuesCheck {
         _ entries: [YAMLEntry], _ tree: CiliumValues.Tree, path: String, isForeign: Bool = false,
         _ findings: inout Findings
     ) {
-        guard case .map(let children) = tree else { return }
+        guard case .map(let children) = tree else {
+            if !isForeign { for entry in entries { checkOwned(entry, path: path.dotted(entry.key), &findings) } }
+            return
+        }
         for entry in entries {
             let own = path.dotted(entry.key)
             guard let child = children[entry.key] else {

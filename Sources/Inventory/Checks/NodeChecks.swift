@@ -84,13 +84,6 @@ enum CiliumCheck {
             findings.add(CiliumProblem.versionUnknown(version.value), at: draft.place(version.mark))
         }
         guard let values = draft.ciliumValues else { return }
-        let isTunnel = values["routingMode"]?.scalar?.text == "tunnel"
-        let isGeneve = values["tunnelProtocol"]?.scalar?.text == "geneve"
-        if let mode = values["loadBalancer"]?["mode"], let text = mode.scalar?.text, ["dsr", "hybrid"].contains(text),
-            isTunnel, !isGeneve
-        {
-            findings.add(CiliumProblem.dsrOverVXLAN(mode: text), at: draft.place(mode.mark))
-        }
         for range in draft.pods.map(\.value) {
             guard let node = poolMask(values, range.family), let mask = node.number else { continue }
             let difference = mask - range.prefixLength

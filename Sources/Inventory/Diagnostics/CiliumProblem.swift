@@ -6,6 +6,7 @@ enum CiliumProblem: InventoryProblem {
     case kubeProxyReplacementOff
     case versionUnknown(String)
     case dsrOverVXLAN(mode: String)
+    case dsrDispatch(mode: String, isTunnel: Bool)
     case poolMaskTooFar(range: CIDR, mask: Int)
 
     var code: DiagnosticCode {
@@ -16,6 +17,7 @@ enum CiliumProblem: InventoryProblem {
         case .kubeProxyReplacementOff: .kubeProxyReplacementOff
         case .versionUnknown: .ciliumVersionUnknown
         case .dsrOverVXLAN: .dsrOverVXLAN
+        case .dsrDispatch: .dsrDispatch
         case .poolMaskTooFar: .poolMaskTooFar
         }
     }
@@ -48,8 +50,13 @@ enum CiliumProblem: InventoryProblem {
             Words(
                 message: "'loadBalancer.mode' is '\(mode)' with a VXLAN tunnel",
                 why: "direct server return does not work over VXLAN",
-                fix: "use 'tunnelProtocol: geneve', native "
-                    + "routing, or 'mode: snat'")
+                fix: "use 'tunnelProtocol: geneve' with 'dsrDispatch: geneve', native routing, or 'mode: snat'")
+        case .dsrDispatch(let mode, let isTunnel):
+            Words(
+                message: "'loadBalancer.mode: \(mode)' and 'dsrDispatch' do not go together with this tunnel",
+                why: "Cilium's agent does not start: in a tunnel it takes 'geneve' alone, and 'geneve' wants "
+                    + "'tunnelProtocol: geneve' with native routing too",
+                fix: isTunnel ? "write 'dsrDispatch: geneve'" : "write 'tunnelProtocol: geneve', or 'dsrDispatch: opt'")
         case .poolMaskTooFar(let range, let mask):
             Words(
                 message: "pods of \(range) cannot be handed out by /\(mask)",

@@ -79,6 +79,12 @@ public enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     case vipFamily = "inventory.vip-family"
     case vipInRange = "inventory.vip-in-range"
     case vipOutsideSubnet = "inventory.vip-outside-subnet"
+    case directRoutesOverTunnel = "inventory.direct-routes-over-tunnel"
+    case directRoutesAcrossSubnets = "inventory.direct-routes-across-subnets"
+    case podsNotRouted = "inventory.pods-not-routed"
+    case podsWithoutWayBack = "inventory.pods-without-way-back"
+    case masqueradeBesideHostFirewall = "inventory.masquerade-beside-host-firewall"
+    case ndpWithoutIPv6 = "inventory.ndp-without-ipv6"
     case routerWithoutFamily = "inventory.router-without-family"
     case bgpWithoutPeer = "inventory.bgp-without-peer"
     case unknownRouter = "inventory.unknown-router"
@@ -108,6 +114,7 @@ public enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     case kubeProxyReplacementOff = "inventory.kube-proxy-replacement-off"
     case ciliumVersionUnknown = "inventory.cilium-version-unknown"
     case dsrOverVXLAN = "inventory.dsr-over-vxlan"
+    case dsrDispatch = "inventory.dsr-dispatch"
     case poolMaskTooFar = "inventory.pool-mask-too-far"
     // Addons.
     case addonName = "inventory.addon-name"
@@ -117,6 +124,7 @@ public enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     // What `lint` alone finds, in inventories and manifests.
     case mappedAddress = "lint.mapped-address"
     case vlanBypassTooLong = "lint.vlan-bypass-too-long"
+    case dsrNeedsMTU = "lint.dsr-needs-mtu"
     case tmfifoOverlap = "lint.tmfifo-overlap"
     // What `lint` finds in manifests.
     case unreadableFile = "manifest.unreadable"
@@ -159,9 +167,10 @@ public enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     public var severity: Diagnostic.Severity {
         switch self {
         case .dpuWithoutGuard, .evenControlPlane, .twoControlPlaneNodes, .taintsBlockCilium, .podRangeForOneNode,
-            .vipOutsideSubnet, .ciliumVersionUnknown, .sameASN, .staleRoutes, .poolInNodeSubnet, .poolNotAnnounced:
+            .vipOutsideSubnet, .ciliumVersionUnknown, .sameASN, .staleRoutes, .poolInNodeSubnet, .poolNotAnnounced,
+            .directRoutesAcrossSubnets, .podsWithoutWayBack, .masqueradeBesideHostFirewall:
             .warning
-        case .mappedAddress, .vlanBypassTooLong, .tmfifoOverlap, .defaultPodPool, .podRangesDiffer,
+        case .mappedAddress, .vlanBypassTooLong, .dsrNeedsMTU, .tmfifoOverlap, .defaultPodPool, .podRangesDiffer,
             .kubeProxyBesideCilium, .kubeVipNeedsServiceIP, .chartReinstalls, .chartNotBootstrap, .hostPolicyWithoutSSH,
             .serviceWithoutPool, .serviceNotAdvertised, .advertisementNotSelected, .familyWithoutAdvertisement,
             .peerConfigMissing, .instanceTypeLabel, .originalSourceAddress, .twoBGPSpeakers, .routerWithoutFilter,

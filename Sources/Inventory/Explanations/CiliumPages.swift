@@ -10,8 +10,8 @@ extension Explanation {
         Explanation(
             .ownedCiliumValue, "a value that clusterctl sets itself",
             happens: """
-                Ranges must be those that K3s was told, and the API's address decides whether Cilium can start at \
-                all.
+                Ranges must be those that K3s was told, the API's address decides whether Cilium can start at all, and how \
+                packets travel is held against the rest of the inventory.
                 """,
             looks: "Agents that wait for an API that is not there.",
             instead: "Use the setting that the message names.",
@@ -44,8 +44,13 @@ extension Explanation {
                 said.
                 """,
             looks: "The agent ends at its start.",
-            instead: "Use 'routingMode: native', 'tunnelProtocol: geneve', or 'mode: snat'.",
-            source: "Cilium Documentation/network/kubernetes/kubeproxy-free.rst"),
+            instead: """
+                In an inventory 'routing: native', 'loadBalancer: {mode: dsr, dispatch: geneve}' or 'loadBalancer: snat'; in \
+                the chart's values 'routingMode: native', Geneve for 'tunnelProtocol' and 'dsrDispatch', or 'mode: snat'.
+                """,
+            source:
+                "Cilium Documentation/network/kubernetes/kubeproxy-free.rst, pkg/kpr/initializer/kube_proxy_replacement.go"
+        ),
         Explanation(
             .poolMaskTooFar, "a node's part that does not fit the range",
             happens: """
@@ -65,7 +70,7 @@ extension Explanation {
                 'allowed VLAN list is too big' in the agent's log; the node stays NotReady, or loses its network at \
                 an upgrade.
                 """,
-            instead: "Write 'vlanBypass: [0]', which lets all pass.",
+            instead: "Leave 'network.vlans' out; in the chart's values write 'vlanBypass: [0]'. Either lets all pass.",
             source: "Cilium pkg/datapath/linux/config/config.go; Documentation/configuration/vlan-802.1q.rst"),
         Explanation(
             .chartReinstalls, "a chart that is uninstalled when an upgrade fails",

@@ -17,10 +17,18 @@ enum CiliumRules {
     static func dsr(_ manifests: Manifests, _ findings: inout Findings) {
         for part in manifests.ciliumValues {
             guard let mode = part.node["loadBalancer"]?["mode"], let text = mode.scalar?.text,
-                ["dsr", "hybrid"].contains(text), part.node["routingMode"]?.scalar?.text ?? "tunnel" == "tunnel",
-                part.node["tunnelProtocol"]?.scalar?.text != "geneve"
+                ["dsr", "hybrid"].contains(text)
             else { continue }
-            findings.add(CiliumProblem.dsrOverVXLAN(mode: text), at: part.place(mode))
+            let isTunnel = part.node["routingMode"]?.scalar?.text ?? "tunnel" == "tunnel"
+            let isGeneve = part.node["tunnelProtocol"]?.scalar?.text == "geneve"
+            let dispatch = part.node["loadBalancer"]?["dsrDispatch"]
+            let isByGeneve = dispatch?.scalar?.text == "geneve"
+            if isTunnel, !isGeneve {
+                findings.add(CiliumProblem.dsrOverVXLAN(mode: text), at: part.place(mode))
+            } else if isGeneve != isByGeneve, isTunnel || isByGeneve {
+                let problem = CiliumProblem.dsrDispatch(mode: text, isTunnel: isTunnel)
+                findings.add(problem, at: part.place(dispatch ?? mode))
+            }
         }
     }
 
@@ -44,8 +52,7 @@ enum CiliumRules {
         for part in manifests.ciliumValues { vlanBypass(part, &findings) }
     }
 
-    /// An inventory's `cilium.values` are looked at in the same way.
-    static func vlanBypass(_ part: ManifestPart, _ findings: inout Findings) {
+    private static func vlanBypass(_ part: ManifestPart, _ findings: inout Findings) {
         guard let list = part.node["bpf"]?["vlanBypass"], let identifiers = list.list, identifiers.count > 5,
             !identifiers.contains(where: { $0.number == 0 })
         else { return }

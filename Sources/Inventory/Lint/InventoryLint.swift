@@ -2,7 +2,9 @@ import YAML
 
 /// What is questionable in an inventory and keeps nobody from using it.
 enum InventoryLint {
-    static let all: [InventoryChecks.Check] = [mappedAddresses, vlanBypass, tmfifo, retired]
+    static let all: [InventoryChecks.Check] = [
+        mappedAddresses, vlans, DirectReturnRules.inventory, openImports, tmfifo, retired,
+    ]
 
     static func run(_ draft: Draft, _ findings: inout Findings) {
         for rule in all { rule(draft, &findings) }
@@ -12,9 +14,18 @@ enum InventoryLint {
         AddressRules.mapped(ManifestPart(file: draft.file, node: draft.root), draft.root, &findings)
     }
 
-    static func vlanBypass(_ draft: Draft, _ findings: inout Findings) {
-        guard let values = draft.ciliumValues else { return }
-        CiliumRules.vlanBypass(ManifestPart(file: draft.file, node: values), &findings)
+    static func vlans(_ draft: Draft, _ findings: inout Findings) {
+        guard let list = draft.root["network"]?["vlans"], let vlans = draft.datapath.vlans, vlans.count > 5 else {
+            return
+        }
+        findings.add(InventoryLintProblem.vlans(vlans.count), at: draft.place(list.mark))
+    }
+
+    static func openImports(_ draft: Draft, _ findings: inout Findings) {
+        for peer in draft.root["bgp"]?["peers"]?.entries ?? [] {
+            guard let node = peer.value["import"], node.choice(BGPSettings.Peer.Import.self) == .all else { continue }
+            findings.add(RouterProblem.noFilter(["the nodes"]), at: draft.place(node.mark))
+        }
     }
 
     static func retired(_ draft: Draft, _ findings: inout Findings) {
@@ -41,8 +52,14 @@ enum InventoryLint {
 /// What `lint` finds in inventories alone.
 enum InventoryLintProblem: InventoryProblem {
     case tmfifo(String, CIDR)
+    case vlans(Int)
 
-    var code: DiagnosticCode { .tmfifoOverlap }
+    var code: DiagnosticCode {
+        switch self {
+        case .tmfifo: .tmfifoOverlap
+        case .vlans: .vlanBypassTooLong
+        }
+    }
 
     var words: Words {
         switch self {
@@ -51,6 +68,11 @@ enum InventoryLintProblem: InventoryProblem {
                 message: "'\(what)' \(range) overlaps 192.168.100.0/30, rshim's link to a BlueField",
                 why: "the way in when SSH is lost leads over that link, and would lead to pods or Services instead",
                 fix: "choose another range, unless the link has other addresses here")
+        case .vlans(let count):
+            Words(
+                message: "'network.vlans' lists \(count) VLANs",
+                why: "where a node has devices for more than five of them, the agent does not load its datapath",
+                fix: "leave it out, which lets every VLAN pass, or list five at most")
         }
     }
 }

@@ -32,7 +32,8 @@ enum ManifestRules {
     typealias Rule = @Sendable (Manifests, inout Findings) -> Void
 
     static let all: [Rule] =
-        CiliumRules.all + LoadBalancerRules.all + AdvertisementRules.all + EnvoyRules.all + PeerRules.all
+        CiliumRules.all + DirectReturnRules.all + LoadBalancerRules.all + AdvertisementRules.all + EnvoyRules.all
+        + PeerRules.all
         + RouterRules.all + K3sRules.all + RangeRules.all + AddressRules.all + ObjectRules.all
 
     static func run(_ manifests: Manifests, _ findings: inout Findings) {

@@ -1,6 +1,6 @@
 import YAML
 
-/// The address ranges of the cluster.
+/// The address ranges of the cluster, and how its packets travel.
 public struct NetworkSettings: Sendable, Hashable {
     /// One range, or one of each family.
     public var pods: [CIDR]
@@ -9,13 +9,18 @@ public struct NetworkSettings: Sendable, Hashable {
     /// One address in each service range.
     public var clusterDNS: [IPAddress]
     public var apiPort: Port
+    public var datapath: DatapathSettings
 
     /// - Parameter clusterDNS: nil for the tenth address of each service range, which is also K3s' choice.
-    public init(pods: [CIDR], services: [CIDR], clusterDNS: [IPAddress]? = nil, apiPort: Port = .api) {
+    public init(
+        pods: [CIDR], services: [CIDR], clusterDNS: [IPAddress]? = nil, apiPort: Port = .api,
+        datapath: DatapathSettings = DatapathSettings()
+    ) {
         self.pods = pods
         self.services = services
         self.clusterDNS = clusterDNS ?? services.compactMap { $0.address(at: 10) }
         self.apiPort = apiPort
+        self.datapath = datapath
     }
 }
 

@@ -12,7 +12,7 @@ extension Draft {
         let network = NetworkSettings(
             pods: pods.map(\.value), services: services.map(\.value),
             clusterDNS: clusterDNS.isEmpty ? nil : clusterDNS.map(\.value),
-            apiPort: root["network"]?["apiPort"]?.number.flatMap(Port.init) ?? .api)
+            apiPort: root["network"]?["apiPort"]?.number.flatMap(Port.init) ?? .api, datapath: datapath)
         return Inventory(
             name: name, k3s: k3s, network: network, cilium: cilium, endpoint: endpoint, nodes: nodes,
             deadlines: deadlines, directory: directory, routers: routers.compactMap { $0.router(directory) },

@@ -9,7 +9,7 @@ enum InventoryFields {
                 example: "diskless"),
             Field("ssh", .object(ssh), "How nodes are reached; groups and nodes may say otherwise"),
             Field("k3s", .object(k3s), "The K3s of the whole cluster", required: true),
-            Field("network", .object(network), "The address ranges of the cluster", required: true),
+            Field("network", .object(network), "Address ranges, and how packets travel", required: true),
             Field("cilium", .object(cilium), "The Cilium of the whole cluster", required: true),
             Field("endpoint", .object(endpoint), "The address at which clients find the API", required: true),
             Field(
@@ -113,7 +113,7 @@ enum InventoryFields {
                 "clusterDNS", .oneOrMore(.text(.address)), "The address of the cluster's DNS in each service range",
                 standard: "the tenth address of each"),
             Field("apiPort", .integer(1...65535), "The port of the API on every control plane node", standard: "6443"),
-        ])
+        ] + DatapathFields.all)
 
     static let cilium = ObjectType(
         "Cilium settings",
