@@ -1,5 +1,12 @@
 /// The answer to `Probe.host` as values; what the node could not find out is nil.
 public struct HostFacts: Sendable, Equatable {
+    /// A VLAN device, such as `eth0.10`, number 10, on `eth0`.
+    public struct VLAN: Sendable, Hashable {
+        public let interface: String
+        public let number: Int
+        public let parent: String
+    }
+
     /// Which control groups the kernel offers; without the memory controller K3s does not start.
     public enum ControlGroups: String, Sendable {
         case v2, v1
@@ -37,21 +44,31 @@ public struct HostFacts: Sendable, Equatable {
     /// The release text of a DPU's image (`/etc/mlnx-release` or `/etc/bf-release`).
     public let dpuRelease: String?
     public let addresses: [Address]
+    public let vlans: [VLAN]
+    /// The links that default routes lead over, both families, the preferred ones first.
+    public let defaultLinks: [String]
 
     /// Nil when the probe could not be asked.
     public init?(_ answer: Answer?) {
         guard let answer, answer.succeeded else { return nil }
         var values: [Substring: String] = [:]
         var addresses: [Address] = []
+        var vlans: [VLAN] = []
+        var defaultRoutes: [(link: String, metric: Int)] = []
         for line in answer.output.split(whereSeparator: \.isNewline) {
             guard let equals = line.firstIndex(of: "=") else { continue }
             let key = line[..<equals]
             let value = line[line.index(after: equals)...]
-            if key == "address" {
-                let words = value.split(separator: " ")
-                if words.count == 2 { addresses.append(Address(interface: String(words[0]), prefix: String(words[1]))) }
-            } else if !value.isEmpty {
-                values[key] = String(value)
+            let words = value.split(separator: " ").map(String.init)
+            switch key {
+            case "address": if words.count == 2 { addresses.append(Address(interface: words[0], prefix: words[1])) }
+            case "vlan":
+                if words.count == 3, let number = Int(words[1]) {
+                    vlans.append(VLAN(interface: words[0], number: number, parent: words[2]))
+                }
+            case "default_route":
+                if words.count == 2, let metric = Int(words[1]) { defaultRoutes.append((words[0], metric)) }
+            default: if !value.isEmpty { values[key] = String(value) }
             }
         }
         osID = values["os_id"]
@@ -68,6 +85,8 @@ public struct HostFacts: Sendable, Equatable {
         initSystem = values["init"]
         dpuRelease = values["dpu"]
         self.addresses = addresses
+        self.vlans = vlans
+        defaultLinks = defaultRoutes.sorted { ($0.metric, $0.link) < ($1.metric, $1.link) }.map(\.link)
     }
 
     /// Not what nothing on earth has, and what cannot be reckoned with.

@@ -42,6 +42,7 @@ struct PlanCommand: AsyncParsableCommand {
             return try save(site, facts: nil)
         }
         let (review, found) = try await LiveReview.ask(site, connection: connection, limit: chosen)
+        for note in site.notes(found) { Standard.error("note: \(note)") }
         Standard.output(ReviewText.render(review, plan: site.plan))
         try save(site, facts: PlanFacts(review, found, of: site, limit: chosen))
         if detailedExitcode && !review.items.isEmpty { throw ExitStatus.changesPending }

@@ -19,6 +19,14 @@ extension Prelude {
             echo "init=$(cat /proc/1/comm 2>/dev/null)"
             echo "dpu=$(cat /etc/mlnx-release /etc/bf-release 2>/dev/null | head -n 1)"
             ip -o addr show scope global 2>/dev/null | awk '{ print "address=" $2 " " $4 }'
+            { ip -o -4 route show default; ip -o -6 route show default; } 2>/dev/null | awk '$1 == "default" {
+                link = ""; metric = 0
+                for (i = 2; i < NF; i++) { if ($i == "dev") link = $(i + 1); if ($i == "metric") metric = $(i + 1) }
+                if (link != "") print "default_route=" link " " metric
+            }'
+            # The kernel has this file where its module for VLANs is loaded.
+            awk -F '[ |]+' 'NR > 2 { print "vlan=" $1 " " $2 " " $3 }' /proc/net/vlan/config 2>/dev/null
+            true
         }
         os_release_value() { sed -n "s/^$1=//p" "$os_release" 2>/dev/null | head -n 1 | tr -d "\"'"; }
         cgroup_kind() {

@@ -148,6 +148,7 @@ import Testing
         let host = try #require(HostFacts(frames[0].answer))
         #expect(
             host.kernelVersion != nil && (host.memoryKiB ?? 0) > 0 && (host.processors ?? 0) > 0 && host.time != nil)
+        #expect(frames[0].status == 0)
         #expect(frames[1].output.hasPrefix("file 0644 "))
         #expect(frames[2].output == "absent\n")
         #expect(frames[3].status == 3 && frames[3].output == "it\n")
