@@ -66,18 +66,9 @@ public struct CiliumValues: Sendable {
         for range in inventory.network.pods {
             let key = range.family == .ipv4 ? "clusterPoolIPv4" : "clusterPoolIPv6"
             map[key + "PodCIDRList"] = [.string(range.description)]
-            map[key + "MaskSize"] = .int(CiliumValues.nodeMask(range))
+            map[key + "MaskSize"] = .int(inventory.nodeMask(range))
         }
         return map
-    }
-
-    /// /24 and /64 as K3s allots; for IPv6 at most 16 bits longer than the range, which is Cilium's limit.
-    static func nodeMask(_ range: CIDR) -> Int {
-        let length = range.prefixLength
-        switch range.family {
-        case .ipv4: return length < 24 ? 24 : min(30, length + 4)
-        case .ipv6: return length < 64 && 64 - length <= 16 ? 64 : min(124, length + 16)
-        }
     }
 
     /// Links that only BlueField machines have, and that no node's Cilium may touch; a second line behind the settings

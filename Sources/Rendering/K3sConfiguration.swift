@@ -33,6 +33,9 @@ public struct K3sConfiguration: Sendable {
     public var values: YAMLMap {
         var map = node.isControlPlane ? serverValues : agentValues
         for (key, value) in node.k3sConfig { map[key] = value }
+        // K3s takes a list from one place alone.
+        let arguments = node.isControlPlane ? inventory.controllerManagerArguments(node) : []
+        if !arguments.isEmpty { map["kube-controller-manager-arg"] = .list(arguments.map(YAMLValue.string)) }
         return map
     }
 

@@ -18,7 +18,8 @@ struct ExplanationTests {
 
     @Test func noCodeHasTwoPages() {
         let pages = [
-            Explanation.yaml, Explanation.inventory, Explanation.nodes, Explanation.network, Explanation.k3s,
+            Explanation.yaml, Explanation.inventory, Explanation.nodes, Explanation.network,
+            Explanation.datapath, Explanation.k3s,
             Explanation.cilium, Explanation.addons, Explanation.bgp, Explanation.routes,
         ]
         #expect(pages.map(\.count).reduce(0, +) == Explanation.all.count)

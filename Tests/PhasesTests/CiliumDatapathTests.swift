@@ -41,6 +41,37 @@ struct CiliumDatapathTests {
         #expect(none[["autoDirectNodeRoutes"]] == false && none[["directRoutingSkipUnreachable"]] == nil)
     }
 
+    @Test(arguments: [
+        ("fd00:42::/40", 56, ["node-cidr-mask-size-ipv6=56"]), ("fd00:42::/48", 64, []), ("fd00:42::/56", 64, []),
+        ("fd00:42::/64", 80, ["node-cidr-mask-size-ipv6=80"]), ("fd00:42::/96", 112, ["node-cidr-mask-size-ipv6=112"]),
+    ])
+    func bothWhoHandOutPartsOfTheRangeAreToldTheSame(_ range: String, _ mask: Int, _ arguments: [String]) throws {
+        let inventory = try Example.read(Example.bgp.replacing("fd00:42::/56", with: range))
+        #expect(CiliumValues(inventory).poolMask(.ipv6) == mask)
+        #expect(mask - (try #require(CIDR(range))).prefixLength <= 16)
+        let config = K3sConfiguration(inventory: inventory, node: inventory.primary).values
+        let wanted = arguments.isEmpty ? nil : YAMLValue.list(arguments.map(YAMLValue.string))
+        #expect(config["kube-controller-manager-arg"] == wanted)
+        let worker = try #require(inventory.workers.first)
+        #expect(K3sConfiguration(inventory: inventory, node: worker).values["kube-controller-manager-arg"] == nil)
+    }
+
+    @Test func anArgumentOfTheInventoryWinsForBothAndOthersStay() throws {
+        func values(_ arguments: String) throws -> (YAMLValue?, Int?) {
+            let text = Example.bgp.replacing("fd00:42::/56", with: "fd00:42::/64")
+                .replacing(
+                    "token: {env: K3S_TOKEN}",
+                    with: "token: {env: K3S_TOKEN}, config: {kube-controller-manager-arg: \(arguments)}")
+            let inventory = try Example.read(text)
+            let config = K3sConfiguration(inventory: inventory, node: inventory.primary).values
+            return (config["kube-controller-manager-arg"], CiliumValues(inventory).poolMask(.ipv6))
+        }
+        let told = try values("node-cidr-mask-size-ipv6=72")
+        #expect(told.0 == ["node-cidr-mask-size-ipv6=72"] && told.1 == 72)
+        let beside = try values("[node-monitor-period=2s]")
+        #expect(beside.0 == ["node-cidr-mask-size-ipv6=80", "node-monitor-period=2s"] && beside.1 == 80)
+    }
+
     @Test func announcedPodsAreRoutedWhereEveryNodeAndFamilyIsAnnounced() throws {
         func isRouted(_ changes: [(String, String)]) throws -> Bool {
             var text = Example.bgp

@@ -97,11 +97,18 @@ enum RangeSizeCheck {
     private static func checkPods(_ range: Located<CIDR>, _ draft: Draft, _ findings: inout Findings) {
         let pods = range.value
         let place = draft.place(range.mark)
-        let mask = nodeMask(
-            pods.family, [draft.root["k3s"]?["config"]?["kube-controller-manager-arg"]].compactMap(\.self))
-        if pods.prefixLength > mask { return findings.add(NetworkProblem.podRangeTooLong(pods), at: place) }
+        let told = argument(pods.family, [draft.root["k3s"]?["config"]?[NodeMask.key]].compactMap(\.self))
+        let mask = told ?? NodeMask.workedOut(pods)
+        // Of a longer range of IPv4 a node's part would have hardly any addresses.
+        let isTooLong = pods.family == .ipv4 && told == nil && pods.prefixLength > NodeMask.standard(.ipv4)
+        if pods.prefixLength > mask || isTooLong {
+            let problem = NetworkProblem.podRangeTooLong(pods, mask: isTooLong ? NodeMask.standard(.ipv4) : mask)
+            return findings.add(problem, at: place)
+        }
         if pods.family == .ipv6 {
-            if mask - pods.prefixLength > 16 { findings.add(NetworkProblem.podRangeTooWide(pods), at: place) }
+            if mask - pods.prefixLength > NodeMask.mostBits {
+                findings.add(NetworkProblem.podRangeTooWide(pods, mask: mask), at: place)
+            }
             if pods.prefixLength == mask, draft.nodes.count > 1 {
                 findings.add(NetworkProblem.podRangeForOneNode(pods), at: place)
             }
@@ -114,15 +121,9 @@ enum RangeSizeCheck {
         findings.add(problem, at: place)
     }
 
-    /// 24 and 64, unless an argument of the controller manager says otherwise.
-    static func nodeMask(_ family: IPAddress.Family, _ arguments: [YAMLNode]) -> Int {
-        let names =
-            family == .ipv4 ? ["node-cidr-mask-size", "node-cidr-mask-size-ipv4"] : ["node-cidr-mask-size-ipv6"]
-        for argument in arguments.flatMap(\.oneOrMore) {
-            let parts = (argument.scalar?.text ?? "").split(separator: "=")
-            if parts.count == 2, names.contains(String(parts[0])), let mask = Int(parts[1]) { return mask }
-        }
-        return family == .ipv4 ? 24 : 64
+    /// The mask that arguments of the controller manager set.
+    static func argument(_ family: IPAddress.Family, _ arguments: [YAMLNode]) -> Int? {
+        NodeMask.argument(family, arguments.flatMap(\.oneOrMore).compactMap { $0.scalar?.text })
     }
 }
 

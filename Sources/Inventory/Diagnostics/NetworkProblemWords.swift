@@ -42,20 +42,20 @@ extension NetworkProblem {
 
     private var sizeWords: Words {
         switch self {
-        case .podRangeTooLong(let range):
+        case .podRangeTooLong(let range, let mask):
             Words(
                 message: "the pod range \(range) is smaller than what one node gets",
-                why:
-                    "the controller manager of K3s exits: it hands every node a \(range.family == .ipv6 ? "/64" : "/24")",
+                why: "the controller manager of K3s exits: it hands every node a /\(mask)",
                 fix: range.family == .ipv6 ? "use a /56" : "use a /16")
         case .podRangeForOneNode(let range):
             Words(
                 message: "the pod range \(range) has room for one node",
-                why: "K3s gives every node a /64, and the others report CIDRNotAvailable", fix: "use a /56")
-        case .podRangeTooWide(let range):
+                why: "K3s gives every node a /\(range.prefixLength), and the others report CIDRNotAvailable",
+                fix: "use a /56")
+        case .podRangeTooWide(let range, let mask):
             Words(
                 message: "the pod range \(range) is too large",
-                why: "the controller manager of K3s refuses more than 16 bits between the range and a node's /64",
+                why: "the controller manager of K3s refuses more than 16 bits between the range and a node's /\(mask)",
                 fix: "use a /56, or set kube-controller-manager-arg node-cidr-mask-size-ipv6")
         case .podRangeTooSmall(let range, let nodes, let room, let mask):
             Words(

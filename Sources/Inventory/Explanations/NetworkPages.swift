@@ -34,15 +34,18 @@ extension Explanation {
         Explanation(
             .podRangeTooLong, "a pod range smaller than what one node gets",
             happens: """
-                The controller manager hands every node a /24 or a /64, also when Cilium does not use it, and exits \
-                if it cannot.
+                The controller manager hands every node a /24 or a /64 unless it is told otherwise, also when Cilium does \
+                not use it, and exits if it cannot. An inventory's IPv6 ranges get a mask that both take.
                 """,
             looks: "K3s restarts for ever.",
             instead: "Use a /16 for IPv4 and a /56 for IPv6, or set node-cidr-mask-size-ipv6.",
             source: "Kubernetes pkg/controller/nodeipam; decision 022"),
         Explanation(
             .podRangeForOneNode, "an IPv6 pod range for one node",
-            happens: "A /64 is exactly what the first node gets.",
+            happens: """
+                A /64 is exactly what the first node gets, unless the controller manager is told otherwise. clusterctl tells \
+                it so for a range of an inventory.
+                """,
             looks: """
                 Events CIDRNotAvailable for all other nodes; fatal with 'ipam.mode: kubernetes', harmless with \
                 cluster-pool.

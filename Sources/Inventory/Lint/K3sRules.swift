@@ -62,12 +62,12 @@ enum K3sRules {
             for (text, mark) in config.texts("cluster-cidr") {
                 guard let range = CIDR(text) else { continue }
                 let place = config.part.place(mark)
-                let node = RangeSizeCheck.nodeMask(
-                    range.family, config.entries("kube-controller-manager-arg").map(\.value))
+                let told = RangeSizeCheck.argument(range.family, config.entries(NodeMask.key).map(\.value))
+                let node = told ?? NodeMask.standard(range.family)
                 if range.prefixLength > node {
-                    findings.add(NetworkProblem.podRangeTooLong(range), at: place)
-                } else if range.family == .ipv6, node - range.prefixLength > 16 {
-                    findings.add(NetworkProblem.podRangeTooWide(range), at: place)
+                    findings.add(NetworkProblem.podRangeTooLong(range, mask: node), at: place)
+                } else if range.family == .ipv6, node - range.prefixLength > NodeMask.mostBits {
+                    findings.add(NetworkProblem.podRangeTooWide(range, mask: node), at: place)
                 } else if range.family == .ipv6, node == range.prefixLength {
                     findings.add(NetworkProblem.podRangeForOneNode(range), at: place)
                 }
