@@ -92,6 +92,22 @@ struct LintTests {
         #expect(lint(["PODS": "192.168.0.0/16", "KIND": "servers"]).isEmpty)
     }
 
+    @Test func findsARouterThatTakesWhateverNodesSend() {
+        func found(_ choice: String) -> [String] {
+            let text = ["PODS": "10.142.0.0/16", "VLANS": "10", "MODE": "snat", "VIP": "10.0.0.100", "KIND": "dpus"]
+                .reduce(Self.inventory) { $0.replacing($1.key, with: $1.value) }
+            let bgp = """
+
+                routers: {edge: {platform: linux-frr, address: 10.0.0.254, asn: 64513}}
+                bgp: {asn: 64512, peers: {edge: {import: \(choice)}}}
+
+                """
+            return Lint.run(inventory: ("t.yaml", Array((text + bgp).utf8))).all.map(\.code.rawValue)
+        }
+        #expect(found("all") == ["manifest.router-without-filter"])
+        #expect(found("announced").isEmpty)
+    }
+
     @Test func findsWhatTheReaderFindsToo() {
         #expect(lint(["PODS": "10.143.0.0/16"]) == ["inventory.ranges-overlap"])
         let broken = Lint.run(inventory: ("t.yaml", Array("a: [".utf8)))

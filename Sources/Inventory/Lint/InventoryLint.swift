@@ -24,7 +24,7 @@ enum InventoryLint {
     static func openImports(_ draft: Draft, _ findings: inout Findings) {
         for peer in draft.root["bgp"]?["peers"]?.entries ?? [] {
             guard let node = peer.value["import"], node.choice(BGPSettings.Peer.Import.self) == .all else { continue }
-            findings.add(RouterProblem.noFilter(["the nodes"]), at: draft.place(node.mark))
+            findings.add(InventoryLintProblem.openImport(router: peer.key), at: draft.place(node.mark))
         }
     }
 
@@ -53,11 +53,13 @@ enum InventoryLint {
 enum InventoryLintProblem: InventoryProblem {
     case tmfifo(String, CIDR)
     case vlans(Int)
+    case openImport(router: String)
 
     var code: DiagnosticCode {
         switch self {
         case .tmfifo: .tmfifoOverlap
         case .vlans: .vlanBypassTooLong
+        case .openImport: .routerWithoutFilter
         }
     }
 
@@ -73,6 +75,11 @@ enum InventoryLintProblem: InventoryProblem {
                 message: "'network.vlans' lists \(count) VLANs",
                 why: "where a node has devices for more than five of them, the agent does not load its datapath",
                 fix: "leave it out, which lets every VLAN pass, or list five at most")
+        case .openImport(let router):
+            Words(
+                message: "router '\(router)' takes every route from the nodes",
+                why: "a node, or a mistake in the cluster, can draw any traffic to itself, the default route too",
+                fix: "leave 'import' out: ranges of pods and addresses of pools are then taken alone")
         }
     }
 }
