@@ -12,7 +12,7 @@ import signal
 import subprocess
 import time
 
-from . import bgp, paths
+from . import bgp, envoy, paths
 from .ends import Crash, Stopped
 from .services import Services
 from .web import Unreachable, WebError
@@ -128,7 +128,7 @@ def _lives(pid):
 
 def follow(container, client):
     """Keeps bgpd and the services' addresses as the cluster's objects want them, until the container stops."""
-    answering = Services(container.host.node)
+    answering = Services(container.host.node, envoy.is_wanted(container))
     try:
         while True:
             try:

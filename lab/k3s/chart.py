@@ -192,7 +192,7 @@ def render(spec, user_values, namespace):
         manifests.append({"apiVersion": "v1", "kind": "ServiceAccount",
                           "metadata": {"name": "cilium-envoy", "namespace": namespace}})
         manifests.append(_workload("DaemonSet", "cilium-envoy", namespace, envoy_labels, template(
-            envoy_labels, "cilium-envoy", "quay.io/cilium/cilium-envoy:v1.35", False,
+            envoy_labels, "cilium-envoy", "quay.io/cilium/cilium-envoy:v1.36", False,
             serviceAccountName="cilium-envoy", tolerations=ANY),
             updateStrategy={"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 2}}))
     manifests.append(_workload("Deployment", "cilium-operator", namespace, operator_labels, template(

@@ -5,7 +5,7 @@ import os
 import secrets
 import threading
 
-from . import cilium, helm, kubevip, log, paths
+from . import cilium, envoy, helm, kubevip, log, paths
 from .ends import Crash, Stopped
 from .kube import Kube
 from .web import Unreachable, WebError
@@ -19,7 +19,7 @@ def _pause_forever(container):
 
 # The part of an image's name by which it is known: what it does.
 PROGRAMS = (("klipper-helm", helm.run), ("cilium/operator", cilium.run_operator),
-            ("cilium/cilium-envoy", _pause_forever), ("cilium/cilium", cilium.run_agent), ("kube-vip", kubevip.run))
+            ("cilium/cilium-envoy", envoy.run), ("cilium/cilium", cilium.run_agent), ("kube-vip", kubevip.run))
 
 
 def program(image):

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-from . import bgpd, cilium, paths
+from . import bgpd, cilium, envoy, paths
 
 _SOCKET = "unix:///run/k3s/containerd/containerd.sock"
 
@@ -75,6 +75,8 @@ def _exec(containers, arguments):
             return _cilium_status(command)
         if command[1:3] == ["bgp", "peers"]:
             return _bgp_peers(command)
+        if command[1:4] == ["envoy", "admin", "clusters"]:
+            return _envoy_clusters(command)
     return _fail(f'FATA[0000] execing command in container: exec: "{" ".join(command)}": not known to this stand-in')
 
 
@@ -96,6 +98,14 @@ def _bgp_peers(command):
                   f"{session['peer-address']}:{session['peer-port']:<{21 - len(session['peer-address'])}}"
                   f"{session['session-state']:<14}{family.get('afi', '')}/{family.get('safi', ''):<10}"
                   f"{family.get('received', 0):<10}{family.get('advertised', 0)}")
+    return 0
+
+
+def _envoy_clusters(command):
+    answer, problem = envoy.ask("/clusters?format=json" if _wants_json(command) else "/clusters")
+    if answer is None:
+        return _fail(f"Error: cannot get clusters: {problem}")
+    print(answer)
     return 0
 
 

@@ -10,7 +10,8 @@ _CUSTOM = {
     "ciliumnodes": ("cilium.io", "v2", False), "ciliumnodeconfigs": ("cilium.io", "v2", True),
     **{name: ("cilium.io", "v2", False) for name in (
         "ciliumbgpclusterconfigs", "ciliumbgppeerconfigs", "ciliumbgpadvertisements", "ciliumbgpnodeconfigoverrides",
-        "ciliumloadbalancerippools")},
+        "ciliumloadbalancerippools", "ciliumclusterwideenvoyconfigs")},
+    "ciliumenvoyconfigs": ("cilium.io", "v2", True),
 }
 
 

