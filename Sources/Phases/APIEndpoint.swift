@@ -13,6 +13,8 @@ public struct APIEndpoint: Phase {
 
     static let name = "clusterctl-api"
     private static let namespace = "kube-system"
+    /// The name under which Cilium hands the Service's backends to Envoy.
+    static let backendsName = "\(namespace)/\(name)"
 
     public init(_ inventory: Inventory) {
         cluster = Cluster(inventory)
@@ -38,11 +40,14 @@ public struct APIEndpoint: Phase {
         }
         let route = RouterQuestion.route(to: address)
         let ping = Probe.http("https://\(address.inURL):\(cluster.inventory.network.apiPort)/ping")
+        let envoy = EnvoyQuestion(cluster.inventory)
+        let speakers = cluster.inventory.bgpNodes.map(\.id)
         return Gate(
             waitingFor:
-                "Cilium to give \(address) to the API, the routers to have every way there, and the API to answer "
-                + "\(asker) there",
-            asks: [Ask(node, APIEndpoint.granted), Ask(asker, ping)] + routers.map { Ask($0.name, route) },
+                "Cilium to give \(address) to the API, the routers to have every way there, Envoy on each node to "
+                + "find every API server healthy, and the API to answer \(asker) there",
+            asks: [Ask(node, APIEndpoint.granted), Ask(asker, ping)] + routers.map { Ask($0.name, route) }
+                + speakers.map { Ask($0, EnvoyQuestion.probe) },
             deadlineSeconds: cluster.deadline(cluster.inventory.deadlines.apiEndpoint, node),
             journal: (node, Units.server),
             lookAt: "k3s kubectl -n kube-system get service,endpointslice -o yaml, and the log of cilium's agent, "
@@ -51,6 +56,7 @@ public struct APIEndpoint: Phase {
             .all(
                 [APIEndpoint.verdict(facts[node, APIEndpoint.granted], address)]
                     + routers.map { $0.verdict(facts[$0.name, route], routeTo: address) }
+                    + speakers.map { envoy?.verdict(facts[$0, EnvoyQuestion.probe], on: $0) ?? .holds }
                     + [APIEndpoint.answered(facts[asker, ping], address, by: asker)])
         }
     }
@@ -148,16 +154,16 @@ extension APIEndpoint {
         }
     }
 
-    /// A TCP proxy that asks every API server each second whether it accepts connections, and leaves one out after three
-    /// that fail. Durations are written in seconds: Envoy's JSON takes no other unit.
+    /// A TCP proxy that asks every API server each second whether it accepts connections, and leaves one out after
+    /// three that fail. Until then a connection that one refuses goes to another. Durations are written in seconds:
+    /// Envoy's JSON takes no other unit.
     private var proxy: KubernetesObject {
         let name = APIEndpoint.name
         let type = "type.googleapis.com/envoy"
-        // The name under which Cilium hands the Service's backends to Envoy.
-        let backends = YAMLValue.string("\(APIEndpoint.namespace)/\(name)")
+        let backends = YAMLValue.string(APIEndpoint.backendsName)
         let tcpProxy: YAMLValue = [
             "@type": .string("\(type).extensions.filters.network.tcp_proxy.v3.TcpProxy"),
-            "stat_prefix": .string(name), "cluster": backends,
+            "stat_prefix": .string(name), "cluster": backends, "max_connect_attempts": 3,
             // Watches are silent for long.
             "idle_timeout": "3600s",
         ]
@@ -170,6 +176,8 @@ extension APIEndpoint {
         let envoyCluster: YAMLValue = [
             "@type": .string("\(type).config.cluster.v3.Cluster"), "name": backends, "type": "EDS",
             "connect_timeout": "2s", "lb_policy": "ROUND_ROBIN",
+            // Else a watch hangs at a server without power until its own side gives up.
+            "close_connections_on_host_health_failure": true,
             "health_checks": [
                 [
                     "timeout": "1s", "interval": "1s", "no_traffic_interval": "1s", "unhealthy_threshold": 3,

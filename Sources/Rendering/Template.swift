@@ -8,6 +8,7 @@ public enum Template: String, Sendable, CaseIterable {
     case sysctl = "host/clusterctl-sysctl.conf"
     case leaveEtcd = "etcd/leave-etcd.sh"
     case ciliumDbg = "cilium/cilium-dbg.sh"
+    case envoyBackends = "cilium/envoy-backends.sh"
     case ciliumNodeConfigKind = "cilium/ciliumnodeconfig-crd.yaml.mustache"
     case ciliumNodeConfig = "cilium/ciliumnodeconfig.yaml.mustache"
     case keepHelmChart = "cilium/keep-helmchart.sh"
@@ -44,6 +45,7 @@ public enum Template: String, Sendable, CaseIterable {
         case .sysctl: PackageResources.clusterctl_sysctl_conf
         case .leaveEtcd: PackageResources.leave_etcd_sh
         case .ciliumDbg: PackageResources.cilium_dbg_sh
+        case .envoyBackends: PackageResources.envoy_backends_sh
         case .ciliumNodeConfigKind: PackageResources.ciliumnodeconfig_crd_yaml_mustache
         case .ciliumNodeConfig: PackageResources.ciliumnodeconfig_yaml_mustache
         case .keepHelmChart: PackageResources.keep_helmchart_sh

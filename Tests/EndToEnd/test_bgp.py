@@ -1,12 +1,14 @@
 """Dual stack with two routers that run FRR: what the nodes announce arrives there, and what does not is said.
 
-FRR on the routers is real, and so are sessions and routes. The nodes' own end is the lab's stand-in for Cilium's BGP.
+FRR on the routers is real, and so are sessions and routes, and Envoy before the API. The nodes' own end of the sessions is
+the lab's stand-in for Cilium's BGP.
 """
 
 import json
+import subprocess
 import unittest
 
-from .harness import LAB_DIR, LifeCase, enter, kubectl, lab
+from .harness import LAB, LAB_DIR, LifeCase, enter, kubectl, lab
 
 NODES = {"dpu-01": "11", "dpu-02": "12", "dpu-03": "13", "worker-01": "21", "worker-02": "22"}
 ROUTERS = {"router-01": "201", "router-02": "202"}
@@ -45,6 +47,15 @@ SERVICE = json.dumps({
     "apiVersion": "v1", "kind": "Service",
     "metadata": {"name": "web", "namespace": "default", "labels": {"network": "public"}},
     "spec": {"type": "LoadBalancer", "ipFamilies": ["IPv4", "IPv6"], "ports": [{"port": 80}]}})
+# Holds connections to the endpoint, and tells how many of them somebody has closed a moment after the first was.
+HOLD = """
+import select, socket, time
+held = [socket.create_connection(("10.98.0.80", 6443)) for _ in range(6)]
+print("held", flush=True)
+first = select.select(held, [], [], 25)[0]
+time.sleep(2)
+print(len(select.select(held, [], [], 0)[0]))
+"""
 BY_HAND = ["router bgp 64513", "neighbor 10.77.0.99 remote-as 64599", "neighbor 10.77.0.99 description by-hand"]
 
 
@@ -135,6 +146,16 @@ class BGPTest(LifeCase):
                 router, "curl", "-s", "-m", "5", "--cacert", "/run/ca.crt", "https://10.98.0.80:6443/ping", check=False))
         self.assertIn("server: https://10.98.0.80:6443", self.clusterctl("kubeconfig", self.inventory).output)
 
+    def test_3_each_nodes_envoy_finds_every_api_server_healthy(self):
+        shown = json.loads(self.clusterctl("verify", self.inventory, "-o", "json").output)["checks"]
+        seen = {check["where"]: check["seen"] for check in shown if check["check"] == "endpoint-backends"}
+        self.assertEqual(seen, dict.fromkeys(NODES, "Envoy finds dpu-01, dpu-02, dpu-03 healthy"))
+
+    def test_3_the_api_answers_while_k3s_is_down_on_a_node_that_still_announces_it(self):
+        shown = json.loads(self.clusterctl("verify", self.inventory, "--failover", "--yes", "-o", "json").output)
+        self.assertTrue(shown["failover"]["answeredMeanwhile"])
+        self.assertEqual(addresses(4), routes("router-01", 4)["10.98.0.80/32"])
+
     def test_4_a_router_takes_nothing_but_what_the_inventory_has(self):
         stray = SERVICE.replace('"web"', '"stray"').replace(
             '"ports"', '"loadBalancerIP": "10.97.0.7", "externalIPs": ["10.97.0.7"], "ports"')
@@ -157,19 +178,29 @@ class BGPTest(LifeCase):
         kubectl("delete", "ciliumbgpadvertisement", "by-hand")
         kubectl("delete", "service", "stray")
 
+    def next_hops(self):
+        return {hop for hops in routes("router-01", 4).values() for hop in hops}
+
+    def test_4_envoy_closes_what_leads_to_a_server_that_is_gone_without_a_word_and_nothing_else(self):
+        held = subprocess.Popen([LAB, "enter", "worker-02", "python3", "-c", HOLD], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(held.kill)
+        self.assertEqual(held.stdout.readline(), "held\n")
+        lab("fault", "dpu-03", "cable-pulled")
+        closed, _ = held.communicate(timeout=40)
+        lab("heal", "dpu-03")
+        self.assertIn(int(closed), (1, 2, 3), "of six over three servers")
+        self.eventually(addresses(4), self.next_hops)
+
     def test_5_a_node_that_dies_leaves_the_routes_within_the_hold_time(self):
         lab("fault", "worker-02", "cable-pulled")  # else this machine's kernel closes the dead node's connections
         lab("fault", "worker-02", "power-off")
         left = addresses(4, {name: NODES[name] for name in NODES if name != "worker-02"})
-
-        def next_hops():
-            return {hop for hops in routes("router-01", 4).values() for hop in hops}
-        self.assertEqual(next_hops(), addresses(4), "nobody has told the router")
-        self.eventually(left, next_hops, 9 + 3)
+        self.assertEqual(self.next_hops(), addresses(4), "nobody has told the router")
+        self.eventually(left, self.next_hops, 9 + 3)
         lab("heal", "worker-02")
 
     def test_6_a_change_that_cuts_the_sessions_is_taken_back(self):
-        self.eventually(addresses(4), lambda: {hop for hops in routes("router-01", 4).values() for hop in hops})
+        self.eventually(addresses(4), self.next_hops)
         before = {router: vtysh(router, "show running-config") for router in ROUTERS}
         self.change(("asn: 64512", "asn: 64599"), ("bgp: 20s", "bgp: 10s"))  # the nodes keep the old one
         run = self.clusterctl("router", "apply", self.inventory, "--yes", status=5)

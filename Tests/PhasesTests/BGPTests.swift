@@ -210,8 +210,40 @@ struct BGPTests {
         var facts = Facts()
         if let granted { facts["dpu-01", APIEndpoint.granted] = granted }
         if let ping { facts["worker-01", .http("https://10.31.0.80:6443/ping")] = ping }
-        #expect(gate.asks.map(\.node) == ["dpu-01", "worker-01"])
+        for node in ["dpu-01", "worker-01"] as [NodeName] {
+            facts[node, EnvoyQuestion.probe] = Answer(status: 0, output: "10.77.0.11:6443 healthy\n")
+        }
+        #expect(gate.asks.map(\.node) == ["dpu-01", "worker-01", "dpu-01", "worker-01"])
         #expect(text(gate.judge(facts)) == conclusion)
+        facts["worker-01", EnvoyQuestion.probe] = nil
+        #expect(text(gate.judge(facts)) != "holds", "each node's Envoy counts")
+    }
+
+    /// One server that answers is enough for a ping, and not enough for the gate.
+    @Test(arguments: [
+        (Answer?.none, "waiting: Envoy on worker-01 has not been asked yet"),
+        (
+            Answer(status: 1, output: "", error: "Error: cannot get clusters: dial unix\n"),
+            "waiting: Envoy on worker-01 does not answer: Error: cannot get clusters: dial unix"
+        ),
+        (
+            Answer(status: 0, output: ""),
+            "waiting: Envoy on worker-01 has no backends for the API: Cilium's agent there logs why"
+        ),
+        (
+            Answer(status: 0, output: "10.77.0.1:6443 healthy\n"),
+            "waiting: Envoy on worker-01 does not know dpu-01 (10.77.0.11:6443) yet"
+        ),
+        (
+            Answer(status: 0, output: "10.77.0.11:6443 /failed_active_hc/active_hc_timeout\n"),
+            "waiting: Envoy on worker-01 leaves dpu-01 (10.77.0.11:6443) out: /failed_active_hc/active_hc_timeout"
+        ),
+        (Answer(status: 0, output: "10.77.0.9:6443 /failed_active_hc\n10.77.0.11:6443 healthy\n"), "holds"),
+    ])
+    func asksEnvoyWhatItHoldsOfEveryServer(_ answer: Answer?, _ conclusion: String) throws {
+        let question = try #require(EnvoyQuestion(try Example.read(Example.announced)))
+        #expect(text(question.verdict(answer, on: "worker-01")) == conclusion)
+        #expect(EnvoyQuestion(try Example.small()) == nil)
     }
 
     private func text(_ verdict: Verdict) -> String {

@@ -21,7 +21,8 @@ struct RouterTests {
         #expect(Routers(inventory).nodes == ["edge"])
         #expect(RouterSessions(inventory).nodes == ["edge", "aside"])
         let gate = try #require(APIEndpoint(inventory).gate("dpu-01"))
-        #expect(gate.asks.map(\.node) == ["dpu-01", "worker-01", "edge", "aside"])
+        #expect(
+            gate.asks.map(\.node) == ["dpu-01", "worker-01", "edge", "aside", "dpu-01", "worker-01"])
         #expect(Set(RouterState.asks(inventory).map(\.node)) == ["edge", "aside"])
     }
 

@@ -297,4 +297,30 @@ import Testing
         #expect(try Shell.run(arguments, commands: stage.commands).status == 0)
         #expect(stage.calls.last == "k3s crictl exec c0ffee cilium-dbg bgp peers -o json")
     }
+
+    @Test func envoyBackendsAreThoseOfOneClusterOfBothFamilies() throws {
+        let stage = try Stage()
+        try stage.command("k3s", "exit 0")
+        let arguments = program(.envoyBackends, stage) + ["kube-system/clusterctl-api"]
+        #expect(
+            try Shell.run(arguments, commands: stage.commands).error == "no cilium-agent container runs on this node\n")
+        try stage.command(
+            "k3s",
+            """
+            case "$*" in
+                *" ps "*) echo c0ffee ;;
+                *"exec c0ffee cilium-dbg envoy admin clusters") printf '%s\\n' \
+                    'kube-system/clusterctl-api::observability_name::kube-system/clusterctl-api' \
+                    'kube-system/clusterctl-api::10.77.0.11:6443::cx_active::0' \
+                    'kube-system/clusterctl-api::10.77.0.11:6443::health_flags::healthy' \
+                    'kube-system/clusterctl-api::[fd77::11]:6443::health_flags::/failed_active_hc' \
+                    'kube-system/other::10.77.0.12:80::health_flags::healthy' ;;
+            esac
+            """)
+        let result = try Shell.run(arguments, commands: stage.commands)
+        #expect(result.status == 0)
+        #expect(result.output == "10.77.0.11:6443 healthy\n[fd77::11]:6443 /failed_active_hc\n")
+        try stage.command("k3s", #"case "$*" in *" ps "*) echo c0ffee ;; *) exit 3 ;; esac"#)
+        #expect(try Shell.run(arguments, commands: stage.commands).status == 3)
+    }
 }

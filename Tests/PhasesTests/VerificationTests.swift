@@ -193,7 +193,7 @@ struct VerificationTests {
 
     @Test func asksForSessionsPoolsAndTheGrantedAddressWhereThereAreAny() throws {
         let checks = Set(Verification(try Example.read(Example.announced), facts: Facts()).rows.map(\.check))
-        #expect(checks.isSuperset(of: ["bgp-sessions", "pools", "endpoint-address"]))
+        #expect(checks.isSuperset(of: ["bgp-sessions", "pools", "endpoint-address", "endpoint-backends"]))
         #expect(!checks.contains("endpoint-holder"))
         #expect(Set(Verification.asks(try Example.small())).count == Verification.asks(try Example.small()).count)
     }

@@ -167,6 +167,14 @@ enum Checks {
                     return Check.Finding(APIEndpoint.verdict(answer, address), seen: "\(address) is the Service's")
                 })
         }
+        if let question = EnvoyQuestion(cluster.inventory) {
+            checks += cluster.inventory.bgpNodes.map { node in
+                Check("endpoint-backends", on: node.id, EnvoyQuestion.probe) { answer in
+                    Check.Finding(
+                        question.verdict(answer, on: node.id), seen: "Envoy finds \(question.everyServer) healthy")
+                }
+            }
+        }
         let url = Checks.ping(cluster.inventory)
         return checks
             + cluster.all.map { node in
