@@ -1,8 +1,8 @@
 """The examples in `inventories/` that stand for the accounts this tool was conceived from, carried out as they are written.
 
-Only what names a place is changed, by `in_the_lab`. Not here: `keepalived.yaml`, whose like has a life of its own in
-`test_keepalived.py`; and `dual-stack-bgp.yaml`, whose router is FreeBSD and whose endpoint is a name that no DNS of the lab's
-knows: `test_bgp.py` has its like, with FRR on Linux.
+Only what names a place is changed, by `in_the_lab`. Not here, because their like have lives of their own: `keepalived.yaml`
+(`test_keepalived.py`), which the lab carries out in the same way; and `dual-stack-bgp.yaml` (`test_bgp.py`), whose router it
+has on Linux only, not on FreeBSD, and whose endpoint is a name that nodes of the lab know from /etc/hosts alone.
 """
 
 import json
