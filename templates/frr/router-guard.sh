@@ -47,8 +47,26 @@ write() { # write FILE WORDS: all of it or, on a full disk, nothing
     return 1
 }
 
-# The lock is a link that names its owner, so that it is made in one step and a dead owner's is known as such; it is
-# moved away before it is broken, so that of two who find it one alone breaks it, and nobody a new one.
+# The lock is a link that names its owner, so that it is made in one step and a dead owner's is known as such. It is broken
+# only by whoever makes a second such link first, after another look: of two who find it, one breaks it, and nobody a new
+# one.
+try_lock() {
+    owner=$(readlink "$lock" 2>/dev/null)
+    if [ -n "$owner" ] && ! is_guard "$owner"; then
+        if ln -s "$$" "$lock.broken" 2>/dev/null; then
+            [ "$(readlink "$lock" 2>/dev/null)" != "$owner" ] || rm -f "$lock"
+            rm -f "$lock.broken"
+        else
+            breaker=$(readlink "$lock.broken" 2>/dev/null)
+            [ -z "$breaker" ] || is_guard "$breaker" || rm -f "$lock.broken"
+        fi
+    fi
+    ln -s "$$" "$lock" 2>/dev/null
+}
+is_guard() { # is_guard PROCESS
+    kill -0 "$1" 2>/dev/null || return
+    [ ! -r "/proc/$1/cmdline" ] || tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -q guard
+}
 take_lock() {
     waited=0
     until try_lock; do
@@ -56,25 +74,15 @@ take_lock() {
         [ "$waited" -lt 240 ] || refuse 6 "another guard (process $owner) does not end"
         sleep 1
     done
+    let_go_at_exit
 }
-try_lock() {
-    owner=$(readlink "$lock" 2>/dev/null)
-    if [ -n "$owner" ] && ! is_guard "$owner" && mv "$lock" "$lock.$$" 2>/dev/null; then
-        found=$(readlink "$lock.$$")
-        [ "$found" = "$owner" ] || ln -s "$found" "$lock" 2>/dev/null
-        rm -f "$lock.$$"
-    fi
-    ln -s "$$" "$lock" 2>/dev/null || return
+let_go_at_exit() {
     trap 'rm -f "$lock"' EXIT
     trap 'exit 143' TERM INT HUP
 }
 let_go() {
     rm -f "$lock"
     trap - EXIT # what is there from now on is another's
-}
-is_guard() { # is_guard PROCESS
-    kill -0 "$1" 2>/dev/null || return
-    [ ! -r "/proc/$1/cmdline" ] || tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -q guard
 }
 
 say_state() {
@@ -248,6 +256,7 @@ watch() {
     while [ -f "$armed/complete" ] && ! is_replaced; do
         # However long the lock is another's: there is nobody else who would.
         if [ "$(clock)" -ge "$(cat "$armed/deadline")" ] && try_lock; then
+            let_go_at_exit
             # Somebody may have come before the lock was free.
             [ ! -f "$armed/complete" ] || [ "$(clock)" -lt "$(cat "$armed/deadline")" ] || take_back deadline
             let_go

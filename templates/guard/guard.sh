@@ -90,15 +90,29 @@ write() { # write FILE WORDS: all of it or, on a full disk, nothing
 }
 note() { write "$armed/$1" "$2"; } # note NAME WORDS: of the armed state; some of it is read without the lock
 
-# The lock is a link that names its owner, so that it is made in one step and a dead owner's is known as such.
-take_lock() {
-    waited=0
-    until ln -s "$$" "$lock" 2>/dev/null; do
-        owner=$(readlink "$lock")
-        if [ -n "$owner" ] && ! tr '\0' ' ' <"/proc/$owner/cmdline" 2>/dev/null | grep -q guard; then
-            rm -f "$lock"
-            continue
+# The lock is a link that names its owner, so that it is made in one step and a dead owner's is known as such. It is broken
+# only by whoever makes a second such link first, after another look: of two who find it, one breaks it, and nobody a new
+# one.
+try_lock() {
+    owner=$(readlink "$lock" 2>/dev/null)
+    if [ -n "$owner" ] && ! is_guard "$owner"; then
+        if ln -s "$$" "$lock.broken" 2>/dev/null; then
+            [ "$(readlink "$lock" 2>/dev/null)" != "$owner" ] || rm -f "$lock"
+            rm -f "$lock.broken"
+        else
+            breaker=$(readlink "$lock.broken" 2>/dev/null)
+            [ -z "$breaker" ] || is_guard "$breaker" || rm -f "$lock.broken"
         fi
+    fi
+    ln -s "$$" "$lock" 2>/dev/null
+}
+is_guard() { # is_guard PROCESS
+    kill -0 "$1" 2>/dev/null || return
+    [ ! -r "/proc/$1/cmdline" ] || tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -q guard
+}
+take_lock() { # take_lock short|long
+    waited=0
+    until try_lock; do
         if [ "$1" = short ] && [ -f "$armed/firing" ]; then refuse 3 "too late: $(say_state)"; fi
         waited=$((waited + 1))
         [ "$waited" -lt 240 ] || refuse 6 "another guard (process $owner) does not end"
