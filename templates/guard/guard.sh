@@ -363,6 +363,7 @@ arm_anew() {
     keep_room "$armed.new" || refuse 6 'the disk is full: what is there could not be saved'
     # A directory whose member has left is none: the undo of a phase asks by this line. K3s that runs may just be making one.
     is_up "$(property k3s.service ActiveState)" || counts_in_etcd || echo "absent - - $etcd" >>"$armed.new/paths"
+    ! ls -A "$etcd" 2>/dev/null | grep -qvx etcd || : >"$armed.new/beside-etcd" # snapshots, which go where the directory goes
     for path in $always_paths; do save_path "$armed.new" "$path"; done
     for unit in $k3s_units; do save_unit "$armed.new" "$unit"; done
     read_what "$armed.new" || refuse 6 "cannot save all of $1's files"
@@ -691,7 +692,8 @@ restore_files() { # what was not there goes, the innermost first; then what was 
 move_aside() { # never deleted: the data of etcd may be in it; nor put into an earlier one, where the clock was set back
     aside=$1.clusterctl-$(date +%s)
     while is_there "$aside"; do aside=$aside.again; done
-    mv "$1" "$aside" && log "$1 has been moved aside"
+    mv "$1" "$aside" && log "$1 has been moved aside" || return
+    if [ "$1" = "$etcd" ] && [ -f "$armed/beside-etcd" ]; then note moved "$aside"; fi
 }
 put_back() { # put_back SAVED PATH
     if [ -d "$2" ] && [ ! -L "$2" ]; then move_aside "$2" || return; fi
@@ -753,6 +755,7 @@ leftovers() {
         fi
     done <"$armed/units"
     [ ! -f "$armed/reloaded" ] || cat "$armed/reloaded"
+    [ ! -f "$armed/moved" ] || sed 's/^/moved-to:/' "$armed/moved"
 }
 
 # ---- the way back. When the clock has run out nobody got in: then the quick rungs come first, each with a wait for a

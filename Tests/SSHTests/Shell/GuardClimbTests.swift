@@ -260,4 +260,31 @@ import Testing
             expect 'with nothing left' says 'rolled-back * left=none'
             """#)
     }
+
+    /// Without a member in it the directory is moved aside whole, and what was in it before with it.
+    @Test(arguments: TestShell.all) func snapshotsThatAreMovedAsideAreNamed(shell: TestShell) throws {
+        try check(
+            shell,
+            #"""
+            db=/var/lib/rancher/k3s/server/db
+            arm_for() { # arm_for PHASE UNDO NONCE
+                printf '%s\n' 'unit k3s.service' undo "$2" >"$box/what"
+                guard arm "$1" 20 "$3" <"$box/what"
+            }
+            mkdir -p $db/snapshots
+            : >$db/snapshots/on-demand-1
+            expect 'arms' arm_for replicas 'exit 0' nonce1
+            mkdir -p $db/etcd/member
+            late
+            expect 'fires' guard fire
+            expect 'they are there' ls $db.clusterctl-*/snapshots/on-demand-1
+            expect 'and named' says "rolled-back phase=replicas nonce=nonce1 * left=moved-to:$(ls -d $db.clusterctl-*)"
+            rm -r $db.clusterctl-*
+            expect 'arms again' arm_for replicas 'exit 0' nonce2
+            mkdir -p $db/etcd/member $db/snapshots
+            late
+            expect 'fires again' guard fire
+            expect 'what came with the change is not' says 'rolled-back phase=replicas nonce=nonce2 * left=none'
+            """#)
+    }
 }
