@@ -44,6 +44,8 @@ public enum Finding: Sendable, Equatable {
     case satisfied
     /// This phase does not concern the node as it is now, for this reason: neither steps nor gate are run.
     case notApplicable(String)
+    /// It cannot be seen to now, for this reason: neither steps nor gate are run, and the run does not end as done.
+    case putOff(String)
     /// There is work, for this reason.
     case pending(String)
     /// It cannot or must not be done, for these reasons; nothing on any node is changed then.

@@ -39,7 +39,7 @@ public struct AddonPhase: Phase {
         switch handOff?.owner(facts, on: node, digest: chart.digest) {
         case nil, .clusterctl: .satisfied
         case .other(let reason): .notApplicable("left to Argo CD: \(reason)")
-        case .unknown(let reason): .notApplicable("\(reason); the next run sees to it")
+        case .unknown(let reason): .putOff(reason)
         }
     }
 

@@ -157,6 +157,20 @@ import Testing
         #expect(reviews.map(\.notApplicable) == [[TaskID(phase: "second", node: "b"): "b is of another kind"]])
     }
 
+    @Test func whatCannotBeSeenToIsLeftToTheNextRun() {
+        let task = TaskID(phase: "second", node: "b")
+        let order = Fixture.order { $0.finding = { node, _ in node == "b" ? .putOff("b does not say") : .satisfied } }
+        var first = simulator()
+        guard case .unfinished(_, [.init(task: task, why: "b does not say")]) = first.run(machine(order)) else {
+            Issue.record("it is done")
+            return
+        }
+        var second = Simulator(first.fleet)
+        #expect(
+            second.run(machine(order))
+                == .unfinished(changed: 0, putOff: [.init(task: task, why: "b does not say")]))
+    }
+
     @Test func limitChangesOnlyTheNodesNamed() {
         let order = Order(
             name: "test", [.init(FixturePhase(id: "first", nodes: Fixture.nodes, steps: [Fixture.file("/first")]))])

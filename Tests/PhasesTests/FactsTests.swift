@@ -31,6 +31,7 @@ struct FactsTests {
         switch phase.check(node, facts) {
         case .satisfied: if phase.gate(node) == nil { lines.append("satisfied") }
         case .notApplicable(let reason): lines.append("not applicable: \(reason)")
+        case .putOff(let reason): lines.append("put off: \(reason)")
         case .pending(let reason): lines.append("pending: \(reason)")
         case .blocked(let problems): lines += problems.map { "blocked: \($0.what)\n      fix: \($0.fix)" }
         }

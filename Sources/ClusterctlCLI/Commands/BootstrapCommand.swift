@@ -86,7 +86,7 @@ enum LiveReview {
         let outcome = await driver.run(machine, interrupts: Interrupts.stream())
         await fleet.close()
         switch outcome {
-        case .declined, .nothingToDo: return found
+        case .declined, .nothingToDo, .unfinished: return found
         default:
             OutcomeText.lines(outcome, site: site, journal: "").forEach(Standard.error)
             throw outcome.exitCode

@@ -13,11 +13,8 @@ enum OutcomeText {
             return ["\(name): done, \(changed) task\(changed == 1 ? "" : "s") changed something; journal \(journal)"]
         case .unfinished(let changed, let putOff):
             return [
-                "\(name): not done yet, \(changed) task\(changed == 1 ? "" : "s") changed something; journal \(journal)",
-                "  put off, because the guard of an earlier run was armed for what comes after: "
-                    + putOff.map(\.description).joined(separator: ", "),
-                "  run the same command again",
-            ]
+                "\(name): not done yet, \(changed) task\(changed == 1 ? "" : "s") changed something; journal \(journal)"
+            ] + putOff.map { "  put off: \($0.task): \($0.why)" } + ["  run the same command again"]
         case .declined: return ["\(name): nothing was changed"]
         case .blocked(let blocked): return self.blocked(blocked)
         case .stale(let differences): return stale(differences)

@@ -214,9 +214,13 @@ extension Machine {
             leftArmed = [:]
             return startReady(Array(tasks.indices))
         }
-        guard tasks.contains(where: \.wasRun) else { return finish(.nothingToDo) }
-        let changed = tasks.count(where: \.hasChanged)
-        let putOff = tasks.filter(\.isPutOff).map(\.id)
-        finish(putOff.isEmpty ? .done(changed: changed) : .unfinished(changed: changed, putOff: putOff))
+        finish(ending(changed: tasks.contains(where: \.wasRun) ? tasks.count(where: \.hasChanged) : nil))
+    }
+
+    /// How a run without a failure ends; `changed` is nil where no task was run.
+    func ending(changed: Int?) -> Outcome {
+        let putOff = tasks.filter(\.isPutOff).map { Outcome.PutOff(task: $0.id, why: $0.notApplicable ?? "") }
+        guard putOff.isEmpty else { return .unfinished(changed: changed ?? 0, putOff: putOff) }
+        return changed.map { .done(changed: $0) } ?? .nothingToDo
     }
 }

@@ -86,6 +86,9 @@ extension Machine {
             switch conclude(position, changes) {
             case .satisfied: tasks[position].isSatisfied = true
             case .notApplicable(let why): tasks[position].notApplicable = why
+            case .putOff(let why):
+                tasks[position].notApplicable = why
+                tasks[position].isPutOff = limit?.contains(tasks[position].id.node) != false
             case .blocked(let problems): blocked.append(.init(task: tasks[position].id, problems: problems))
             case .pending(let reason):
                 if limit?.contains(tasks[position].id.node) == false { continue }
@@ -98,11 +101,11 @@ extension Machine {
         let notApplicable = tasks.compactMap { task in task.notApplicable.map { (task.id, $0) } }
         let review = Review(items: items, notApplicable: Dictionary(uniqueKeysWithValues: notApplicable))
         out.append(.review(review, facts))
-        if items.isEmpty { finish(.nothingToDo) }
+        if items.isEmpty { finish(ending(changed: nil)) }
     }
 
     /// The phase's own conclusion, and pending where a step differs, the gate does not hold, or a guard was left armed.
-    private mutating func conclude(_ position: Int, _ changes: [Review.Change]) -> Finding {
+    private func conclude(_ position: Int, _ changes: [Review.Change]) -> Finding {
         let finding = concludeAlone(position, changes)
         let id = tasks[position].id
         // One checkpoint at a time on a node: what a killed run left armed goes on first. What that comes after has
@@ -110,8 +113,7 @@ extension Machine {
         if case .pending = finding, tasks[position].canBeTakenBack, let phase = leftArmed[id.node],
             order.comes(phase, after: id.phase)
         {
-            tasks[position].isPutOff = true
-            return .notApplicable(
+            return .putOff(
                 "the guard of an earlier run is armed for \(phase), which goes on first; run again after it")
         }
         return finding

@@ -2,8 +2,8 @@
 public enum Outcome: Sendable, Equatable {
     case nothingToDo
     case done(changed: Int)
-    /// What an earlier run had left armed has passed; what comes before it still has work, for the next run.
-    case unfinished(changed: Int, putOff: [TaskID])
+    /// Nothing has failed, but not all could be seen to: the next run has to.
+    case unfinished(changed: Int, putOff: [PutOff])
     case declined
     /// Refused before anything was changed.
     case blocked([Blocked])
@@ -17,6 +17,15 @@ public enum Outcome: Sendable, Equatable {
     /// Another run has the lease, or has taken it from this one.
     case refused(Refusal)
 
+    public struct PutOff: Sendable, Equatable {
+        public let task: TaskID
+        public let why: String
+
+        public init(task: TaskID, why: String) {
+            self.task = task
+            self.why = why
+        }
+    }
     public struct Blocked: Sendable, Equatable {
         public let task: TaskID
         public let problems: [Problem]

@@ -17,7 +17,7 @@ struct Task: Sendable {
     /// Whether the survey found it as it should be.
     var isSatisfied = false
     var notApplicable: String?
-    /// Whether it has work that an earlier run's guard keeps for the next run.
+    /// Whether what may be left to do is left to the next run, for the reason that `notApplicable` has.
     var isPutOff = false
     /// Whether the witness heard SSH on the node before the steps.
     var isWitnessed = false
