@@ -35,6 +35,8 @@ public struct ClusterStatus: Sendable, Equatable {
     }
 
     public let rows: [Row]
+    /// Addons that are still installed though the inventory no longer has them.
+    public let leftAddons: [String]
     /// Nil where the endpoint is a name that somebody else serves.
     public let endpoint: EndpointRow?
 
@@ -54,7 +56,7 @@ public struct ClusterStatus: Sendable, Equatable {
         let endpoint = EndpointQuestion(cluster)
         var asks = cluster.all.flatMap { [Ask($0, K3sQuestion.version), Ask($0, CiliumQuestion.status)] }
         for node in cluster.controlPlane {
-            asks += [Ask(node, NodesQuestion.probe), Ask(node, EtcdQuestion.probe)]
+            asks += [NodesQuestion.probe, EtcdQuestion.probe, LeftAddonsQuestion.probe].map { Ask(node, $0) }
             if let endpoint { asks += [Ask(node, EndpointQuestion.lease), Ask(node, endpoint.onLink)] }
         }
         if let endpoint { asks.append(Ask(endpoint.witness, endpoint.ping)) }
@@ -78,6 +80,7 @@ public struct ClusterStatus: Sendable, Equatable {
                     ? EtcdQuestion.verdict(facts[node.id, EtcdQuestion.probe], on: node.id) == .holds : nil,
                 cilium: cilium?.state, replacesKubeProxy: cilium?.replacesKubeProxy ?? false)
         }
+        leftAddons = LeftAddonsQuestion.names(inventory, facts)
         endpoint = EndpointQuestion(cluster).map { question in
             EndpointRow(
                 address: question.address.description,

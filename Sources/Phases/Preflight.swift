@@ -16,7 +16,8 @@ public struct Preflight: Phase {
             .host, .unit(Units.server), .unit(Units.agent), K3sQuestion.version, K3sQuestion.config, EtcdQuestion.data,
             .listeners(ports(of: node)),
         ]
-        return cluster[node].isControlPlane ? common + [Preflight.latency, Preflight.keptMember] : common
+        let member: [Probe] = cluster[node].isControlPlane ? [Preflight.latency, Preflight.keptMember] : []
+        return common + member + (node == cluster.primary ? [LeftAddonsQuestion.probe] : [])
     }
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Engine
 import Inventory
+import Phases
 
 struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -44,6 +45,7 @@ struct PlanCommand: AsyncParsableCommand {
         let (review, found) = try await LiveReview.ask(site, connection: connection, limit: chosen)
         for note in site.notes(found) { Standard.error("note: \(note)") }
         Standard.output(ReviewText.render(review, plan: site.plan))
+        for note in LeftAddonsQuestion.notes(site.inventory, found) { Standard.error("note: \(note)") }
         try save(site, facts: PlanFacts(review, found, of: site, limit: chosen))
         if detailedExitcode && !review.items.isEmpty { throw ExitStatus.changesPending }
     }

@@ -49,6 +49,9 @@ enum StatusText {
             let answer = endpoint.answers ? "the API answers there" : "the API does not answer there"
             lines.append("endpoint: \(endpoint.address), \(holder); \(answer) (asked from \(endpoint.askedFrom))")
         }
+        if !status.leftAddons.isEmpty {
+            lines.append("installed, and no longer in the inventory: \(status.leftAddons.joined(separator: ", "))")
+        }
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -62,6 +65,7 @@ enum StatusText {
                 for row in status.rows { write(row, to: &json) }
             }
             json.object("etcd") { $0.field("voters", status.voters) }
+            json.field("leftAddons", status.leftAddons)
             if let endpoint = status.endpoint {
                 json.object("endpoint") { json in
                     json.field("address", endpoint.address)

@@ -1,6 +1,7 @@
 @preconcurrency import Dispatch
 import Engine
 import Foundation
+import Phases
 import Synchronization
 
 /// One run of the machine over a fleet, with its journal, its console and Ctrl-C.
@@ -33,6 +34,7 @@ struct Run {
                     let differences = plannedFrom.differences(now: now)
                     guard differences.isEmpty else { return .stale(differences) }
                 }
+                for note in LeftAddonsQuestion.notes(site.inventory, facts) { Standard.error("note: \(note)") }
                 return review.items.isEmpty || approve(review, facts) ? .approved : .declined
             })
         let rescue = Rescue(
