@@ -12,6 +12,8 @@ public struct APIEndpoint: Phase {
     private let address: IPAddress?
 
     static let name = "clusterctl-api"
+    /// The value of `BGPObjects.ownLabel` by which its objects are found when another endpoint has replaced it.
+    static let ownName = "endpoint"
     private static let namespace = "kube-system"
     /// The name under which Cilium hands the Service's backends to Envoy.
     static let backendsName = "\(namespace)/\(name)"
@@ -130,7 +132,7 @@ extension APIEndpoint {
             let applied: YAMLMap = [KubernetesObject.digestAnnotation: .string(digest)]
             var pinned = applied
             pinned["lbipam.cilium.io/ips"] = .string(address.description)
-            var ownLabels: YAMLMap = [:]
+            var ownLabels: YAMLMap = [.init(BGPObjects.ownLabel): .string(APIEndpoint.ownName)]
             for (key, value) in labels { ownLabels[key] = .string(value) }
             let head: YAMLMap = ["name": .string(name), "namespace": .string(namespace)]
             let first = YAMLValue.map([
@@ -144,6 +146,7 @@ extension APIEndpoint {
                     "labels": [
                         "kubernetes.io/service-name": .string(name),
                         "endpointslice.kubernetes.io/managed-by": "clusterctl.dev",
+                        .init(BGPObjects.ownLabel): .string(APIEndpoint.ownName),
                     ],
                     "annotations": .map(applied),
                 ]),
@@ -200,9 +203,13 @@ extension APIEndpoint {
                 // Else Envoy would call from the client's own address and port, and connections of one client collide.
                 "cec.cilium.io/use-original-source-address": "false",
             ]
+            let metadata: YAMLMap = [
+                "name": .string(name), "labels": .map([.init(BGPObjects.ownLabel): .string(APIEndpoint.ownName)]),
+                "annotations": .map(annotations),
+            ]
             return YAMLValue.map([
-                "apiVersion": "cilium.io/v2", "kind": "CiliumClusterwideEnvoyConfig",
-                "metadata": ["name": .string(name), "annotations": .map(annotations)], "spec": .map(spec),
+                "apiVersion": "cilium.io/v2", "kind": "CiliumClusterwideEnvoyConfig", "metadata": .map(metadata),
+                "spec": .map(spec),
             ]).yamlText()
         }
     }

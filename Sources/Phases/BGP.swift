@@ -5,7 +5,7 @@ import Inventory
 public struct BGP: Phase {
     public let id: PhaseID = "bgp"
     public let title = "Announcements and addresses of Services"
-    public var nodes: [NodeName] { objects.areWanted ? [cluster.primary] : [] }
+    public var nodes: [NodeName] { [cluster.primary] }
     let cluster: Cluster
     let objects: BGPObjects
 

@@ -16,7 +16,7 @@ struct BGPObjects: Sendable {
 
     /// What an announcement refers to comes before it, and what nothing refers to any more goes last.
     var steps: [Step] {
-        guard areWanted else { return [] }
+        guard areWanted else { return [removal] }
         var steps = [
             Step(.command(waitForKinds), because: "Cilium's operator brings these kinds a moment after it has started")
         ]
@@ -34,8 +34,7 @@ struct BGPObjects: Sendable {
             }
             steps.append(Step(.object(clusterConfig(bgp)), because: "the nodes open their sessions by it"))
         }
-        steps.append(Step(.command(removeOthers), because: "what the inventory no longer names is announced no longer"))
-        return steps
+        return steps + [removal]
     }
 
     private static let kinds = [
@@ -47,16 +46,18 @@ struct BGPObjects: Sendable {
         .waitForKind("Cilium's BGP kinds", asking: ["get", BGPObjects.kinds.joined(separator: ",")])
     }
 
-    /// Objects of ours that are not among those applied: pools and peers that were taken out of the inventory.
-    private var removeOthers: Command {
+    /// Objects of ours that are not among those applied: pools and peers that were taken out of the inventory, and an
+    /// endpoint that was announced. Whatever serves as the endpoint now has answered before this phase.
+    private var removal: Step {
         let key = BGPObjects.ownLabel
-        let selector = "\(key),\(key) notin (\(names.joined(separator: ",")))"
-        let kinds = BGPObjects.kinds.joined(separator: ",")
-        let ask = APIQuestion.client + ["get", kinds, "-l", selector, "-o", "name"]
-        return Command(
-            name: "remove pools, peers and announcements that the inventory no longer has",
-            arguments: APIQuestion.client + ["delete", kinds, "-l", selector, "--ignore-not-found"],
-            unless: ["sh", "-c", #"names=$("$@") && test -z "$names""#, "ask"] + ask)
+        let selector = names.isEmpty ? key : "\(key),\(key) notin (\(names.joined(separator: ",")))"
+        let endpoint = ["services", "endpointslices.discovery.k8s.io", "ciliumclusterwideenvoyconfigs.cilium.io"]
+        let words = [selector] + BGPObjects.kinds + endpoint + ["secrets"]
+        let command = Command(
+            name: "remove pools, peers, announcements and an announced endpoint that the inventory no longer has",
+            arguments: Script.arguments(.bgpLeftovers, ["remove"] + words),
+            unless: Script.arguments(.bgpLeftovers, ["none"] + words))
+        return Step(.command(command), because: "what the inventory no longer names is announced no longer")
     }
 
     /// The values of the label that the objects have.
@@ -65,7 +66,9 @@ struct BGPObjects: Sendable {
         if let bgp = inventory.bgp {
             names += ["announcements", "sessions"]
             names += bgp.peers.flatMap { peer in peer.addresses.map { "peer-" + BGPObjects.name(peer, $0.family) } }
+            names += bgp.peers.filter { $0.password != nil }.map { "password-\($0.router)" }
         }
+        if case .ciliumBgp = inventory.endpoint { names.append(APIEndpoint.ownName) }
         return names
     }
 
@@ -135,6 +138,7 @@ struct BGPObjects: Sendable {
             spec["gracefulRestart"] = ["enabled": true, "restartTimeSeconds": .int(restart.wholeSeconds)]
         }
         if let hops = peer.multihop { spec["ebgpMultihop"] = .int(hops) }
+        if peer.password != nil { spec["authSecretRef"] = .string(BGPPasswords.secretName(peer.router)) }
         let name = BGPObjects.name(peer, family)
         return object("CiliumBGPPeerConfig", name, own: "peer-\(name)", spec)
     }

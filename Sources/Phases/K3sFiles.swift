@@ -34,13 +34,8 @@ struct K3sFiles {
 
     /// The same token on all nodes; where the inventory names none, it is made on the primary.
     private func token(_ name: NodeName) -> SecretSource {
-        switch cluster.inventory.k3s.token {
-        case nil:
-            name == cluster.primary ? .generated(bytes: 32) : .copied(from: cluster.primary, path: K3sPaths.token)
-        case .environment(let variable): .provided(what: "the cluster token, from the environment variable \(variable)")
-        case .file(let path): .provided(what: "the cluster token, from \(path)")
-        case .command(let words): .provided(what: "the cluster token, from the command \(words.first ?? "")")
-        }
+        if let provided = ProvidedSecret.token(cluster.inventory) { return provided.source }
+        return name == cluster.primary ? .generated(bytes: 32) : .copied(from: cluster.primary, path: K3sPaths.token)
     }
 }
 

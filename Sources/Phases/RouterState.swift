@@ -23,15 +23,20 @@ public struct RouterState: Sendable, Equatable {
         public let silence: String?
         /// What would lead what runs to what the inventory has.
         public let commands: [String]
+        /// Whether the password of the sessions is another one than the router was given.
+        public let changesPassword: Bool
         /// Whether FRR would start with what the inventory has.
         public let isSaved: Bool
         public let sessions: [Session]
         /// What does not hold of sessions and routes.
         public let lacks: [String]
 
-        public var isPending: Bool { unreachable == nil && refusals.isEmpty && (!commands.isEmpty || !isSaved) }
+        public var isPending: Bool {
+            unreachable == nil && refusals.isEmpty && (!commands.isEmpty || changesPassword || !isSaved)
+        }
         public var isWhole: Bool {
-            unreachable == nil && refusals.isEmpty && silence == nil && commands.isEmpty && isSaved && lacks.isEmpty
+            unreachable == nil && refusals.isEmpty && silence == nil && commands.isEmpty && !changesPassword && isSaved
+                && lacks.isEmpty
         }
     }
 
@@ -48,6 +53,13 @@ public struct RouterState: Sendable, Equatable {
         }
     }
 
+    /// The files with the passwords of sessions, on those routers that get them.
+    public static func passwords(_ inventory: Inventory) -> [NodeName: [Step]] {
+        Dictionary(
+            RouterQuestion.changed(inventory).compactMap { router in router.password.map { (router.name, [$0]) } },
+            uniquingKeysWith: { first, _ in first })
+    }
+
     /// The address of the API that this router has a route to.
     private static func endpoint(_ inventory: Inventory, of router: RouterQuestion) -> IPAddress? {
         guard case .ciliumBgp(let address) = inventory.endpoint,
@@ -60,6 +72,7 @@ public struct RouterState: Sendable, Equatable {
         routers = RouterQuestion.asked(inventory).map { router in
             let difference = facts[router.name, router.difference]
             let peers = RouterQuestion.peers(facts[router.name, RouterQuestion.summary]) ?? [:]
+            let password = RouterState.passwords(inventory)[router.name]?.first
             var verdicts = router.verdicts(facts[router.name, RouterQuestion.summary])
             if let address = RouterState.endpoint(inventory, of: router) {
                 verdicts.append(
@@ -70,6 +83,7 @@ public struct RouterState: Sendable, Equatable {
                 refusals: unreachable[router.name] == nil ? router.problems(facts[router.name, router.refusal]) : [],
                 silence: difference.flatMap { $0.succeeded ? nil : String($0.lastLine.prefix(300)) },
                 commands: difference.map { $0.succeeded ? $0.lines.map(String.init) : [] } ?? [],
+                changesPassword: password.flatMap { facts[router.name, $0] }.map { $0 != .same } ?? false,
                 isSaved: facts[router.name, router.unsaved].map { $0.succeeded && $0.lines.isEmpty } ?? false,
                 sessions: router.neighbors.map { neighbor in
                     let peer = peers[neighbor.address]

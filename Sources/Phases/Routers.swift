@@ -53,6 +53,7 @@ public struct Routers: Phase {
     public func apply(_ node: NodeName) -> [Step] {
         guard let router = routers.first(where: { $0.name == node })?.router else { return [] }
         let path = RouterConfiguration.path(inventory, router)
+        let passwordPath = RouterConfiguration.passwordPath(inventory, router)
         let program = ["sh", GuardFiles.frr]
         guard let configuration = RouterConfiguration(inventory, router) else {
             return [
@@ -64,12 +65,15 @@ public struct Routers: Phase {
                             unless: program + ["done", inventory.name, "/dev/null"])),
                     because: "no node opens a session to it any more"),
                 Step(.absent(path: path), because: "it would say otherwise"),
+                Step(.absent(path: passwordPath), because: "nobody needs it any more"),
             ]
         }
         return [
             Step(
                 .file(path: path, content: .text(configuration.text), mode: .publicFile),
                 because: "what the difference is taken to"),
+            RouterQuestion(inventory, router).password
+                ?? Step(.absent(path: passwordPath), because: "the sessions have no password"),
             Step(
                 .command(
                     Command(
@@ -133,7 +137,8 @@ public enum RouterChange {
             [
                 .init(RouterPrep(inventory)),
                 .init(Routers(inventory), after: [.sameNode("router-prep")]),
-                .init(RouterSessions(inventory), after: [.all("routers")]),
+                .init(BGPPasswords(inventory)),
+                .init(RouterSessions(inventory), after: [.all("routers"), .all("bgp-passwords")]),
             ])
     }
 }

@@ -54,6 +54,12 @@ public struct CiliumValues: Sendable {
         }
     }
 
+    /// The namespace whose Secrets the agents may read for BGP (`bgpControlPlane.secretsNamespace.name`).
+    public var bgpSecretsNamespace: String {
+        if case .string(let name) = values[["bgpControlPlane", "secretsNamespace", "name"]] { return name }
+        return "kube-system"
+    }
+
     /// The loopback address in the family of the nodes.
     public static func loopback(_ inventory: Inventory) -> String {
         inventory.primary.addresses.contains { $0.family == .ipv4 } ? "127.0.0.1" : "::1"

@@ -15,6 +15,11 @@ public struct RouterConfiguration: Sendable, Equatable {
         return "\(folder)/clusterctl-\(inventory.name).conf"
     }
 
+    /// Where the password of the sessions lies on a router that clusterctl changes, for root alone.
+    public static func passwordPath(_ inventory: Inventory, _ router: Router) -> String {
+        path(inventory, router).dropLast("conf".count) + "password"
+    }
+
     /// Nil where no node opens a session to this router.
     public init?(_ inventory: Inventory, _ router: Router) {
         guard let bgp = inventory.bgp, let peer = bgp.peers.first(where: { $0.router == router.name }),
@@ -59,6 +64,15 @@ public struct RouterConfiguration: Sendable, Equatable {
             "settings": .records(
                 families.flatMap { family in settings.map { ["group": group(family), "setting": $0] } }),
             "neighbors": .records(neighbors),
+            "passwords": .records(
+                peer.password == nil
+                    ? []
+                    : families.map {
+                        [
+                            "group": group($0), "asn": String(router.asn),
+                            "file": RouterConfiguration.passwordPath(inventory, router),
+                        ]
+                    }),
             "notOverIPv6": .records(families.contains(.ipv6) ? [["group": group(.ipv6)]] : []),
         ])
     }

@@ -9,6 +9,8 @@ public enum Template: String, Sendable, CaseIterable {
     case leaveEtcd = "etcd/leave-etcd.sh"
     case ciliumDbg = "cilium/cilium-dbg.sh"
     case envoyBackends = "cilium/envoy-backends.sh"
+    case bgpPasswords = "cilium/bgp-passwords.sh"
+    case bgpLeftovers = "cilium/bgp-leftovers.sh"
     case ciliumNodeConfigKind = "cilium/ciliumnodeconfig-crd.yaml.mustache"
     case ciliumNodeConfig = "cilium/ciliumnodeconfig.yaml.mustache"
     case keepHelmChart = "cilium/keep-helmchart.sh"
@@ -46,6 +48,8 @@ public enum Template: String, Sendable, CaseIterable {
         case .leaveEtcd: PackageResources.leave_etcd_sh
         case .ciliumDbg: PackageResources.cilium_dbg_sh
         case .envoyBackends: PackageResources.envoy_backends_sh
+        case .bgpPasswords: PackageResources.bgp_passwords_sh
+        case .bgpLeftovers: PackageResources.bgp_leftovers_sh
         case .ciliumNodeConfigKind: PackageResources.ciliumnodeconfig_crd_yaml_mustache
         case .ciliumNodeConfig: PackageResources.ciliumnodeconfig_yaml_mustache
         case .keepHelmChart: PackageResources.keep_helmchart_sh

@@ -5,6 +5,7 @@ the lab's stand-in for Cilium's BGP.
 """
 
 import json
+import os
 import subprocess
 import unittest
 
@@ -185,6 +186,51 @@ class BGPTest(LifeCase):
         kubectl("delete", "ciliumbgpadvertisement", "by-hand")
         kubectl("delete", "service", "stray")
 
+    def password(self, text):
+        path = os.path.join(os.path.dirname(self.inventory), "bgp-password")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+        return path
+
+    def established(self, router):
+        own = addresses(4) | addresses(6)
+        self.assertEqual({address: state for address, state in sessions(router).items() if address in own},
+                         dict.fromkeys(own, "Established"), router)
+
+    def test_4_passwords_come_change_and_go_at_both_ends_in_one_run(self):
+        timers = "router-01: {holdTime: 9s, keepAlive: 3s, connectRetry: 2s"
+        secret = ("router-01: {holdTime", f"router-01: {{password: {{file: {self.password('first-word')}}}, holdTime")
+        self.assertIn(timers, INVENTORY)
+        self.change(secret)
+        run = self.bootstrap()
+        self.established("router-01")
+        self.assertEqual(vtysh("router-01", "show running-config").count(" password first-word\n"), 2)
+        self.assertIn("password first-word", enter("router-01", "cat", "/etc/frr/frr.conf"))
+        self.assertIn("nothing to do", self.bootstrap().said())
+
+        self.password("second-word")
+        plan = self.clusterctl("router", "plan", self.inventory, "--detailed-exitcode", status=2).output
+        self.assertIn("router-01: another password", plan)
+        rotation = self.clusterctl("router", "apply", self.inventory, "--yes")
+        self.established("router-01")
+        self.established("router-02")
+        self.assertEqual(vtysh("router-01", "show running-config").count(" password second-word\n"), 2)
+        for text in (run.said(), plan, rotation.output, rotation.said()):
+            self.assertNotRegex(text, "first-word|second-word")
+
+        # Of a router that clusterctl does not change, the nodes know a password that it does not.
+        self.change(secret, ("asn: 64514}", "asn: 64514, manage: verify}"), ("bgp: 20s", "bgp: 10s"),
+                    ("router-02: {connect", f"router-02: {{password: {{file: {self.password('second-word')}}}, connect"))
+        self.assertRegex(self.bootstrap(status=1).said(),
+                         r"router-02 .*(idle|connect|active|Active|Idle|Connect).* different passwords")
+        self.established("router-01")
+
+        self.change()
+        self.bootstrap()
+        for router in ROUTERS:
+            self.established(router)
+            self.assertNotIn("password", vtysh(router, "show running-config"))
+        self.assertEqual(kubectl("get", "secrets", "-A", "-l", "clusterctl.dev/bgp-password", "-o", "name"), "")
     def next_hops(self):
         return {hop for hops in routes("router-01", 4).values() for hop in hops}
 

@@ -17,7 +17,7 @@ struct BGPTests {
                 "CiliumLoadBalancerIPPool internal", "CiliumBGPAdvertisement clusterctl",
                 "CiliumBGPPeerConfig edge-ipv4", "CiliumBGPPeerConfig edge-ipv6", "CiliumBGPPeerConfig aside-ipv4",
                 "CiliumBGPClusterConfig clusterctl",
-                "remove pools, peers and announcements that the inventory no longer has",
+                "remove pools, peers, announcements and an announced endpoint that the inventory no longer has",
             ])
         #expect(bgp.gate("dpu-01")?.asks == [Ask("dpu-01", PoolsQuestion.probe)])
         let sessions = BGPSessions(try Example.read(Example.bgp))
@@ -29,8 +29,30 @@ struct BGPTests {
                 == "worker-01 to have its BGP sessions with edge (10.77.0.1, fd77::1) and aside (10.77.0.2)")
     }
 
+    /// What a removal selects is never among what was just applied.
+    @Test func anEndpointOfBeforeIsRemovedWithWhatElseHasLeft() throws {
+        func removal(_ text: String) throws -> [String] {
+            guard case .command(let command)? = BGPObjects(try Example.read(text)).steps.last?.operation else {
+                return []
+            }
+            return command.arguments
+        }
+        let announced = try removal(Example.announced)
+        #expect(announced[5].contains(",endpoint)") && announced.contains("services"))
+        #expect(try !removal(Example.bgp)[5].contains("endpoint"))
+        #expect(try removal(Example.small)[5] == "clusterctl.dev/bgp")
+        #expect(try removal(Example.passwords)[5].contains("password-aside"))
+        for case .object(let object) in APIEndpoint(try Example.read(Example.announced)).apply("dpu-01").map(
+            \.operation)
+        {
+            let labels = object.manifest.components(separatedBy: "clusterctl.dev/bgp: endpoint\n").count - 1
+            #expect(labels == object.references.count, "\(object.name)")
+        }
+    }
+
     @Test func hasNothingToDoWhereNothingIsAnnounced() throws {
-        #expect(BGP(try Example.small()).nodes.isEmpty)
+        #expect(BGP(try Example.small()).apply("dpu-01").count == 1, "what was announced before goes")
+        #expect(BGP(try Example.small()).gate("dpu-01") == nil)
         #expect(BGPSessions(try Example.small()).nodes.isEmpty)
         #expect(CiliumValues(try Example.small()).values[["bgpControlPlane"]] == nil)
         #expect(CiliumValues(try Example.read(Example.bgp)).values[["bgpControlPlane", "enabled"]] == true)

@@ -53,8 +53,7 @@ struct BootstrapTests {
         #expect(
             idle == [
                 "kube-vip", "keepalived", "replicas", "primary-rejoin", "readmit", "cilium-api-server", "router-prep",
-                "routers", "bgp", "bgp-sessions",
-                "router-sessions", "api-endpoint",
+                "routers", "bgp-passwords", "bgp-sessions", "router-sessions", "api-endpoint",
             ])
     }
 

@@ -35,7 +35,7 @@ struct RouterTests {
             return
         }
         #expect(checkpoint.windowSeconds == GuardSettings().window.wholeSeconds)
-        #expect(checkpoint.paths == ["/etc/frr/clusterctl-small.conf"])
+        #expect(checkpoint.paths == ["/etc/frr/clusterctl-small.conf", "/etc/frr/clusterctl-small.password"])
     }
 
     @Test(arguments: [
@@ -71,6 +71,7 @@ struct RouterTests {
         #expect(
             steps.map(\.operation.subject) == [
                 "take the cluster's part out of FRR", "/etc/frr/clusterctl-small.conf",
+                "/etc/frr/clusterctl-small.password",
             ])
         #expect(RouterSessions(inventory).nodes == ["aside"])
         // Nobody needs it, so that it stops nobody either.

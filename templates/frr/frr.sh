@@ -16,6 +16,9 @@
 # The cluster's part: the peer groups clusterctl-CLUSTER-ipv4 and -ipv6, their members, and the prefix lists of their
 # names with -in and -out. Nothing else is changed, nor what somebody set on those members besides.
 #
+# A line "! neighbor GROUP password from FILE" stands for the password that FILE has, which is read here alone. Where that
+# file is not there, only whether a password is set can be told. No password is ever printed.
+#
 # Exit status: 0 done or yes, 1 no, 2 wrong usage, 3 FRR refuses.
 
 PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -31,7 +34,7 @@ trap 'exit 143' TERM INT HUP
 # A daemon that hangs must not hang whoever waits for the guard.
 fv() { if command -v timeout >/dev/null; then timeout 120 vtysh "$@"; else vtysh "$@"; fi; }
 show() { fv -c "show $1" 2>&1; }
-masked() { sed 's/ password .*/ password (secret)/'; } # what is told ends up in logs
+masked() { sed "s/ password [^$tab]*/ password (secret)/"; } # what is told ends up in logs
 running() { # running FILE: what runs; fails where FRR does not tell
     show running-config >"$1" && grep -qE '^(frr version|frr defaults|router |!)' "$1" && return
     echo "FRR does not show what it runs: $(grep . "$1" | tail -n 1)" >&2
@@ -53,10 +56,16 @@ part() { # part CLUSTER FILE
             split("peer-group,remote-as,timers,graceful-restart,ebgp-multihop,description,prefix-list in," \
                 "prefix-list out,maximum-prefix", names, ",")
             for (i in names) ours[names[i]]
+            secret = "(secret)" # what stands for a password that is not known here
             active["ipv4"] = "neighbor"
             active["ipv6"] = "no neighbor"
         }
         { sub(/[ \t\r]+$/, "") }
+        inside && $1 == "!" && $2 == "neighbor" && $4 == "password" && $5 == "from" && ($3 in groups) {
+            if ((getline known < $6) <= 0) known = secret
+            close($6)
+            print "router", $3, "neighbor " $3 " password", "neighbor " $3 " password " known, ""
+        }
         /^ *!/ || /^$/ { next }
         /^[^ ]/ { inside = /^router bgp [0-9.]+$/; place = "router" }
         /^ip(v6)? prefix-list / && ($3 in lists) { print "list", $3, $1 " prefix-list " $3 " seq " $5, $0, "" }
@@ -76,7 +85,7 @@ part() { # part CLUSTER FILE
             if (what == "prefix-list") what = what " " $NF
             if (what == "timers" && $4 == "connect") what = "timers connect"
             sub(/^graceful-restart.*/, "graceful-restart", what)
-            if (what in ours) print place, $2, "neighbor " $2 " " what, $0, ""
+            if ((what in ours) || (what == "password" && ($2 in groups))) print place, $2, "neighbor " $2 " " what, $0, ""
             else print place, $2, $0, $0, "besides"
         }
         END {
@@ -143,8 +152,15 @@ commands() { # commands INSTANCE RUNNING WANTED
         }' "$2" "$3"
 }
 
+both_parts() { # both_parts CLUSTER RUNNING FILE: what is, and what is wanted
+    part "$1" "$2" >"$work/is" && part "$1" "$3" >"$work/wanted" || return
+    # Of a password that is not known here, only whether there is one counts.
+    ! grep -q " password (secret)$tab" "$work/wanted" ||
+        { masked <"$work/is" >"$work/masked" && mv "$work/masked" "$work/is"; }
+}
+
 difference_to() { # difference_to CLUSTER FILE: from what runs
-    running "$work/running" && part "$1" "$work/running" >"$work/is" && part "$1" "$2" >"$work/wanted" || return
+    running "$work/running" && both_parts "$1" "$work/running" "$2" || return
     router=$(instance "$2")
     commands "${router:-$(instance "$work/running")}" "$work/is" "$work/wanted"
 }
@@ -173,7 +189,8 @@ refusal() { # refusal CLUSTER ASN ADDRESS...
 difference() { # difference CLUSTER LINE...
     cluster=$1
     shift
-    printf '%s\n' "$@" >"$work/file" && difference_to "$cluster" "$work/file"
+    printf '%s\n' "$@" >"$work/file" && difference_to "$cluster" "$work/file" >"$work/commands" || return
+    masked <"$work/commands"
 }
 
 runs() { # runs CLUSTER FILE
@@ -183,11 +200,12 @@ runs() { # runs CLUSTER FILE
 unsaved() { # unsaved CLUSTER LINE...
     cluster=$1
     shift
-    printf '%s\n' "$@" >"$work/file" && unsaved_of "$cluster" "$work/file"
+    printf '%s\n' "$@" >"$work/file" && unsaved_of "$cluster" "$work/file" >"$work/commands" || return
+    masked <"$work/commands"
 }
 unsaved_of() { # unsaved_of CLUSTER FILE
     cat "$frr/frr.conf" >"$work/startup" 2>/dev/null || cat "$frr/bgpd.conf" >"$work/startup" 2>/dev/null
-    part "$1" "$work/startup" >"$work/is" && part "$1" "$2" >"$work/wanted" || return
+    both_parts "$1" "$work/startup" "$2" || return
     for side in is wanted; do
         grep -v "${tab}besides\$" "$work/$side" | cut -f 4 | sort >"$work/$side.sorted" || return
     done

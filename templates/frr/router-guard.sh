@@ -209,7 +209,7 @@ confirm() { # confirm PHASE NONCE; once more is no mistake
 write_memory() { # and whether all of it is there afterwards
     said=$(fv -c 'write memory' 2>&1) || { echo "$said" | tail -n 1 && return 1; }
     echo "$said" >>"$log"
-    grep ' /.*/clusterctl-' "$armed/paths" | while read -r kind number path; do
+    grep ' /.*/clusterctl-.*\.conf$' "$armed/paths" | while read -r kind number path; do
         cluster=${path##*/clusterctl-}
         wanted=$path
         [ -f "$path" ] || wanted=/dev/null # the cluster's part is gone with its file

@@ -37,7 +37,8 @@ extension RouterState {
         let site = try Site.routers(inventory)
         let fleet = try await Connections.fleet(site, options: options, canWrite: false)
         let (facts, unreachable) = await fleet.ask(
-            asks, nodes: inventory.routers.filter { $0.management != .none }.map { NodeName($0.name) })
+            asks, steps: passwords(inventory),
+            nodes: inventory.routers.filter { $0.management != .none }.map { NodeName($0.name) })
         await fleet.close()
         return RouterState(inventory, facts: facts, unreachable: unreachable.mapValues(\.message))
     }

@@ -36,6 +36,7 @@ enum RouterText {
         if let unreachable = router.unreachable { return "cannot be asked: \(unreachable)" }
         if !router.refusals.isEmpty { return "cannot be changed" }
         if let silence = router.silence { return "does not tell what it runs: \(silence)" }
+        if router.changesPassword { return "another password, and \(router.commands.count) lines for vtysh besides" }
         if !router.commands.isEmpty { return "\(router.commands.count) lines for vtysh" }
         return router.isSaved ? "as the inventory has it" : "runs what the inventory has, and has not kept it"
     }

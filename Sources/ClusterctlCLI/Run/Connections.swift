@@ -62,11 +62,12 @@ struct Connections {
         return SessionPool(access: access, connector: SSHConnector(secrets: secrets))
     }
 
-    /// The fleet of an inventory, with the cluster's token already read.
+    /// The fleet of an inventory, with the secrets that its plan names already read.
     func fleet(_ site: Site, canWrite: Bool) async throws -> SSHFleet {
         var secrets: [SecretSource: Secret] = [:]
-        if let source = site.providedSecret, let reference = site.inventory.k3s.token {
-            secrets[source] = try await Secrets.read(reference, key: "k3s.token")
+        for provided in site.providedSecrets {
+            secrets[provided.source] = try await Secrets.read(
+                provided.reference, key: provided.key, problem: provided.problem)
         }
         let nodes = site.inventory.nodes.map { (NodeName($0.name), $0.address.description) }
         let relay = site.inventory.k3s.relaysArtifacts ? Relay(addresses: Dictionary(uniqueKeysWithValues: nodes)) : nil

@@ -1,17 +1,23 @@
 import Engine
 
 extension SSHFleet {
-    /// Asks these nodes at once, each in one exec; one that cannot be asked does not keep the others from being heard.
-    func ask(_ asks: [Ask], nodes: [NodeName]) async -> (facts: Facts, unreachable: [NodeName: LinkFailure]) {
+    /// Asks these nodes at once, each in one exec, also how these steps of theirs stand; one that cannot be asked does not
+    /// keep the others from being heard.
+    func ask(_ asks: [Ask], steps: [NodeName: [Step]] = [:], nodes: [NodeName]) async -> (
+        facts: Facts, unreachable: [NodeName: LinkFailure]
+    ) {
+        typealias Found = (answers: [Probe: Answer], states: [Step: StepState])
         let probes = Dictionary(grouping: asks, by: \.node).mapValues { $0.map(\.probe) }
         var facts = Facts()
         var unreachable: [NodeName: LinkFailure] = [:]
-        await withTaskGroup(of: (NodeName, Result<[Probe: Answer], LinkFailure>).self) { group in
+        await withTaskGroup(of: (NodeName, Result<Found, LinkFailure>).self) { group in
             for node in nodes {
                 group.addTask {
                     do throws(LinkFailure) {
                         return (
-                            node, .success(try await self.survey(node, probes: probes[node] ?? [], steps: []).answers)
+                            node,
+                            .success(
+                                try await self.survey(node, probes: probes[node] ?? [], steps: steps[node] ?? []))
                         )
                     } catch {
                         return (node, .failure(error))
@@ -20,7 +26,9 @@ extension SSHFleet {
             }
             for await (node, result) in group {
                 switch result {
-                case .success(let answers): for (probe, answer) in answers { facts[node, probe] = answer }
+                case .success(let found):
+                    for (probe, answer) in found.answers { facts[node, probe] = answer }
+                    for (step, state) in found.states { facts[node, step] = state }
                 case .failure(let failure): unreachable[node] = failure
                 }
             }

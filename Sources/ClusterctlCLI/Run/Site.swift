@@ -30,10 +30,10 @@ struct Site {
     /// The routers alone, and the node that keeps the lease.
     static func routers(_ inventory: Inventory) throws -> Site {
         let whole = try Site(inventory, orders: .current)
-        let routers = inventory.routers.filter { $0.management != .none }.map { NodeName($0.name) }
-        return Site(
-            inventory, order: RouterChange.order(for: inventory), nodes: (whole.keeper.map { [$0] } ?? []) + routers,
-            keeper: whole.keeper)
+        let order = RouterChange.order(for: inventory)
+        let concerned = Set(order.entries.flatMap(\.phase.nodes))
+        let nodes = whole.nodes.filter { $0 == whole.keeper || concerned.contains($0) }
+        return Site(inventory, order: order, nodes: nodes, keeper: whole.keeper)
     }
 
     private init(_ inventory: Inventory, order: Order, nodes: [NodeName], keeper: NodeName?) {
@@ -51,14 +51,13 @@ struct Site {
             cluster: inventory.name, order: order, nodes: nodes, limit: limit, keeper: keeper, mayChange: mayChange)
     }
 
-    /// The one secret that the controller brings, as the plan names it; nil where the primary makes the token.
-    var providedSecret: SecretSource? {
+    /// What the controller brings of secrets: those that the plan names.
+    var providedSecrets: [ProvidedSecret] {
+        var named: Set<SecretSource> = []
         for work in plan.phases.lazy.flatMap(\.work) {
-            for case .file(_, .secret(let source), _) in work.steps.lazy.map(\.operation) {
-                if case .provided = source { return source }
-            }
+            for case .file(_, .secret(let source), _) in work.steps.lazy.map(\.operation) { named.insert(source) }
         }
-        return nil
+        return ProvidedSecret.all(inventory).filter { named.contains($0.source) }
     }
 
     /// What preflight reports that does not keep the run from going on, such as a slow disk.

@@ -24,8 +24,8 @@ enum SecretProblem: InventoryProblem {
             Words(
                 message: "'\(path)' is the \(kind.name) itself",
                 why: "who reads the inventory could use it, and files like this end up in git",
-                fix: "write '\(kind.key): ask', or where it comes from, such as "
-                    + "'\(kind.key): {command: [pass, show, node]}', and change the \(kind.name)")
+                fix: "write \(kind.mayBeAsked ? "'\(kind.key): ask', or " : "")where it comes from, such as "
+                    + "'\(kind.key): {command: [pass, show, \(kind.example)]}', and change the \(kind.name)")
         }
     }
 }
@@ -34,15 +34,17 @@ extension SecretKind {
     fileprivate var name: String {
         switch self {
         case .token: "token"
-        case .password, .becomePassword: "password"
+        case .password, .becomePassword, .bgpPassword: "password"
         case .passphrase: "passphrase"
         }
     }
 
+    fileprivate var example: String { self == .bgpPassword ? "bgp/edge" : "node" }
+
     fileprivate var key: String {
         switch self {
         case .token: "token"
-        case .password: "password"
+        case .password, .bgpPassword: "password"
         case .becomePassword: "becomePassword"
         case .passphrase: "passphrase"
         }

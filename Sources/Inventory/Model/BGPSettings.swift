@@ -72,6 +72,8 @@ public struct BGPSettings: Sendable, Hashable {
         /// How many hops away the router may be; nil: it is a neighbour.
         public var multihop: Int?
         public var `import`: Import
+        /// Where the password of the sessions is found; nil: they have none.
+        public var password: SecretReference?
 
         public static let holdTime = Duration.seconds(15)
         public static let keepAlive = Duration.seconds(5)
@@ -80,7 +82,8 @@ public struct BGPSettings: Sendable, Hashable {
         public init(
             router: String, addresses: [IPAddress], asn: UInt32, holdTime: Duration = Peer.holdTime,
             keepAlive: Duration = Peer.keepAlive, connectRetry: Duration = Peer.connectRetry,
-            gracefulRestart: Duration? = nil, multihop: Int? = nil, import: Import = .announced
+            gracefulRestart: Duration? = nil, multihop: Int? = nil, import: Import = .announced,
+            password: SecretReference? = nil
         ) {
             self.router = router
             self.addresses = addresses
@@ -91,6 +94,7 @@ public struct BGPSettings: Sendable, Hashable {
             self.gracefulRestart = gracefulRestart
             self.multihop = multihop
             self.import = `import`
+            self.password = password
         }
     }
 
@@ -170,6 +174,16 @@ extension Inventory {
     public var addressPools: [LoadBalancerPool] {
         guard case .ciliumBgp(let address) = endpoint, pool(with: address) == nil else { return loadBalancerPools }
         return loadBalancerPools + [.endpoint(address)]
+    }
+
+    /// What is wrong with a text as a BGP password; the text itself is not in the answer.
+    public static func problem(withBGPPassword text: String) -> String? {
+        // The kernel's TCP_MD5SIG_MAXKEYLEN, which FRR and GoBGP have too.
+        if text.utf8.count > 80 { return "is longer than 80 bytes, the most that TCP takes" }
+        // FRR reads its configuration by words and lines, and takes what comes after a bar for a filter.
+        guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "|") && $0 != UInt8(ascii: "?") })
+        else { return "has something in it that FRR does not take: only printable ASCII without space, | and ?" }
+        return nil
     }
 
     /// The pool that has this address.

@@ -36,6 +36,7 @@ extension DraftPool {
 }
 
 extension Draft {
+    /// With paths as they stand in the file.
     var bgpSettings: BGPSettings? {
         guard let node = root["bgp"], let asn = node["asn"]?.number.flatMap({ UInt32(exactly: $0) }) else { return nil }
         let announce = node["announce"]
@@ -67,6 +68,7 @@ extension Draft {
         peer.gracefulRestart = node?["gracefulRestart"]?.duration
         peer.multihop = node?["multihop"]?.number
         peer.import = node?["import"]?.choice(BGPSettings.Peer.Import.self) ?? peer.import
+        peer.password = node?["password"]?.secretReference(in: ".")
         return peer
     }
 
@@ -77,6 +79,15 @@ extension Draft {
                 name: pool.name, blocks: pool.blocks.map(\.value),
                 givesFirstAndLast: node?["allowFirstLastIPs"]?.boolean ?? true, labels: node?["labels"]?.labels ?? [:])
         }
+    }
+}
+
+extension BGPSettings {
+    /// With paths that count from the folder of the inventory.
+    func resolved(in directory: String) -> BGPSettings {
+        var result = self
+        for index in peers.indices { result.peers[index].password = peers[index].password?.resolved(in: directory) }
+        return result
     }
 }
 

@@ -16,7 +16,7 @@ extension Draft {
         return Inventory(
             name: name, k3s: k3s, network: network, cilium: cilium, endpoint: endpoint, nodes: nodes,
             deadlines: deadlines, directory: directory, routers: routers.compactMap { $0.router(directory) },
-            bgp: bgpSettings, loadBalancerPools: loadBalancerPools, addons: addons,
+            bgp: bgpSettings?.resolved(in: directory), loadBalancerPools: loadBalancerPools, addons: addons,
             handOff: root["handOff"]?.choice(HandOff.self))
     }
 

@@ -125,7 +125,14 @@ extension YAMLNode {
 
 extension SecretOrigin {
     fileprivate func resolved(in directory: String) -> SecretOrigin {
-        guard case .reference(.file(let path)) = self else { return self }
-        return .reference(.file(Paths.resolve(path, in: directory)))
+        guard case .reference(let reference) = self else { return self }
+        return .reference(reference.resolved(in: directory))
+    }
+}
+
+extension SecretReference {
+    func resolved(in directory: String) -> SecretReference {
+        guard case .file(let path) = self else { return self }
+        return .file(Paths.resolve(path, in: directory))
     }
 }

@@ -67,6 +67,10 @@ enum BGPFields {
                 "import", .choice(BGPSettings.Peer.Import.allCases.map(\.rawValue)),
                 "What the router takes from the nodes: `announced`, ranges of pods and addresses of pools, and no more of "
                     + "them than there can be; `all`, whatever they send", standard: "announced"),
+            Field(
+                "password", .secret(.bgpPassword),
+                "The password of the sessions (TCP MD5, RFC 2385), at both ends: 1 to 80 printable ASCII characters, "
+                    + "without spaces", standard: "none", example: "{command: [pass, show, bgp/edge]}"),
         ])
 
     static let announce = ObjectType(

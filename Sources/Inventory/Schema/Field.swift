@@ -70,13 +70,13 @@ struct ObjectType: Sendable {
 
 /// What a secret opens.
 enum SecretKind: Sendable, Hashable {
-    case token, password, passphrase, becomePassword
+    case token, password, passphrase, becomePassword, bgpPassword
 
     /// What stands in place of a reference where a person is to be asked.
     static let asked = "ask"
 
-    /// The token outlives the run, and nobody knows it by heart.
-    var mayBeAsked: Bool { self != .token }
+    /// Token and BGP password outlive the run, and nobody knows them by heart.
+    var mayBeAsked: Bool { self != .token && self != .bgpPassword }
 }
 
 /// A part whose keys belong to other software.

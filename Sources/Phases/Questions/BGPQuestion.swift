@@ -8,7 +8,7 @@ struct BGPQuestion: Sendable {
     static let peers = Probe.command(Script.arguments(.ciliumDbg, ["bgp", "peers", "-o", "json"]))
 
     /// The addresses that this node has sessions with.
-    private let expected: [(address: IPAddress, router: String)]
+    private let expected: [(address: IPAddress, peer: BGPSettings.Peer)]
     private let announcesPods: Bool
 
     /// The part of `cilium-dbg bgp peers -o json` that counts (Cilium api/v1/models, BgpPeer).
@@ -33,7 +33,7 @@ struct BGPQuestion: Sendable {
         guard let bgp = inventory.bgp else { return nil }
         let families = node.addresses.map(\.family)
         expected = bgp.peers.flatMap { peer in
-            peer.addresses.filter { families.contains($0.family) }.map { ($0, peer.router) }
+            peer.addresses.filter { families.contains($0.family) }.map { ($0, peer) }
         }
         announcesPods = bgp.announcesPods
         if expected.isEmpty { return nil }
@@ -41,9 +41,9 @@ struct BGPQuestion: Sendable {
 
     /// Each router once, with the addresses that this node speaks to.
     var routers: String {
-        let names = expected.map(\.router).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
+        let names = expected.map(\.peer.router).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
         return names.map { name in
-            let addresses = expected.filter { $0.router == name }.map(\.address.description)
+            let addresses = expected.filter { $0.peer.router == name }.map(\.address.description)
             return "\(name) (\(addresses.joined(separator: ", ")))"
         }.joined(separator: " and ")
     }
@@ -55,15 +55,16 @@ struct BGPQuestion: Sendable {
         guard let peers = try? JSONDecoder().decode([Peer]?.self, from: Data(answer.output.utf8)) ?? [] else {
             return .waiting("the BGP sessions of Cilium cannot be read: \(answer.reason)")
         }
-        return .all(expected.map { verdict($0.address, $0.router, peers) })
+        return .all(expected.map { verdict($0.address, $0.peer, peers) })
     }
 
-    private func verdict(_ address: IPAddress, _ router: String, _ peers: [Peer]) -> Verdict {
+    private func verdict(_ address: IPAddress, _ wanted: BGPSettings.Peer, _ peers: [Peer]) -> Verdict {
+        let router = wanted.router
         guard let peer = peers.first(where: { $0.address.flatMap { IPAddress($0) } == address }) else {
             return .waiting("Cilium has not taken up \(router) (\(address)) as a peer yet")
         }
         guard peer.state == "established" else {
-            return .waiting("the session with \(router) (\(address)) is \(peer.state ?? "in no state")")
+            return .waiting("the session with \(router) (\(address)) is \(peer.state ?? "in no state")\(wanted.hint)")
         }
         let family = peer.families?.first { $0.afi == address.family.afi }
         guard !announcesPods || (family?.advertised ?? 0) > 0 else {
@@ -71,6 +72,15 @@ struct BGPQuestion: Sendable {
         }
         return .holds
     }
+}
+
+extension BGPSettings.Peer? {
+    /// TCP drops what another password signed, so that neither end has a word for it.
+    var hint: String { self?.password == nil ? "" : ", as it is where its ends have different passwords" }
+}
+
+extension BGPSettings.Peer {
+    var hint: String { Optional(self).hint }
 }
 
 /// Whether Cilium gives out the addresses of all pools of the inventory; it gives none of a pool that is in conflict.

@@ -7,6 +7,7 @@ import Rendering
 struct RouterQuestion: Sendable {
     let router: Router
     private let inventory: Inventory
+    private let peer: BGPSettings.Peer?
     /// The nodes that have a session with this router, and the address of theirs that it is with.
     let neighbors: [(node: String, address: IPAddress)]
 
@@ -15,7 +16,9 @@ struct RouterQuestion: Sendable {
     init(_ inventory: Inventory, _ router: Router) {
         self.inventory = inventory
         self.router = router
-        let families = inventory.bgp?.peers.first { $0.router == router.name }?.addresses.map(\.family) ?? []
+        let peer = inventory.bgp?.peers.first { $0.router == router.name }
+        self.peer = peer
+        let families = peer?.addresses.map(\.family) ?? []
         neighbors = families.flatMap { family in
             inventory.bgpNodes.compactMap { node in
                 node.addresses.first { $0.family == family }.map { (node.name, $0) }
@@ -70,6 +73,17 @@ struct RouterQuestion: Sendable {
         return .command(Script.arguments(.frr, [verb, inventory.name] + lines))
     }
 
+    /// The file with the password of its sessions; nil where they have none.
+    var password: Step? {
+        ProvidedSecret.bgpPassword(peer).map {
+            Step(
+                .file(
+                    path: RouterConfiguration.passwordPath(inventory, router), content: .secret($0.source),
+                    mode: .privateFile),
+                because: "FRR takes it from there, and what runs is compared with it")
+        }
+    }
+
     // MARK: Sessions
 
     /// The part of `show bgp summary json` that counts (frr bgpd/bgp_vty.c).
@@ -106,7 +120,9 @@ struct RouterQuestion: Sendable {
         return neighbors.map { neighbor in
             let session = "the session with \(neighbor.node) (\(neighbor.address))"
             guard let peer = peers[neighbor.address] else { return .waiting("\(session) is not configured there") }
-            guard peer.state == "Established" else { return .waiting("\(session) is \(peer.state ?? "in no state")") }
+            guard peer.state == "Established" else {
+                return .waiting("\(session) is \(peer.state ?? "in no state")\(self.peer.hint)")
+            }
             guard inventory.bgp?.announcesPods != true || (peer.pfxRcd ?? 0) > 0 else {
                 return .waiting("\(session) is established, but no range of pods came through the filters")
             }

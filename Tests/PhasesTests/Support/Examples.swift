@@ -77,6 +77,9 @@ enum Example {
 
         """
 
+    /// The same, with a password of the sessions with one router.
+    static let passwords = bgp.replacing("multihop: 2}", with: "multihop: 2, password: {env: ASIDE}}")
+
     /// Two addons; a part that goes behind any of these inventories.
     static let addons = """
         addons:

@@ -1,0 +1,182 @@
+import Foundation
+import Inventory
+import Testing
+
+@testable import Engine
+@testable import Phases
+@testable import Rendering
+
+/// The nodes' end of passwords, against a `k3s` that keeps Secrets as files.
+@ShellThread struct BGPPasswordTests {
+    private let stage: Stage
+    private let inventory: Inventory
+
+    init() throws {
+        stage = try Stage()
+        inventory = try Example.read(Example.passwords)
+        let folder = stage.folder.path
+        try stage.write("", to: "secrets/none")
+        try stage.write("", to: "sessions")
+        try stage.command(
+            "k3s",
+            """
+            cd '\(folder)/secrets'
+            [ ! -e ../down ] || { echo 'connection refused' >&2; exit 1; }
+            case "$*" in
+                *' get secrets '*) for f in *; do [ "$f" = none ] || echo "$f $(cat "$f")"; done ;;
+                *' apply '*)
+                    cat >../applied
+                    cp ../applied ../manifests
+                    owner=$(sed -n 's|.*clusterctl.dev/bgp-password: \\([^,]*\\),.*|\\1|p' ../applied)
+                    sed -n 's/.*{password: \\(.*\\)}/\\1/p' ../applied >"$owner"
+                    ;;
+                *' delete secret '*) name=${*##* clusterctl-bgp-}; rm -f "${name%% *}" ;;
+                *' get ciliumbgppeerconfigs.cilium.io '*) echo ciliumbgppeerconfig.cilium.io/edge-ipv4 ;;
+                *' ps '*) echo c0ffee ;;
+                *' peers '*) cat ../sessions; [ ! -e ../fall ] || mv ../fall ../sessions ;;
+            esac
+            """)
+    }
+
+    private func run(_ verb: String, _ words: [String], seconds: Int = 3, in shell: [String] = ["sh"]) throws
+        -> Shell.Result
+    {
+        try Shell.run(
+            shell + ["-c", Template.bgpPasswords.text(), "bgp-passwords", verb, "kube-system"]
+                + ["\(stage.folder.path)/bgp", String(seconds)] + words, commands: stage.commands)
+    }
+    private func password(_ text: String, of router: String = "edge") throws {
+        try stage.write(text, to: "bgp/\(router).password")
+    }
+    private func secret(_ router: String) -> String? {
+        let text = try? Repository.text(stage.folder.appending(path: "secrets/\(router)"))
+        return text.flatMap { Data(base64Encoded: $0.trimmingCharacters(in: .newlines)) }.map {
+            String(decoding: $0, as: UTF8.self)
+        }
+    }
+    private func sessions(_ state: String) -> String {
+        """
+        [{"local-asn": 64512, "peer-address": "fd77::1", "peer-asn": 64513, "session-state": "active"},
+         {"local-asn": 64512, "peer-address": "10.77.0.1", "peer-asn": 64513, "session-state": "\(state)",
+          "families": [{"afi": "ipv4"}]}]
+        """
+    }
+
+    @Test(arguments: [["dash"], ["bash"], ["busybox", "ash"]])
+    func aPasswordIsGivenOnceTheSessionHasFallen(_ shell: [String]) throws {
+        let words = ["edge", "has", "fd77::1,10.77.0.1", "aside", "none", "-"]
+        try password("one")
+        #expect(try run("done", words, in: shell).status == 1)
+        #expect(try run("follow", words, in: shell).status == 0)
+        #expect(secret("edge") == "one")
+        #expect(try run("done", words, in: shell).status == 0)
+        #expect(stage.calls.contains { $0.contains("patch") && $0.contains(#""authSecretRef":"clusterctl-bgp-edge""#) })
+
+        try password("t'wo \"$x`y\\")
+        try stage.write(sessions("established"), to: "sessions")
+        #expect(try run("done", words, in: shell).status == 1)
+        let waited = try run("follow", words, seconds: 1, in: shell)
+        #expect(waited.status == 1 && waited.error.contains("so that nothing is changed here: sessions with edge"))
+        #expect(secret("edge") == "one", "its router has not changed its end")
+        try stage.write(sessions("active"), to: "fall")
+        #expect(try run("follow", words, in: shell).status == 0)
+        #expect(secret("edge") == "t'wo \"$x`y\\")
+        #expect(
+            !stage.calls.contains {
+                $0.contains("wo \"$x") || $0.contains(secret("edge").map { Data($0.utf8).base64EncodedString() } ?? "")
+            })
+    }
+
+    @Test(arguments: [["dash"], ["bash"], ["busybox", "ash"]])
+    func aPasswordThatNobodyHasAnyMoreIsTakenAway(_ shell: [String]) throws {
+        try password("one")
+        try password("two", of: "gone")
+        let both = ["edge", "has", "-", "gone", "has", "-"]
+        #expect(try run("follow", both, in: shell).status == 0)
+        #expect(secret("edge") == "one" && secret("gone") == "two")
+        let words = ["edge", "none", "-"]
+        #expect(try run("done", words, in: shell).status == 1)
+        #expect(try run("follow", words, in: shell).status == 0)
+        #expect(secret("edge") == nil && secret("gone") == nil)
+        #expect(try run("done", words, in: shell).status == 0)
+        #expect(stage.calls.contains { $0.contains("patch") && $0.contains(#""authSecretRef":null"#) })
+        let left = try FileManager.default.contentsOfDirectory(atPath: stage.folder.appending(path: "bgp").path)
+        #expect(left == [])
+    }
+
+    @Test func aClusterThatIsNotThereHasNoPasswordTooMany() throws {
+        try stage.write("", to: "down")
+        #expect(try run("done", ["edge", "none", "-"]).status == 0)
+        #expect(try run("done", ["edge", "has", "-"]).status == 1)
+        #expect(try run("follow", ["edge", "has", "-"], seconds: 0).status == 1)
+    }
+
+    @Test func thePhaseNamesPasswordsAndHasNone() throws {
+        let phase = BGPPasswords(inventory)
+        #expect(phase.nodes == ["dpu-01"])
+        let steps = phase.apply("dpu-01")
+        #expect(steps.map(\.operation.subject).first == "/var/lib/clusterctl/bgp/aside.password")
+        guard case .file(_, .secret(let source), let mode)? = steps.first?.operation,
+            case .command(let command)? = steps.last?.operation
+        else {
+            Issue.record("\(steps)")
+            return
+        }
+        #expect(mode == .privateFile)
+        #expect(
+            source
+                == .provided(what: "the password of the BGP sessions with aside, from the environment variable ASIDE"))
+        #expect(command.arguments.suffix(6) == ["edge", "none", "10.77.0.1,fd77::1", "aside", "has", "10.77.0.2"])
+        #expect(command.unless?.contains("done") == true)
+        #expect(ProvidedSecret.all(inventory).map(\.key) == ["k3s.token", "bgp.peers.aside.password"])
+    }
+
+    @Test func whereSessionsHaveAPasswordTheirObjectsAndFilesSaySo() throws {
+        let objects = BGPObjects(inventory).steps.compactMap { step in
+            if case .object(let object) = step.operation { object } else { nil }
+        }
+        #expect(
+            objects.filter { $0.manifest.contains("authSecretRef: clusterctl-bgp-aside\n") }.map(\.name)
+                == ["CiliumBGPPeerConfig aside-ipv4"])
+        #expect(objects.count { $0.manifest.contains("authSecretRef") } == 1)
+        let steps = Routers(inventory).apply("aside")
+        guard case .file("/usr/local/etc/frr/clusterctl-small.password", .secret, .privateFile) = steps[1].operation
+        else {
+            Issue.record("\(steps[1])")
+            return
+        }
+        #expect(Routers(inventory).apply("edge")[1].operation.subject == "/etc/frr/clusterctl-small.password")
+        #expect(try #require(RouterConfiguration(inventory, inventory.routers[0])).text.contains("password") == false)
+    }
+
+    @Test func aSessionThatIsNotThereIsToldWithWhatMayBeWhy() throws {
+        let router = RouterQuestion(inventory, inventory.routers[1])
+        let answer = Answer(
+            status: 0, output: #"{"ipv4Unicast": {"peers": {"10.77.0.11": {"state": "Active"}}}}"#)
+        #expect(
+            router.verdicts(answer).first
+                == .waiting(
+                    "the session with dpu-01 (10.77.0.11) is Active, as it is where its ends have different passwords"))
+    }
+
+    @Test(arguments: [
+        (String(repeating: "x", count: 80), true), (String(repeating: "x", count: 81), false),
+        ("a b", false), ("a|b", false), ("a?b", false), ("pässword", false), ("!#$%&'\"()*+,-./:;<=>@[\\]^_`{}~", true),
+    ])
+    func aPasswordIsWhatBothEndsTake(_ text: String, _ isTaken: Bool) {
+        #expect((Inventory.problem(withBGPPassword: text) == nil) == isTaken)
+    }
+
+    @Test func aRouterWithAnotherPasswordIsPending() throws {
+        let password = try #require(RouterState.passwords(inventory)["aside"]?.first)
+        let question = RouterQuestion(inventory, inventory.routers[1])
+        var facts = Facts()
+        for probe in [question.refusal, question.difference, question.unsaved] {
+            facts["aside", probe] = Answer(status: 0, output: "")
+        }
+        facts["aside", password] = .same
+        #expect(!RouterState(inventory, facts: facts, unreachable: [:]).routers[1].isPending)
+        facts["aside", password] = .differs(current: "(differs; secret)")
+        #expect(RouterState(inventory, facts: facts, unreachable: [:]).routers[1].isPending)
+    }
+}

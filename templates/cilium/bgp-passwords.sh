@@ -1,0 +1,134 @@
+# bgp-passwords: gives Cilium the passwords of its BGP sessions, and takes away those that no session has any more.
+#
+#   done|follow NAMESPACE FOLDER SECONDS [ROUTER has|none ADDRESSES]...
+#
+# `done` asks whether Cilium has what the files FOLDER/ROUTER.password say, and nothing else. `follow` leads it there. What
+# is changed is changed at the router first, under the router's guard: that cuts the sessions with ADDRESSES (with commas
+# between them; "-": nobody changes that router now), and as soon as this node sees them fallen, the other end follows. So
+# one router after the other is without sessions, for a moment, and a router that goes back finds the nodes as they were.
+#
+# No password leaves the shell but by standard input.
+verb=$1 namespace=$2 folder=$3 seconds=$4
+shift 4
+label=clusterctl.dev/bgp-password
+ask() { k3s kubectl --request-timeout=10s "$@"; }
+encoded() { base64 <"$1" | tr -d '\n'; }
+
+present() { # sets $present, a line a Secret: whose it is, and the password in base64
+    present=$(ask get secrets -n "$namespace" -l "$label" -o 'jsonpath={range .items[*]}{.metadata.labels.clusterctl\.dev/bgp-password}{" "}{.data.password}{"\n"}{end}')
+}
+has() { # has ROUTER: whether its Secret is as the file
+    printf '%s\n' "$present" | {
+        while read -r router found; do
+            [ "$router" != "$1" ] || { [ "$found" = "$(encoded "$folder/$1.password")" ] && exit 0 || exit 1; }
+        done
+        exit 1
+    }
+}
+has_none() { ! printf '%s\n' "$present" | cut -d ' ' -f 1 | grep -qxF "$1"; }
+is_as_wanted() { # is_as_wanted ROUTER has|none
+    if [ "$2" = has ]; then has "$1"; else has_none "$1"; fi
+}
+others() { # others [ROUTER has|none ADDRESSES]...: who has a Secret, or a file, and is none of these
+    names=' ' owners=' '
+    while [ $# -gt 0 ]; do
+        names="$names$1 "
+        [ "$2" = none ] || owners="$owners$1 "
+        shift 3
+    done
+    printf '%s\n' "$present" | while read -r router found; do
+        case "$names" in *" $router "*) ;; *) [ -z "$router" ] || echo "$router" ;; esac
+    done
+    for file in "$folder"/*.password; do
+        router=${file##*/}
+        case "$owners" in *" ${router%.password} "*) ;; *) [ ! -e "$file" ] || echo "$file" ;; esac
+    done
+}
+
+is_done() {
+    if ! present 2>/dev/null; then # before there is a cluster, it has no password that is one too many
+        while [ $# -gt 0 ]; do
+            [ "$2" = none ] || return
+            shift 3
+        done
+        return 0
+    fi
+    [ -z "$(others "$@")" ] || return
+    while [ $# -gt 0 ]; do
+        is_as_wanted "$1" "$2" || return
+        shift 3
+    done
+}
+
+sessions() { # sets $sessions, a line a session, of this node's own Cilium; none where it cannot be asked
+    container=$(k3s crictl ps --name cilium-agent -q 2>/dev/null | head -n 1)
+    sessions=$([ -z "$container" ] || k3s crictl exec "$container" cilium-dbg bgp peers -o json 2>/dev/null |
+        tr -d ' \t\r\n' | sed 's/"peer-address"/\
+&/g')
+}
+is_there() { # is_there ADDRESSES: whether a session with one of them is established
+    printf '%s\n' "$sessions" | grep '"session-state":"established"' | cut -d '"' -f 4 | {
+        while read -r address; do
+            case ",$1," in *",$address,"*) exit 0 ;; esac
+        done
+        exit 1
+    }
+}
+
+give() { # give ROUTER
+    printf '%s\n' 'apiVersion: v1' 'kind: Secret' 'metadata:' "  name: clusterctl-bgp-$1" "  namespace: $namespace" \
+        "  labels: {$label: $1, clusterctl.dev/bgp: password-$1}" "data: {password: $(encoded "$folder/$1.password")}" |
+        ask apply --server-side --force-conflicts --field-manager=clusterctl -f - && refer "$1" "\"clusterctl-bgp-$1\""
+}
+take() { # take ROUTER
+    refer "$1" null && ask delete secret -n "$namespace" "clusterctl-bgp-$1" --ignore-not-found
+}
+refer() { # refer ROUTER NAME: in those objects that are there already; the phase after this one brings the others
+    ask get ciliumbgppeerconfigs.cilium.io -l "clusterctl.dev/bgp in (peer-$1-ipv4,peer-$1-ipv6)" -o name 2>/dev/null \
+        >"$work/configs"
+    while read -r config; do
+        ask patch "$config" --type=merge --field-manager=clusterctl -p "{\"spec\":{\"authSecretRef\":$2}}" || return
+    done <"$work/configs"
+}
+
+step() { # step [ROUTER has|none ADDRESSES]...: whoever's turn it is; sets $left to those whose turn it is not
+    left=''
+    present && sessions || return
+    while [ $# -gt 0 ]; do
+        if ! is_as_wanted "$1" "$2"; then
+            if [ "$3" != - ] && is_there "$3"; then
+                left="$left $1"
+            elif [ "$2" = has ]; then
+                give "$1" || return
+            else
+                take "$1" || return
+            fi
+        fi
+        shift 3
+    done
+}
+follow() {
+    work=$(mktemp -d) || return
+    trap 'rm -rf "$work"' EXIT
+    until step "$@" && [ -z "$left" ]; do
+        seconds=$((seconds - 1))
+        if [ "$seconds" -lt 0 ]; then
+            [ -z "$left" ] || echo "still there with the earlier password, so that nothing is changed here: sessions with$left" >&2
+            return 1
+        fi
+        sleep 1
+    done
+    present || return
+    others "$@" >"$work/others"
+    while read -r other; do
+        case $other in
+            /*) rm -f "$other" ;;
+            *) ask delete secret -n "$namespace" "clusterctl-bgp-$other" --ignore-not-found ;;
+        esac || return
+    done <"$work/others"
+}
+
+case $verb in
+    done) is_done "$@" ;;
+    follow) follow "$@" ;;
+esac
