@@ -218,6 +218,11 @@ class BGPTest(LifeCase):
         for text in (run.said(), plan, rotation.output, rotation.said()):
             self.assertNotRegex(text, "first-word|second-word")
 
+        for folder, _, files in os.walk(os.path.join(self.directory, ".clusterctl")):
+            for name in files:
+                with open(os.path.join(folder, name), encoding="utf-8") as file:
+                    self.assertNotRegex(file.read(), "first-word|second-word", name)
+
         # Of a router that clusterctl does not change, the nodes know a password that it does not.
         self.change(secret, ("asn: 64514}", "asn: 64514, manage: verify}"), ("bgp: 20s", "bgp: 10s"),
                     ("router-02: {connect", f"router-02: {{password: {{file: {self.password('second-word')}}}, connect"))
