@@ -91,12 +91,19 @@ refer() { # refer ROUTER NAME: in those objects that are there already; the phas
     done <"$work/configs"
 }
 
+knows() { # knows ROUTER: whether Cilium has this password already, by a Secret that a person has made
+    name=$(ask get ciliumbgppeerconfigs.cilium.io -l "clusterctl.dev/bgp in (peer-$1-ipv4,peer-$1-ipv6)" \
+        -o 'jsonpath={.items[0].spec.authSecretRef}' 2>/dev/null) && [ -n "$name" ] || return
+    known=$(ask get secret "$name" -n "$namespace" -o 'jsonpath={.data.password}') &&
+        [ "$known" = "$(encoded "$folder/$1.password")" ]
+}
+
 step() { # step [ROUTER has|none ADDRESSES]...: whoever's turn it is; sets $left to those whose turn it is not
     left=''
     present && sessions || return
     while [ $# -gt 0 ]; do
         if ! is_as_wanted "$1" "$2"; then
-            if [ "$3" != - ] && is_there "$3"; then
+            if [ "$3" != - ] && is_there "$3" && ! { [ "$2" = has ] && knows "$1"; }; then
                 left="$left $1"
             elif [ "$2" = has ]; then
                 give "$1" || return
@@ -110,10 +117,10 @@ step() { # step [ROUTER has|none ADDRESSES]...: whoever's turn it is; sets $left
 follow() {
     work=$(mktemp -d) || return
     trap 'rm -rf "$work"' EXIT
+    end=$(($(cut -d . -f 1 /proc/uptime) + seconds))
     until step "$@" && [ -z "$left" ]; do
-        seconds=$((seconds - 1))
-        if [ "$seconds" -lt 0 ]; then
-            [ -z "$left" ] || echo "still there with the earlier password, so that nothing is changed here: sessions with$left" >&2
+        if [ "$(cut -d . -f 1 /proc/uptime)" -ge "$end" ]; then
+            [ -z "$left" ] || echo "still established by the earlier password, which is left as it is: sessions with$left" >&2
             return 1
         fi
         sleep 1
