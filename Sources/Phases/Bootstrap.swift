@@ -19,12 +19,12 @@ public enum Bootstrap {
     public static func order(for inventory: Inventory, options: Options = Options()) -> Order {
         let prepared: [Order.Dependency] = [.sameNode("host-prep"), .sameNode("artifacts")]
         let endpoint: [Order.Dependency] = [.all("kube-vip"), .all("keepalived")]
-        let joined = endpoint + [.all("primary-rejoin"), .all("workers")]
-        let network =
-            joined + [
-                .all("cilium-api-server"), .all("bgp"), .all("bgp-sessions"), .all("router-sessions"),
-                .all("api-endpoint"),
-            ]
+        let reached = endpoint + [.all("dns-resolved"), .all("dns-networkmanager")]
+        let joined = reached + [.all("primary-rejoin"), .all("workers")]
+        let bgp: [Order.Dependency] = [
+            .all("bgp"), .all("bgp-sessions"), .all("router-sessions"), .all("api-endpoint"),
+        ]
+        let network = joined + [.all("cilium-api-server")] + bgp
         return Order(
             name: "bootstrap",
             [
@@ -37,11 +37,13 @@ public enum Bootstrap {
                     after: [.all("k3s-primary"), .sameNode("host-prep")]),
                 .init(KubeVip(inventory), after: [.all("cilium")]),
                 .init(Keepalived(inventory), after: [.all("cilium"), .sameNode("host-prep")]),
-                .init(
-                    Replicas(inventory, joinThrough: options.joinThrough), after: [.all("cilium")] + prepared),
+                .init(Replicas(inventory, joinThrough: options.joinThrough), after: [.all("cilium")] + prepared),
                 .init(PrimaryRejoin(inventory), after: [.all("replicas")]),
+                .init(DNS(inventory), after: [.all("cilium"), .all("replicas"), .sameNode("host-prep")] + endpoint),
+                .init(DNSResolved(inventory), after: [.all("dns"), .sameNode("host-prep")]),
+                .init(DNSNetworkManager(inventory), after: [.all("dns"), .sameNode("host-prep")]),
                 .init(Readmit(inventory), after: [.all("cilium")]),
-                .init(Workers(inventory), after: [.all("cilium"), .all("readmit")] + endpoint + prepared),
+                .init(Workers(inventory), after: [.all("cilium"), .all("readmit")] + reached + prepared),
                 .init(
                     Cilium(inventory, .endpoint, chartContent: options.chartContent), after: [.all("cilium")] + joined),
                 .init(RouterPrep(inventory), after: [.all("preflight")]),
@@ -52,8 +54,7 @@ public enum Bootstrap {
                 .init(RouterSessions(inventory), after: [.all("bgp"), .all("routers")]),
                 .init(APIEndpoint(inventory), after: [.all("bgp-sessions"), .all("router-sessions")]),
             ] + AddonPhase.entries(inventory, after: network) + [
-                .init(
-                    Verify(inventory), after: network + inventory.addons.map { .all(AddonPhase.id($0.name)) })
+                .init(Verify(inventory), after: network + inventory.addons.map { .all(AddonPhase.id($0.name)) })
             ])
     }
 }

@@ -26,6 +26,15 @@ extension OrderRules {
         }
     }
 
+    /// Resolvers are sent to CoreDNS only when it answers, and nobody looks for a name of the cluster before that. All
+    /// control plane nodes are there by then, so that the next one that joins does not find a resolver half-way.
+    static func namesBeforeTheirUsers(_ plan: PlanView) -> [String] {
+        let hooks: [PhaseID] = ["dns-resolved", "dns-networkmanager"]
+        let before: [PhaseID] = ["k3s-primary", "replicas", "kube-vip", "keepalived"]
+        return before.flatMap { plan.mustFollow("dns", $0) } + hooks.flatMap { plan.mustFollow($0, "dns") }
+            + hooks.flatMap { plan.mustFollow("workers", $0) }
+    }
+
     static func replicasJoinPrimary(_ plan: PlanView) -> [String] {
         guard let phase = plan.phase("replicas") else { return [] }
         let primary = K3sConfiguration.serverURL(plan.cluster.inventory.primary, plan.cluster.inventory)

@@ -12,6 +12,7 @@ public enum OrderRules {
         case ciliumBeforeReplicas = "order.cilium-before-replicas"
         case ciliumBeforeWorkers = "order.cilium-before-workers"
         case endpointBeforeItsUsers = "order.endpoint-before-its-users"
+        case namesBeforeTheirUsers = "order.names-before-their-users"
         case replicasJoinPrimary = "order.replicas-join-primary"
         case oneControlPlaneNodeAtATime = "order.one-control-plane-node-at-a-time"
         case replicaGate = "order.replica-gate"
@@ -41,6 +42,7 @@ public enum OrderRules {
         case .ciliumBeforeReplicas: plan.mustFollow("replicas", "cilium")
         case .ciliumBeforeWorkers: plan.mustFollow("workers", "cilium")
         case .endpointBeforeItsUsers: endpointBeforeItsUsers(plan)
+        case .namesBeforeTheirUsers: namesBeforeTheirUsers(plan)
         case .replicasJoinPrimary: replicasJoinPrimary(plan)
         case .oneControlPlaneNodeAtATime: oneControlPlaneNodeAtATime(plan)
         case .replicaGate: replicaGate(plan)

@@ -62,11 +62,17 @@ public struct RenderedTree: Sendable, Equatable {
         let config = K3sConfiguration(inventory: inventory, node: node).text
         var files = [File(path: K3sPaths.config, text: config, mode: .privateFile)]
         if node.os == .nixos {
-            let module = Template.nixosModule.text(["config": .text(config), "token": .text(K3sPaths.token)])
+            let hook = ClusterNames(inventory).map { [["hook": $0.resolved(node)]] } ?? []
+            let module = Template.nixosModule.text([
+                "config": .text(config), "token": .text(K3sPaths.token), "names": .records(hook),
+            ])
             files.append(File(path: "/etc/nixos/clusterctl-k3s.nix", text: module, mode: .publicFile))
         } else {
             let unit = Template.agentUnit.text(["cluster": .text(inventory.name)])
             files.append(File(path: K3sPaths.unitFile(node.unit), text: unit, mode: .publicFile))
+            if let names = ClusterNames(inventory) {
+                files.append(File(path: DNSResolved.file, text: names.resolved(node), mode: .publicFile))
+            }
         }
         return files
     }

@@ -99,7 +99,8 @@ public struct K3sConfiguration: Sendable {
     /// Every name and address by which the API is reached; the same on all servers.
     private var certificateNames: [String] {
         let addresses = inventory.controlPlane.flatMap(\.addresses).map(\.description)
-        return Array(OrderedSet([inventory.endpoint.host] + addresses + inventory.k3s.tlsSANs))
+        return Array(
+            OrderedSet([inventory.endpoint.host] + addresses + (inventory.dns?.apiNames ?? []) + inventory.k3s.tlsSANs))
     }
 
     /// Two families are written in one string, in the order of the inventory.

@@ -29,6 +29,16 @@ public enum Template: String, Sendable, CaseIterable {
     case resumeK3s = "k3s/resume-k3s.sh"
     case frrConfiguration = "frr/clusterctl-bgp.conf.mustache"
     case frr = "frr/frr.sh"
+    case corefile = "dns/Corefile.conf.mustache"
+    case zone = "dns/zone.conf.mustache"
+    case upstreams = "dns/upstreams.conf.mustache"
+    case coreDNS = "dns/coredns.yaml.mustache"
+    case resolvedHook = "dns/resolved.conf.mustache"
+    case dnsmasqHook = "dns/dnsmasq.conf.mustache"
+    case findUpstreams = "dns/find-upstreams.sh"
+    case askDNS = "dns/ask-dns.sh"
+    case resolver = "dns/resolver.sh"
+    case loadDnsmasq = "dns/load-dnsmasq.sh"
     case nixosModule = "nixos/clusterctl-k3s.nix.mustache"
 
     /// What a template is filled with; lists are gone through with `{{#name}}...{{.}}...{{/name}}`, records with the
@@ -68,6 +78,16 @@ public enum Template: String, Sendable, CaseIterable {
         case .resumeK3s: PackageResources.resume_k3s_sh
         case .frrConfiguration: PackageResources.clusterctl_bgp_conf_mustache
         case .frr: PackageResources.frr_sh
+        case .corefile: PackageResources.Corefile_conf_mustache
+        case .zone: PackageResources.zone_conf_mustache
+        case .upstreams: PackageResources.upstreams_conf_mustache
+        case .coreDNS: PackageResources.coredns_yaml_mustache
+        case .resolvedHook: PackageResources.resolved_conf_mustache
+        case .dnsmasqHook: PackageResources.dnsmasq_conf_mustache
+        case .findUpstreams: PackageResources.find_upstreams_sh
+        case .askDNS: PackageResources.ask_dns_sh
+        case .resolver: PackageResources.resolver_sh
+        case .loadDnsmasq: PackageResources.load_dnsmasq_sh
         case .nixosModule: PackageResources.clusterctl_k3s_nix_mustache
         }
     }

@@ -1,4 +1,7 @@
-"""An endpoint that keepalived holds, and behind it HAProxy: Debian's own packages, on nodes whose K3s is the lab's stand-in."""
+"""An endpoint that keepalived holds, and behind it HAProxy: Debian's own packages, on nodes whose K3s is the lab's stand-in.
+
+The same cluster answers for names of its own, by the stand-in for CoreDNS and Debian's own systemd-resolved.
+"""
 
 import os
 import time
@@ -18,8 +21,9 @@ k3s:
 network: {{pods: 10.142.0.0/16, services: 10.143.0.0/16}}
 cilium: {{version: 1.19.4}}
 endpoint: {{keepalived: {VIP}}}
+dns: {{domain: lab.example.org, apps: 10.77.0.21}}
 guard: {{window: 20s}}
-deadlines: {{keepalived: 20s}}
+deadlines: {{keepalived: 20s, dns: 20s}}
 defaults: {{dpus: {{arch: amd64, deadlineFactor: 1}}}}
 dpus:
   dpu-01: {{address: 10.77.0.11, primary: true}}
@@ -47,6 +51,30 @@ BY_HAND = {
                                 "listen by-hand\n    bind 127.0.0.1:8080\n    server ssh 127.0.0.1:22\n",
     "/etc/keepalived/keepalived.conf": "global_defs {\n    router_id by-hand\n}\n",
 }
+
+
+# The name server of the site: it has one address for every name, and says so on its own node.
+SITE = """\
+import socket
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("10.77.0.21", 53))
+while True:
+    message, peer = server.recvfrom(512)
+    name = message[12:message.index(0, 12)]
+    end = 12 + len(name) + 5
+    is_ours = message[end - 4:end - 2] == bytes([0, 1]) and not name.endswith(b"lab" + bytes([7]) + b"example" + bytes([3]) + b"org")
+    head = message[:2] + bytes([0x81, 0x80 if is_ours else 0x83, 0, 1, 0, int(is_ours), 0, 0, 0, 0])
+    answer = bytes([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 192, 0, 2, 53]) if is_ours else b""
+    server.sendto(head + message[12:end] + answer, peer)
+"""
+DROP_IN = "/etc/systemd/resolved.conf.d/clusterctl.conf"
+STATIC_POD = "/var/lib/rancher/k3s/agent/pod-manifests/clusterctl-dns.yaml"
+
+
+def found(node, name):
+    """The addresses that a program of the node finds, once each."""
+    lines = enter(node, "timeout", "20", "getent", "ahostsv4", name, check=False).splitlines()
+    return sorted({line.split()[0] for line in lines})
 
 
 def write(node, path, text):
@@ -89,8 +117,21 @@ class KeepalivedTest(LifeCase):
         self.assertIn("OpenSSH", enter(
             "dpu-01", "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8080; head -n 1 <&3"), "HAProxy serves as it did")
 
+    def give_name_servers(self):
+        """To the servers as a list in a file; to the worker by systemd-resolved, on its link."""
+        write("worker-01", "/usr/local/lib/site-dns.py", SITE)
+        enter("worker-01", "systemd-run", "--quiet", "--unit=site-dns", "python3", "/usr/local/lib/site-dns.py")
+        for node in SERVERS:
+            write(node, "/etc/resolv.conf", "nameserver 10.77.0.21\n")
+        enter("worker-01", "systemctl", "unmask", "--quiet", "systemd-resolved")
+        enter("worker-01", "systemctl", "enable", "--now", "--quiet", "systemd-resolved")
+        enter("worker-01", "ln", "-sfn", "../run/systemd/resolve/stub-resolv.conf", "/etc/resolv.conf")
+        enter("worker-01", "resolvectl", "dns", "eth0", "10.77.0.21")
+        self.assertEqual(found("worker-01", "www.example.net"), ["192.0.2.53"])
+
     def test_2_one_server_holds_the_address_and_a_second_run_finds_nothing_to_do(self):
         enter("dpu-01", "systemctl", "unmask", "--quiet", "keepalived")
+        self.give_name_servers()
         self.bootstrap()
         self.assertEqual(len(holders()), 1)
         for node in SERVERS:
@@ -131,7 +172,42 @@ class KeepalivedTest(LifeCase):
             self.assertFalse(is_accepted)
             self.assertIn("nonsense", said)
 
-    def test_5_the_api_answers_without_the_holders_own_and_the_address_stays(self):
+    def test_5_a_node_finds_the_clusters_names_and_all_others_also_without_coredns(self):
+        wanted = {"api.lab.example.org": [VIP], "api-int.lab.example.org": [VIP], "x.apps.lab.example.org": ["10.77.0.21"],
+                  "server-02.lab.example.org": ["10.77.0.12"], "nobody.lab.example.org": [],
+                  "www.example.net": ["192.0.2.53"]}
+        for name, addresses in wanted.items():
+            self.assertEqual(found("worker-01", name), addresses, name)
+        self.assertEqual(found("dpu-01", "api.lab.example.org"), [], "it has a list in a file, which nobody has touched")
+        self.assertEqual(enter("dpu-01", "cat", "/etc/resolv.conf"), "nameserver 10.77.0.21\n")
+        self.assertRegex(self.clusterctl("plan", self.inventory, "--live").output, r"dns-resolved on dpu-01: left out \(neither")
+        servers = enter("worker-01", "grep", "^nameserver", "/run/systemd/resolve/resolv.conf").splitlines()
+        self.assertIn("nameserver 10.77.0.21", servers[:3], "what K3s gives to pods has the site's own server")
+        for node in SERVERS:
+            enter(node, "mv", STATIC_POD, "/root/static-pod.yaml")
+        self.eventually([], lambda: found("worker-01", "api.lab.example.org"))
+        self.assertEqual(found("worker-01", "mail.example.net"), ["192.0.2.53"], "names of others do not wait for the cluster")
+        for node in SERVERS:
+            enter(node, "mv", "/root/static-pod.yaml", STATIC_POD)
+        self.eventually([VIP], lambda: found("worker-01", "api-int.lab.example.org"))
+
+    def test_6_a_resolver_that_does_not_find_the_cluster_is_put_back_as_it_was(self):
+        enter("worker-01", "rm", DROP_IN)
+        enter("worker-01", "systemctl", "restart", "systemd-resolved")
+        for protocol in ("udp", "tcp"):
+            enter("worker-01", "iptables", "-I", "OUTPUT", "-o", "eth0", "-p", protocol, "--dport", "53", "!", "-d", "10.77.0.21", "-j", "DROP")
+        run = self.bootstrap(status=5)
+        self.assertRegex(run.said(), r"worker-01 does not find api\.lab\.example\.org")
+        enter("worker-01", "test", "!", "-e", DROP_IN)
+        self.eventually("active", lambda: enter("worker-01", "systemctl", "is-active", "systemd-resolved").strip())
+        self.assertNotIn("10.77.0.1", enter("worker-01", "resolvectl", "dns").partition("Link")[0])
+        self.assertEqual(found("worker-01", "ftp.example.net"), ["192.0.2.53"])
+        for protocol in ("udp", "tcp"):
+            enter("worker-01", "iptables", "-D", "OUTPUT", "-o", "eth0", "-p", protocol, "--dport", "53", "!", "-d", "10.77.0.21", "-j", "DROP")
+        self.bootstrap()
+        self.assertEqual(found("worker-01", "api.lab.example.org"), [VIP])
+
+    def test_7_the_api_answers_without_the_holders_own_and_the_address_stays(self):
         [holder] = holders()
         enter(holder, "systemctl", "stop", "k3s")
         self.assertEqual(asked_from_worker(), "pong", "HAProxy passes over a server that refuses")
@@ -142,7 +218,7 @@ class KeepalivedTest(LifeCase):
             time.sleep(0.5)
         enter(holder, "systemctl", "start", "k3s")
 
-    def test_6_the_address_leaves_a_node_whose_haproxy_is_gone_and_does_not_come_back(self):
+    def test_8_the_address_leaves_a_node_whose_haproxy_is_gone_and_does_not_come_back(self):
         [holder] = holders()
         enter(holder, "systemctl", "stop", "haproxy")
         self.eventually(True, lambda: len(holders()) == 1 and holders() != [holder])
@@ -152,7 +228,7 @@ class KeepalivedTest(LifeCase):
         time.sleep(8)  # until keepalived there takes HAProxy for well again
         self.assertEqual(holders(), [other])
 
-    def test_7_the_address_leaves_a_node_without_power(self):
+    def test_9_the_address_leaves_a_node_without_power(self):
         [holder] = holders()
         lab("fault", holder, "cable-pulled")
         lab("fault", holder, "power-off")

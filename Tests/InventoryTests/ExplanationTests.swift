@@ -19,8 +19,8 @@ struct ExplanationTests {
     @Test func noCodeHasTwoPages() {
         let pages = [
             Explanation.yaml, Explanation.inventory, Explanation.nodes, Explanation.network,
-            Explanation.datapath, Explanation.k3s,
-            Explanation.cilium, Explanation.addons, Explanation.bgp, Explanation.routes,
+            Explanation.datapath, Explanation.dns, Explanation.k3s, Explanation.cilium,
+            Explanation.addons, Explanation.bgp, Explanation.routes,
         ]
         #expect(pages.map(\.count).reduce(0, +) == Explanation.all.count)
         #expect(Explanation.all.map(\.code) == DiagnosticCode.allCases)

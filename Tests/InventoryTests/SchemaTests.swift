@@ -45,6 +45,7 @@ struct SchemaTests {
             .chartVersion: ["39.0.7", "v1.18.2", "1.0.0-rc.1+build.5"],
             .ciliumVersion: ["1.19.4", "1.20.0-rc.1"], .url: ["https://a.example/b", "http://[::1]:80/"],
             .user: ["ubuntu", "_x"], .host: ["api.example.org", "10.0.0.1", "fd00::1", "::1"],
+            .domain: ["cluster.example.org", "lab"], .image: ["docker.io/coredns/coredns:1.13.1", "a@sha256:0"],
             .sshHost: ["node_1", "fe80::1%eth0", "10.0.0.1"],
             .jumpHost: ["none", "ops@bastion:2222", "[fd00::1]:22", "[fe80::1%eth0]", "a.example.org"],
             .hostKey: [

@@ -100,6 +100,7 @@ struct TextTests {
     /// What reaches a command line can neither be an option nor end it.
     @Test(arguments: [
         TextForm.user, .host, .device, .link, .clusterName, .nodeName, .variable, .operatingSystem, .labelKey,
+        .domain, .image,
     ])
     func keepsShellsSafe(_ form: TextForm) {
         for text in [

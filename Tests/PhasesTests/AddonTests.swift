@@ -20,7 +20,8 @@ struct AddonTests {
         let order = Bootstrap.order(for: try inventory())
         let addons = order.entries.filter { $0.phase is AddonPhase }
         let network: [Order.Dependency] = [
-            .all("kube-vip"), .all("keepalived"), .all("primary-rejoin"), .all("workers"), .all("cilium-api-server"),
+            .all("kube-vip"), .all("keepalived"), .all("dns-resolved"), .all("dns-networkmanager"),
+            .all("primary-rejoin"), .all("workers"), .all("cilium-api-server"),
             .all("bgp"),
             .all("bgp-sessions"), .all("router-sessions"), .all("api-endpoint"),
         ]

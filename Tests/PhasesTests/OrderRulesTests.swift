@@ -67,6 +67,18 @@ struct OrderRulesTests {
         #expect(fired == ["order.preflight-first", "order.cilium-before-endpoint"])
     }
 
+    @Test(
+        arguments: [
+            ("replicas", "dns"), ("kube-vip", "dns"), ("dns", "dns-resolved"), ("dns", "dns-networkmanager"),
+            ("dns-resolved", "workers"), ("dns-networkmanager", "workers"),
+        ] as [(PhaseID, PhaseID)])
+    func namesBeforeThoseWhoLookForThem(_ phase: PhaseID, _ later: PhaseID) throws {
+        let inventory = try DNSTests.inventory()
+        #expect(violations(inventory) == [])
+        let fired = violations(inventory, without(phase, of: later))
+        #expect(fired == ["order.names-before-their-users: \(later) may start before \(phase) has passed on all nodes"])
+    }
+
     private func keepalived() throws -> Inventory {
         try Example.small([("kubeVip: 10.77.0.100", "keepalived: 10.77.0.100")])
     }

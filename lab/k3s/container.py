@@ -5,7 +5,7 @@ import os
 import secrets
 import threading
 
-from . import cilium, envoy, helm, kubevip, log, paths
+from . import cilium, coredns, envoy, helm, kubevip, log, paths
 from .ends import Crash, Stopped
 from .kube import Kube
 from .web import Unreachable, WebError
@@ -19,7 +19,8 @@ def _pause_forever(container):
 
 # The part of an image's name by which it is known: what it does.
 PROGRAMS = (("klipper-helm", helm.run), ("cilium/operator", cilium.run_operator),
-            ("cilium/cilium-envoy", envoy.run), ("cilium/cilium", cilium.run_agent), ("kube-vip", kubevip.run))
+            ("cilium/cilium-envoy", envoy.run), ("cilium/cilium", cilium.run_agent), ("kube-vip", kubevip.run),
+            ("coredns", coredns.run))
 
 
 def program(image):
@@ -57,6 +58,16 @@ class Container:
     @property
     def host_network(self):
         return self.pod["spec"].get("hostNetwork", False)
+
+    def mounted(self, path):
+        """The host's path of a path in the container, or None if nothing is mounted there."""
+        volumes = {volume["name"]: (volume.get("hostPath") or {}).get("path")
+                   for volume in self.pod["spec"].get("volumes") or []}
+        for mount in self.spec.get("volumeMounts") or []:
+            source, target = volumes.get(mount["name"]), mount["mountPath"].rstrip("/")
+            if source and (path == target or path.startswith(target + "/")):
+                return source.rstrip("/") + path[len(target):]
+        return None
 
     def log(self, message):
         os.makedirs(os.path.dirname(self.log_path), exist_ok=True)

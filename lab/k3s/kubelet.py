@@ -10,6 +10,7 @@ from . import log, paths, proxy
 from .container import Container
 from .log import now
 from .nodes import condition, with_condition
+from .staticpods import StaticPods, is_mirror
 from .web import Unreachable, WebError
 
 NO_NETWORK = ("container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network "
@@ -30,6 +31,7 @@ class Kubelet:
         self.pods, self.runs, self.reported = {}, {}, {}
         self.stopping = False
         self.conditions = None
+        self.static = StaticPods(self)
         try:
             records = json.loads(paths.read(paths.CONTAINERS) or "{}").get("containers", [])
         except ValueError:
@@ -109,7 +111,9 @@ class Kubelet:
     def _take(self, event):
         if event is None:
             listed = self.client.client.json("GET", f"/api/v1/pods?fieldSelector=spec.nodeName%3D{self.node}")["items"]
-            self.pods = {pod["metadata"]["uid"]: pod for pod in listed}
+            self.pods = {pod["metadata"]["uid"]: pod for pod in listed if not is_mirror(pod)}
+        elif is_mirror(event["object"]):
+            return  # shown for others to see; what runs is in a file
         elif event["type"] == "DELETED":
             self.pods.pop(event["object"]["metadata"]["uid"], None)
         elif event["type"] in ("ADDED", "MODIFIED"):
@@ -128,21 +132,29 @@ class Kubelet:
                 threading.Event().wait(0.5)
 
     def _sync(self):
-        for uid, pod in list(self.pods.items()):
+        self.static.read()
+        pods = self._pods()
+        for uid, pod in pods.items():
             run = self.runs.get(uid)
             leaving = bool(pod["metadata"].get("deletionTimestamp"))
             if run is None and not leaving and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
                 self._begin(uid, pod)
             elif leaving:
                 self._end(uid, pod)
-        for uid in set(self.runs) - set(self.pods):
+        for uid in set(self.runs) - set(pods):
             self._end(uid, None)
+        self.static.mirror()
+        pods = self._pods()
         for uid, run in list(self.runs.items()):
-            if uid in self.pods and not self.pods[uid]["metadata"].get("deletionTimestamp"):
-                self._report_pod(uid, run)
+            if uid in pods and not pods[uid]["metadata"].get("deletionTimestamp"):
+                self._report_pod(uid, pods[uid], run)
         if self.changed.is_set():
             self.changed.clear()
             self._record()
+
+    def _pods(self):
+        """Those of the API, and those whose files are here."""
+        return {**self.pods, **self.static.pods}
 
     def _begin(self, uid, pod):
         containers = [Container(pod, spec, self) for spec in pod["spec"]["containers"]]
@@ -167,12 +179,12 @@ class Kubelet:
             self.pods.pop(uid, None)
         self.changed.set()
 
-    def _report_pod(self, uid, run):
+    def _report_pod(self, uid, pod, run):
         """Writes the pod's status if it is not what was written last."""
         statuses = [container.status() for container in run]
         if self.stopping:
             return  # they end because k3s ends; that is no fact about the pod
-        final = self.pods[uid]["spec"].get("restartPolicy", "Always") != "Always"
+        final = pod["spec"].get("restartPolicy", "Always") != "Always"
         if final and all("terminated" in status["state"] for status in statuses):
             failed = any(status["state"]["terminated"]["exitCode"] for status in statuses)
             phase = "Failed" if failed else "Succeeded"
@@ -182,7 +194,6 @@ class Kubelet:
         report = {"phase": phase, "containerStatuses": statuses, "hostIP": self.address, "podIP": self.address}
         if self.reported.get(uid) == (report, ready):
             return
-        pod = self.pods[uid]
         message = next((container.message for container in run if container.message and not container.ready), None)
         conditions = pod.get("status", {}).get("conditions")
         for kind, status in (("Initialized", "True"), ("PodScheduled", "True"), ("ContainersReady", ready),
@@ -200,7 +211,8 @@ class Kubelet:
         except WebError as error:
             if error.status != 404:
                 raise
-            self.pods.pop(uid, None)
+            if self.pods.pop(uid, None) is None:
+                self.static.mirrored = None  # somebody has deleted its mirror
 
     def _record(self):
         if self.stopping:

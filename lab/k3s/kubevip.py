@@ -20,17 +20,6 @@ _HONOURS_CONFIG_FILE = (1, 2, 2)
 _SURVIVOR = paths.RUN + "/kube-vip.pid"
 
 
-def _mounted(container, path):
-    """The host's path of a path in the container, or None if nothing is mounted there."""
-    volumes = {volume["name"]: (volume.get("hostPath") or {}).get("path")
-               for volume in container.pod["spec"].get("volumes") or []}
-    for mount in container.spec.get("volumeMounts") or []:
-        source, target = volumes.get(mount["name"]), mount["mountPath"].rstrip("/")
-        if source and (path == target or path.startswith(target + "/")):
-            return source.rstrip("/") + path[len(target):]
-    return None
-
-
 def _from_kubeconfig(container, file):
     """A client by a kubeconfig, as its first cluster and user say."""
     import yaml
@@ -67,7 +56,7 @@ def _client(container):
         container.log('level=warn msg="k8s_config_file is not honoured by this version"')
         wanted = ""
     for path in filter(None, (wanted, "/etc/kubernetes/admin.conf")):
-        file = _mounted(container, path)
+        file = container.mounted(path)
         if file and os.path.isfile(file):
             return _from_kubeconfig(container, file)
         if path == wanted:

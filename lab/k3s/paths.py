@@ -11,6 +11,7 @@ TOMBSTONE = ETCD_DATA + "/tombstone"
 AGENT = DATA + "/agent"
 KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
 CONFIG = "/etc/rancher/k3s/config.yaml"
+POD_MANIFESTS = AGENT + "/pod-manifests"
 NODE_PASSWORD = "/etc/rancher/node/password"
 CNI_CONFIG = "/etc/cni/net.d/05-cilium.conflist"
 

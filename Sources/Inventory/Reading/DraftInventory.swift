@@ -17,7 +17,7 @@ extension Draft {
             name: name, k3s: k3s, network: network, cilium: cilium, endpoint: endpoint, nodes: nodes,
             deadlines: deadlines, directory: directory, routers: routers.compactMap { $0.router(directory) },
             bgp: bgpSettings?.resolved(in: directory), loadBalancerPools: loadBalancerPools, addons: addons,
-            handOff: root["handOff"]?.choice(HandOff.self))
+            handOff: root["handOff"]?.choice(HandOff.self), dns: dns)
     }
 
     private func k3sSettings(_ directory: String) -> K3sSettings? {

@@ -12,6 +12,7 @@ enum InventoryFields {
             Field("network", .object(network), "Address ranges, and how packets travel", required: true),
             Field("cilium", .object(cilium), "The Cilium of the whole cluster", required: true),
             Field("endpoint", .object(endpoint), "The address at which clients find the API", required: true),
+            Field("dns", .object(DNSFields.dns), "Names of the cluster that its control plane nodes answer for"),
             Field(
                 "guard", .object(guardSettings),
                 "How the dead-man switch is set on nodes that have one; whether a node has one is said by its profile, "
@@ -240,6 +241,9 @@ enum DeadlineKeys {
         Key(
             name: "keepalived", path: \.keepalived,
             summary: "For the API to answer at the endpoint through HAProxy of each control plane node"),
+        Key(
+            name: "dns", path: \.dns,
+            summary: "For CoreDNS to answer on each control plane node, and for each node to find the API's name"),
         Key(name: "replicas", path: \.replicas, summary: "For each replica to be a voting member of etcd"),
         Key(name: "workers", path: \.workers, summary: "For the workers to be ready"),
         Key(name: "bgp", path: \.bgp, summary: "For the BGP sessions of the nodes to be established"),

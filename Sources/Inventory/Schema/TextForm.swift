@@ -18,6 +18,8 @@ enum TextForm: Sendable, Hashable, CaseIterable {
     case path
     case user
     case host
+    /// A name of lower-case labels.
+    case domain
     /// As `host`, also with underscores as names in an ssh_config have, and link-local with `%zone`.
     case sshHost
     case jumpHost
@@ -33,6 +35,7 @@ enum TextForm: Sendable, Hashable, CaseIterable {
     case taint
     case architecture
     case checksum
+    case image
     case sentence
 
     /// What the text is, with its article.
@@ -52,6 +55,7 @@ enum TextForm: Sendable, Hashable, CaseIterable {
         case .url: "an http or https address"
         case .path: "a path"
         case .user: "a user name"
+        case .domain: "a domain such as cluster.example.org"
         case .host, .sshHost: "a host name or an IP address"
         case .jumpHost: "[user@]host[:port], or none"
         case .hostKey: "a public host key such as 'ssh-ed25519 AAAA...', or its fingerprint 'SHA256:...'"
@@ -66,6 +70,7 @@ enum TextForm: Sendable, Hashable, CaseIterable {
         case .taint: "a taint such as dedicated=storage:NoSchedule"
         case .architecture: "amd64 or arm64"
         case .checksum: "a SHA-256 of 64 hexadecimal digits"
+        case .image: "a container image such as docker.io/coredns/coredns:1.13.1"
         case .sentence: "a text"
         }
     }
@@ -88,6 +93,7 @@ enum TextForm: Sendable, Hashable, CaseIterable {
         case .url: "^https?://"
         case .user: "^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
         case .host: "^[A-Za-z0-9:][A-Za-z0-9.:-]*$"
+        case .domain: "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
         case .sshHost: "^[A-Za-z0-9_:][A-Za-z0-9_.:-]*(%[A-Za-z0-9_.-]+)?$"
         case .jumpHost: "^([A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_\\[][A-Za-z0-9_.:%\\]-]*$"
         case .hostKey: "^((ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]+=*( .*)?|SHA256:[A-Za-z0-9+/]{43}=?)$"
@@ -95,6 +101,7 @@ enum TextForm: Sendable, Hashable, CaseIterable {
         case .device: "^[A-Za-z0-9_.@-]{1,15}\\+?$"
         case .link: "^[A-Za-z0-9_.@-]{1,15}$"
         case .checksum: "^[0-9a-f]{64}$"
+        case .image: "^[A-Za-z0-9][A-Za-z0-9_./:@-]*$"
         case .path, .argument, .operatingSystem, .component, .labelKey, .labelValue, .taint, .architecture, .sentence:
             nil
         }

@@ -19,6 +19,7 @@ enum TextFormCheck {
         case .path: isPath(text) ? nil : .unsafeText(text, what: "path")
         case .user: isWord(text, "_.-", most: 32) ? nil : .unsafeText(text, what: "user name")
         case .host: isHost(text) ? nil : .unsafeText(text, what: "host name")
+        case .domain: isDomain(text) ? nil : .badDomain(text)
         case .sshHost: isSSHHost(text) ? nil : .unsafeText(text, what: "host name")
         case .jumpHost: text == "none" || SSHJumpHost(text) != nil ? nil : .badJumpHost(text)
         case .hostKey: isHostKey(text) || isFingerprint(text) ? nil : .badHostKey
@@ -38,6 +39,7 @@ enum TextFormCheck {
         case .taint: Taint(text) == nil ? .badTaint(text) : nil
         case .architecture: Architecture(rawValue: text) == nil ? .unknownArchitecture(text) : nil
         case .checksum: isChecksum(text) ? nil : .badChecksum
+        case .image: isImage(text) ? nil : .unsafeText(text, what: "container image")
         }
     }
 
@@ -74,6 +76,14 @@ enum TextFormCheck {
                 isDNSLabel($0.lowercased())
             }
     }
+
+    /// Short enough for the longest name of a node before it.
+    private static func isDomain(_ text: String) -> Bool {
+        text.utf8.count <= 253 - 64 && IPAddress(text) == nil
+            && text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy(isDNSLabel)
+    }
+
+    private static func isImage(_ text: String) -> Bool { isWord(text, "_./:@-", most: 512) && text.first != "_" }
 
     private static func isSSHHost(_ text: String) -> Bool {
         if isHost(text) { return true }

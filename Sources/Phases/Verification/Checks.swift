@@ -20,6 +20,7 @@ enum Checks {
             nodes.filter { cluster[$0].profile.guard != nil }.map { unconfirmed($0) },
             endpoint(cluster),
             servers.map { certificate($0, cluster) },
+            names(cluster),
             inventory.bgpNodes.compactMap { sessions($0, inventory) },
             RouterQuestion.asked(inventory).filter { !$0.neighbors.isEmpty }.flatMap { router($0, inventory) },
             inventory.addressPools.isEmpty ? [] : [pools(cluster)],
@@ -188,6 +189,35 @@ enum Checks {
 
     /// Answered by every K3s server without credentials.
     static func ping(_ inventory: Inventory) -> String { K3sConfiguration.endpointURL(inventory) + "/ping" }
+
+    /// CoreDNS of each control plane node; and whether nodes find the API's name by what finds names for them.
+    private static func names(_ cluster: Cluster) -> [Check] {
+        guard let names = ClusterNames(cluster.inventory), let question = ResolverQuestion(cluster.inventory) else {
+            return []
+        }
+        let servers = cluster.controlPlane.map { node in
+            let questions = DNS(cluster.inventory).questions(node, names)
+            let probes = [DNS.health] + questions.map(\.question.probe)
+            return Check("dns", on: node, asks: probes.map { Ask(node, $0) }) { facts in
+                let api = names.api.map(\.description).joined(separator: ", ")
+                return Check.Finding(DNS.verdict(questions, facts, on: node), seen: "\(question.api) is \(api)")
+            }
+        }
+        return servers
+            + cluster.all.map { node in
+                Check("dns-found", on: node, asks: [Ask(node, question.lookup), Ask(node, question.probe)]) { facts in
+                    let verdict = question.verdict(facts[node, question.lookup], on: node)
+                    let resolver = question.resolver(facts[node, question.probe])
+                    let isNeeded = names.settings.apiNames.contains(cluster.inventory.endpoint.host)
+                    // Nothing was put there, so that nothing is broken.
+                    if verdict != .holds, resolver != .resolved, resolver != .dnsmasq, !isNeeded {
+                        return .holds(
+                            "\(question.api) is not found, and nothing was done: \(question.reason(resolver))")
+                    }
+                    return Check.Finding(verdict, seen: "\(question.api) is found")
+                }
+            }
+    }
 
     // MARK: Objects
 

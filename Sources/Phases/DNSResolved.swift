@@ -1,0 +1,48 @@
+import Engine
+import Inventory
+import Rendering
+
+/// Has systemd-resolved ask the control plane nodes for the cluster's names, where that finds names for a node.
+public struct DNSResolved: Phase {
+    public let id: PhaseID = "dns-resolved"
+    public let title = "systemd-resolved asks the cluster for its names"
+    public var nodes: [NodeName] { question == nil ? [] : cluster.managed }
+    let cluster: Cluster
+    let question: ResolverQuestion?
+
+    public init(_ inventory: Inventory) {
+        cluster = Cluster(inventory)
+        question = ResolverQuestion(inventory)
+    }
+
+    static let unit = "systemd-resolved.service"
+    static let file = "/etc/systemd/resolved.conf.d/clusterctl.conf"
+
+    public func needs(_ node: NodeName) -> [Probe] { question.map { [$0.probe] } ?? [] }
+
+    public func check(_ node: NodeName, _ facts: Facts) -> Finding {
+        guard let question else { return .satisfied }
+        let resolver = question.resolver(facts[node, question.probe])
+        return resolver == .resolved ? .satisfied : .notApplicable(question.reason(resolver))
+    }
+
+    public func apply(_ node: NodeName) -> [Step] {
+        guard let question else { return [] }
+        return [
+            Step(
+                .file(
+                    path: DNSResolved.file, content: .text(question.names.resolved(cluster[node])), mode: .publicFile),
+                because: "names of the domain are asked for at the cluster, whatever servers the links have"),
+            Step(
+                .unit(
+                    UnitState(
+                        name: DNSResolved.unit, enabled: true, activity: .running(restartOn: [DNSResolved.file]))),
+                because: "it reads its files at its start; what links have told it, it keeps"),
+        ]
+    }
+
+    public func gate(_ node: NodeName) -> Gate? { question?.gate(on: node, cluster, unit: DNSResolved.unit) }
+
+    /// What was there before is put back and started again, when the controller says so: SSH comes by addresses.
+    public func undo(_ node: NodeName) -> Undo { .restore(first: [], guardWindowSeconds: nil) }
+}
