@@ -35,6 +35,9 @@ public enum StarterInventory {
         # With HAProxy and keepalived on the nodes: {keepalived: 192.168.10.100}; with a name of your own: {dns: api.example.org}
         endpoint: {kubeVip: 192.168.10.100}
 
+        # Names that the control plane nodes answer for: api, api-int, the nodes and, with an ingress, all below apps.
+        # dns: {domain: cluster.example.org, apps: 192.168.10.101}
+
         # Control plane nodes: one, three or five. Under 'dpus' for BlueField DPUs, which get a guard: whatever could cut
         # SSH is undone by the DPU itself unless it is confirmed. Exactly one node is the primary.
         servers:

@@ -21,11 +21,13 @@ struct CertificateQuestion: Sendable {
     let names: [String]
     let probes: [Probe]
 
-    /// The endpoint's name, the node's own addresses, and the names that the inventory adds.
+    /// The endpoint's name, the node's own addresses, the API's names in the cluster's domain, and those that are added.
     init(_ node: Node, _ inventory: Inventory) {
         let host = CiliumValues.loopback(inventory)
         let server = "https://\(host.contains(":") ? "[\(host)]" : host):\(inventory.network.apiPort)"
-        let all = [inventory.endpoint.host] + node.addresses.map(\.description) + inventory.k3s.tlsSANs
+        let all =
+            [inventory.endpoint.host] + node.addresses.map(\.description) + (inventory.dns?.apiNames ?? [])
+            + inventory.k3s.tlsSANs
         // A pattern is no name that a client could ask for.
         let names = all.enumerated().filter { !all.prefix($0.offset).contains($0.element) && !$0.element.contains("*") }
             .map(\.element)
