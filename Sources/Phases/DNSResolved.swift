@@ -27,17 +27,20 @@ public struct DNSResolved: Phase {
     }
 
     public func apply(_ node: NodeName) -> [Step] {
-        guard let question else { return [] }
+        guard let names = question?.names else { return [] }
+        let words = [names.settings.domain] + names.resolvedServers(cluster[node]).map(\.description)
+        let load = Command(
+            name: "have systemd-resolved read its files", arguments: Script.arguments(.loadResolved, ["load"] + words),
+            unless: Script.arguments(.loadResolved, ["check"] + words))
         return [
             Step(
                 .file(
-                    path: DNSResolved.file, content: .text(question.names.resolved(cluster[node])), mode: .publicFile),
+                    path: DNSResolved.file, content: .text(names.resolved(cluster[node])), mode: .publicFile),
                 because: "names of the domain are asked for at the cluster, whatever servers the links have"),
             Step(
-                .unit(
-                    UnitState(
-                        name: DNSResolved.unit, enabled: true, activity: .running(restartOn: [DNSResolved.file]))),
-                because: "it reads its files at its start; what links have told it, it keeps"),
+                .unit(UnitState(name: DNSResolved.unit, enabled: true, activity: .running(restartOn: []))),
+                because: "it finds names after a reboot too"),
+            Step(.command(load), because: "it reads its files at its start; what links have told it, it keeps"),
         ]
     }
 

@@ -69,14 +69,16 @@ public struct ClusterNames: Sendable {
         Template.coreDNS.text(["image": .text(settings.image), "folder": .text(folder)])
     }
 
-    /// Two of the control plane nodes, a control plane node's own first, and others for each node.
+    /// Whom systemd-resolved asks: two of the control plane nodes, a node's own address first, and others for each node.
     ///
-    /// systemd-resolved lists global servers before all others in /run/systemd/resolve/resolv.conf, which K3s gives to
-    /// pods, and of which the kubelet takes three.
+    /// It lists global servers before all others in /run/systemd/resolve/resolv.conf, which K3s gives to pods, and of
+    /// which the kubelet takes three.
+    public func resolvedServers(_ node: Node) -> [IPAddress] { Array(servers(for: node).prefix(2)) }
+
     public func resolved(_ node: Node) -> String {
         Template.resolvedHook.text([
             "cluster": .text(inventory.name), "domain": .text(settings.domain),
-            "servers": .text(ClusterNames.joined(Array(servers(for: node).prefix(2)))),
+            "servers": .text(ClusterNames.joined(resolvedServers(node))),
         ])
     }
 

@@ -39,6 +39,7 @@ public enum Template: String, Sendable, CaseIterable {
     case askDNS = "dns/ask-dns.sh"
     case resolver = "dns/resolver.sh"
     case loadDnsmasq = "dns/load-dnsmasq.sh"
+    case loadResolved = "dns/load-resolved.sh"
     case nixosModule = "nixos/clusterctl-k3s.nix.mustache"
 
     /// What a template is filled with; lists are gone through with `{{#name}}...{{.}}...{{/name}}`, records with the
@@ -88,6 +89,7 @@ public enum Template: String, Sendable, CaseIterable {
         case .askDNS: PackageResources.ask_dns_sh
         case .resolver: PackageResources.resolver_sh
         case .loadDnsmasq: PackageResources.load_dnsmasq_sh
+        case .loadResolved: PackageResources.load_resolved_sh
         case .nixosModule: PackageResources.clusterctl_k3s_nix_mustache
         }
     }

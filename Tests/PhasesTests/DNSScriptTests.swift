@@ -91,6 +91,31 @@ import Testing
         }
     }
 
+    @Test(arguments: ["sh", "bash"]) func resolvedIsStartedAnewWhereItAsksOthers(_ shell: String) throws {
+        let stage = try Stage()
+        let words = ["cluster.example.org", "10.77.0.12", "10.77.0.11"]
+        func status(_ task: String, servers: String, domains: String) throws -> Int32 {
+            try stage.command("systemctl", "")
+            try stage.command(
+                "resolvectl",
+                "case $1 in dns) echo 'Global: \(servers)' ;; domain) echo 'Global: \(domains)' ;; esac\necho 'Link 2 (eth0): x'"
+            )
+            return try run(.loadResolved, stage, [task] + words, in: shell).status
+        }
+        let domain = "~cluster.example.org"
+        #expect(try status("check", servers: "10.77.0.11 10.77.0.12", domains: "example.org \(domain)") == 0)
+        #expect(try status("load", servers: "10.77.0.11 10.77.0.12", domains: domain) == 0)
+        #expect(!stage.calls.contains { $0.hasPrefix("systemctl") })
+        for (servers, domains) in [
+            ("", ""), ("10.77.0.11", domain), ("10.77.0.11 10.77.0.12 10.77.0.13", domain),
+            ("10.77.0.11 10.77.0.12", "~other.example.org"), ("10.77.0.11 10.77.0.12", "cluster.example.org"),
+        ] {
+            #expect(try status("check", servers: servers, domains: domains) == 1, "\(servers), \(domains)")
+        }
+        #expect(try status("load", servers: "", domains: "") == 0)
+        #expect(stage.calls.last == "systemctl restart systemd-resolved.service")
+    }
+
     @Test(arguments: ["sh", "bash"]) func dnsmasqIsStartedAnewWhenItsFileIsAnotherAndForgetsIt(_ shell: String) throws {
         let stage = try Stage()
         let words = ["clusterctl.conf", "run/loaded"].map { stage.folder.appending(path: $0).path }
