@@ -18,8 +18,8 @@ struct ExplanationTests {
 
     @Test func noCodeHasTwoPages() {
         let pages = [
-            Explanation.yaml, Explanation.inventory, Explanation.nodes, Explanation.network,
-            Explanation.datapath, Explanation.dns, Explanation.k3s, Explanation.cilium,
+            Explanation.yaml, Explanation.inventory, Explanation.nodes, Explanation.interfaces,
+            Explanation.network, Explanation.datapath, Explanation.dns, Explanation.k3s, Explanation.cilium,
             Explanation.addons, Explanation.bgp, Explanation.routes,
         ]
         #expect(pages.map(\.count).reduce(0, +) == Explanation.all.count)

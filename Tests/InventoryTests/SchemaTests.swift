@@ -39,6 +39,7 @@ struct SchemaTests {
             .nodeAddress: ["10.42.67.[101-120]", "fd00::[1-1f]"], .address: ["10.0.0.1", "fd00::1"],
             .partName: ["edge", "a", "rack-1"],
             .cidr: ["10.0.0.0/8", "fd00::/56"],
+            .interfaceAddress: ["10.0.0.1/24", "fd00::[1-f]/64", "10.0.0.[1,7]/32"],
             .addressBlock: ["192.0.2.0/28", "192.0.2.1-192.0.2.9", "fd00::1-fd00::9"],
             .community: ["64512:100", "0:0"], .k3sVersion: ["v1.35.7+k3s1", "v1.35.7-rc1+k3s1"],
             .chart: ["ingress-nginx", "oci://quay.io:443/jetstack/charts/cert-manager"],

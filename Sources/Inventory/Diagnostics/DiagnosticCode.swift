@@ -64,6 +64,14 @@ public enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     case reservedLabel = "inventory.reserved-label"
     case taintsBlockCilium = "inventory.taints-block-cilium"
     case outOfBandIsNoDetour = "inventory.out-of-band-is-no-detour"
+    // Links of nodes.
+    case interfaceLoop = "inventory.interface-loop"
+    case bondMember = "inventory.bond-member"
+    case vlanTwice = "inventory.vlan-twice"
+    case vlanMTU = "inventory.vlan-mtu"
+    case interfaceGateway = "inventory.interface-gateway"
+    case nodeAddressMissing = "inventory.node-address-missing"
+    case interfacesNotApplied = "inventory.interfaces-not-applied"
     // Network and endpoint.
     case tooManyRanges = "inventory.too-many-ranges"
     case familiesDisagree = "inventory.families-disagree"
@@ -175,7 +183,8 @@ public enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .dpuWithoutGuard, .evenControlPlane, .twoControlPlaneNodes, .taintsBlockCilium, .podRangeForOneNode,
             .vipOutsideSubnet, .ciliumVersionUnknown, .sameASN, .staleRoutes, .poolInNodeSubnet, .poolNotAnnounced,
-            .directRoutesAcrossSubnets, .podsWithoutWayBack, .masqueradeBesideHostFirewall, .dnsAppsNowhere:
+            .directRoutesAcrossSubnets, .podsWithoutWayBack, .masqueradeBesideHostFirewall, .dnsAppsNowhere,
+            .interfacesNotApplied:
             .warning
         case .mappedAddress, .vlanBypassTooLong, .dsrNeedsMTU, .tmfifoOverlap, .defaultPodPool, .podRangesDiffer,
             .kubeProxyBesideCilium, .kubeVipNeedsServiceIP, .chartReinstalls, .chartNotBootstrap, .hostPolicyWithoutSSH,

@@ -3,6 +3,8 @@ enum ValueProblem: InventoryProblem, Hashable {
     case badAddress(String, IPAddressProblem)
     case badCIDR(String, CIDRProblem)
     case hostBits(String, right: CIDR)
+    /// An address with the length of its prefix.
+    case interfaceAddress(String, CIDRProblem)
     case badBlock(String)
     case badCommunity(String)
     case badName(String, what: String, most: Int = 63)
@@ -30,6 +32,7 @@ enum ValueProblem: InventoryProblem, Hashable {
         case .badAddress: .badAddress
         case .badCIDR: .badCIDR
         case .hostBits: .hostBits
+        case .interfaceAddress: .badCIDR
         case .badBlock: .badBlock
         case .badCommunity: .badCommunity
         case .badName, .badDomain: .badName

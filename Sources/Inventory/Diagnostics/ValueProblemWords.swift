@@ -5,6 +5,8 @@ extension ValueProblem {
             Words(message: "'\(text)' is no IP address: \(problem.what)", why: problem.why, fix: problem.fix)
         case .badCIDR(let text, let problem):
             badCIDR(text, problem)
+        case .interfaceAddress(let text, let problem):
+            interfaceAddress(text, problem)
         case .hostBits(let text, let right):
             Words(
                 message: "'\(text)' has address bits beyond the prefix",
@@ -89,7 +91,8 @@ extension ValueProblem {
                 message: "'\(text)' is no \(what)",
                 why:
                     "a text that starts with '-' is taken for an option, and some characters mean something to a shell",
-                fix: "use letters, digits, '.', '_' and '-', with a letter or digit first")
+                fix: "use letters, digits, '.', '_' and '-', with a letter or digit first"
+                    + (what == "link name" ? ", 15 characters at most" : ""))
         case .unknownComponent(let text, let nearest):
             Words(
                 message: "K3s packages no component '\(text)'", why: "K3s would go on and deploy what was meant",
@@ -100,6 +103,17 @@ extension ValueProblem {
                 message: "there is no architecture '\(text)'", why: "K3s and Cilium are both published for two",
                 fix: "write amd64 or arm64")
         }
+    }
+
+    private func interfaceAddress(_ text: String, _ problem: CIDRProblem) -> Words {
+        let why = "the length says which other addresses the link reaches directly"
+        guard case .badPrefixLength(let length, let most) = problem else {
+            return Words(
+                message: "'\(text)' has no prefix length", why: why, fix: "write the length too, such as 10.42.67.11/24"
+            )
+        }
+        return Words(
+            message: "'\(text)' has the prefix length '\(length)'", why: why, fix: "write a number from 0 to \(most)")
     }
 
     private func badCIDR(_ text: String, _ problem: CIDRProblem) -> Words {

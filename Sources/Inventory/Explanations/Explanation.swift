@@ -24,7 +24,8 @@ public struct Explanation: Sendable {
 
     /// Every page, in the order of the codes.
     public static let all: [Explanation] = {
-        let pages = yaml + inventory + nodes + network + datapath + dns + k3s + cilium + addons + bgp + routes
+        let pages =
+            yaml + inventory + nodes + interfaces + network + datapath + dns + k3s + cilium + addons + bgp + routes
         return DiagnosticCode.allCases.compactMap { code in pages.first { $0.code == code } }
     }()
 

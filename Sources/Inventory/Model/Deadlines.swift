@@ -2,6 +2,8 @@
 public struct Deadlines: Sendable, Hashable {
     public var preflight: Duration
     public var hostPrep: Duration
+    /// For the links of each node by itself.
+    public var interfaces: Duration
     public var artifacts: Duration
     public var k3sPrimary: Duration
     public var cilium: Duration
@@ -19,7 +21,8 @@ public struct Deadlines: Sendable, Hashable {
 
     /// A learner that makes no progress is evicted after five minutes (K3s pkg/etcd), so replicas get longer than that.
     public init(
-        preflight: Duration = .seconds(60), hostPrep: Duration = .seconds(120), artifacts: Duration = .seconds(900),
+        preflight: Duration = .seconds(60), hostPrep: Duration = .seconds(120), interfaces: Duration = .seconds(60),
+        artifacts: Duration = .seconds(900),
         k3sPrimary: Duration = .seconds(300), cilium: Duration = .seconds(600), kubeVip: Duration = .seconds(120),
         keepalived: Duration = .seconds(120), dns: Duration = .seconds(240),
         replicas: Duration = .seconds(420), workers: Duration = .seconds(300), bgp: Duration = .seconds(120),
@@ -28,6 +31,7 @@ public struct Deadlines: Sendable, Hashable {
     ) {
         self.preflight = preflight
         self.hostPrep = hostPrep
+        self.interfaces = interfaces
         self.artifacts = artifacts
         self.k3sPrimary = k3sPrimary
         self.cilium = cilium

@@ -82,6 +82,8 @@ public struct Node: Host, Equatable {
     public var profile: Profile
     /// Further keys of the node's K3s configuration, those of `k3s.config` or `k3s.agentConfig` included.
     public var k3sConfig: OrderedDictionary<String, YAMLValue>
+    /// The node's links as they should be; nil where nothing is done about them, none where what clusterctl has set goes.
+    public var interfaces: [Interface]?
     /// The key that names the node; for a range, the key of the range.
     public var place: SourcePlace
 
@@ -91,7 +93,7 @@ public struct Node: Host, Equatable {
         architecture: Architecture? = nil, ephemeral: Bool = false, labels: OrderedDictionary<String, String> = [:],
         taints: [Taint] = [],
         profile: Profile? = nil, k3sConfig: OrderedDictionary<String, YAMLValue> = [:],
-        place: SourcePlace = SourcePlace(file: "-", line: 1, column: 1)
+        interfaces: [Interface]? = nil, place: SourcePlace = SourcePlace(file: "-", line: 1, column: 1)
     ) {
         self.name = name
         self.kind = kind
@@ -108,10 +110,13 @@ public struct Node: Host, Equatable {
         self.profile = profile
         self.architecture = architecture ?? profile.name.architecture
         self.k3sConfig = k3sConfig
+        self.interfaces = interfaces
         self.place = place
     }
 
     /// The node IPs in the order of the inventory: one, or one of each family.
     public var addresses: [IPAddress] { [address] + (secondAddress.map { [$0] } ?? []) }
     public var isControlPlane: Bool { kind.isControlPlane }
+    /// Whether some phase arms a guard on it: always before its links are changed.
+    public var hasArmedGuards: Bool { profile.guard != nil || interfaces != nil }
 }

@@ -25,6 +25,8 @@ public struct Profile: Sendable, Hashable {
     public var name: ProfileName
     /// Nil: changes to this node are made without a guard.
     public var `guard`: GuardSettings?
+    /// Of the guard that is always armed before links are changed, whatever `guard` says.
+    public var linkGuardWindow = GuardSettings().window
     /// Link names that Cilium must leave alone; a trailing `+` stands for any ending.
     public var excludedDevices: [String]
     /// Whether Cilium may run its host firewall here.

@@ -59,9 +59,15 @@ struct DraftNode: Sendable {
     var primary: Mark?
     var settings: NodeSettings
     var profile: Profile
+    /// Its place in its range; 0 for a node without one.
+    var index = 0
 
     /// Where a setting stands: at the node, in the defaults of its group or of all, else the node's key.
     func mark(of key: String) -> Mark { settings.marks[key] ?? mark }
+
+    var interfaces: [Interface] {
+        (settings.interfaces ?? [:]).map { $0.value.interface($0.key, at: index) }
+    }
 }
 
 /// One router of a draft.
@@ -106,6 +112,7 @@ struct NodeSettings: Sendable {
     var hostFirewall: Bool?
     var deadlineFactor: Double?
     var outOfBand: OutOfBand?
+    var interfaces: OrderedDictionary<String, DraftInterface>?
     /// Where each key that holds stands.
     var marks: [String: Mark] = [:]
 
@@ -128,6 +135,9 @@ struct NodeSettings: Sendable {
         result.hostFirewall = hostFirewall ?? base.hostFirewall
         result.deadlineFactor = deadlineFactor ?? base.deadlineFactor
         result.outOfBand = outOfBand ?? base.outOfBand
+        if let interfaces {
+            result.interfaces = (base.interfaces ?? [:]).merging(interfaces) { $1.over($0) }
+        }
         result.marks.merge(marks) { $1 }
         return result
     }
@@ -142,6 +152,7 @@ struct NodeSettings: Sendable {
             result.guard = GuardSettings(
                 window: guardWindow ?? standard.window, rebootAllowed: guardReboot ?? standard.rebootAllowed)
         }
+        if let guardWindow { result.linkGuardWindow = guardWindow }
         result.excludedDevices = excludedDevices ?? result.excludedDevices
         result.ciliumHostFirewall = hostFirewall ?? result.ciliumHostFirewall
         result.deadlineFactor = deadlineFactor ?? result.deadlineFactor

@@ -81,6 +81,7 @@ extension Draft {
             management: settings.management ?? .full, os: settings.os,
             architecture: settings.architecture, ephemeral: settings.ephemeral ?? false,
             labels: settings.labels, taints: settings.taints ?? [], profile: draft.profile, k3sConfig: settings.k3s,
+            interfaces: settings.interfaces == nil ? nil : draft.interfaces,
             place: SourcePlace(file: file, mark: draft.mark))
     }
 }

@@ -101,7 +101,8 @@ enum DraftReader {
             draft.nodes.append(
                 DraftNode(
                     name: name, kind: kind, mark: entry.mark, addresses: addresses.row(index),
-                    primary: isPrimary ? entry.value["primary"]?.mark : nil, settings: settings, profile: profile))
+                    primary: isPrimary ? entry.value["primary"]?.mark : nil, settings: settings, profile: profile,
+                    index: index))
         }
     }
 }

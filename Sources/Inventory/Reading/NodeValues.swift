@@ -60,6 +60,7 @@ extension NodeSettings {
             case "hostFirewall": hostFirewall = value.boolean
             case "deadlineFactor": deadlineFactor = value.scalar?.double
             case "outOfBand": outOfBand = OutOfBand(value)
+            case "interfaces": interfaces = OrderedDictionary(value)
             default: break
             }
         }

@@ -67,7 +67,8 @@ extension TextForm {
     /// Whether the form leaves no doubt about what the text is.
     fileprivate var isStrict: Bool {
         switch self {
-        case .address, .nodeAddress, .cidr, .url, .hostKey, .jumpHost, .sshHost, .k3sVersion, .ciliumVersion, .checksum:
+        case .address, .nodeAddress, .cidr, .interfaceAddress, .url, .hostKey, .jumpHost, .sshHost, .k3sVersion,
+            .ciliumVersion, .checksum:
             true
         default: false
         }

@@ -233,6 +233,8 @@ enum DeadlineKeys {
             summary: "For the answers of all nodes before anything is done; nothing waits for it yet"),
         Key(name: "hostPrep", path: \.hostPrep, summary: "For modules and kernel settings; nothing waits for it yet"),
         Key(
+            name: "interfaces", path: \.interfaces, summary: "For the links of each node to be up with their addresses"),
+        Key(
             name: "artifacts", path: \.artifacts,
             summary: "For the binary and the images to be on each node; nothing waits for it yet"),
         Key(name: "k3sPrimary", path: \.k3sPrimary, summary: "For etcd and the API of the primary"),

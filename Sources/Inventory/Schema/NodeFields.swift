@@ -13,14 +13,14 @@ enum NodeFields {
                 "The node IP, which SSH uses too; two of different families for dual stack", required: true,
                 missedElsewhere: true, example: "10.42.67.92"),
             Field("primary", .boolean, "Whether this control plane node starts the cluster", standard: "false"),
-        ] + settings(k3s: .k3sServer))
+        ] + settings(k3s: .k3sServer, ofNode: true))
 
     static func defaults(_ audience: Audience) -> ObjectType {
         // What holds for all nodes must hold for agents, whose keys are also keys of servers.
-        ObjectType("node defaults", settings(k3s: audience == .servers ? .k3sServer : .k3sAgent))
+        ObjectType("node defaults", settings(k3s: audience == .servers ? .k3sServer : .k3sAgent, ofNode: false))
     }
 
-    private static func settings(k3s: FreeForm) -> [Field] {
+    private static func settings(k3s: FreeForm, ofNode: Bool) -> [Field] {
         [
             Field("os", .text(.operatingSystem), "The operating system that is expected there", example: "ubuntu"),
             Field(
@@ -57,6 +57,12 @@ enum NodeFields {
             Field(
                 "deadlineFactor", .number(0.1...20), "What deadlines are multiplied by on this node",
                 standard: "2 for bluefield, 1 for plain"),
+            Field(
+                "interfaces", .map(keys: .link, values: .object(InterfaceFields.interface(ofNode: ofNode))),
+                "The node's links as they should be, by name; what the inventory does not name is left alone "
+                    + "([more](interfaces.md))",
+                standard: "nothing is done about links",
+                example: "{bond0: {bond: {links: [enp1s0f0, enp1s0f1], mode: 802.3ad}, mtu: 9000}}"),
             Field(
                 "outOfBand", .either([.text(.sentence), .object(InventoryFields.outOfBand)]),
                 "How the machine is reached when SSH does not come back at its address: a text for people, or a way "

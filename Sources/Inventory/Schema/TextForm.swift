@@ -7,6 +7,8 @@ enum TextForm: Sendable, Hashable, CaseIterable {
     case nodeAddress
     case address
     case cidr
+    /// An address with the length of its prefix; of a range of nodes with brackets.
+    case interfaceAddress
     case addressBlock
     case community
     case k3sVersion
@@ -46,6 +48,7 @@ enum TextForm: Sendable, Hashable, CaseIterable {
         case .partName: "a name"
         case .nodeAddress, .address: "an IP address"
         case .cidr: "a network such as 10.142.0.0/16"
+        case .interfaceAddress: "an address with its prefix length such as 10.42.67.11/24"
         case .addressBlock: "a network, or two addresses with '-' between them"
         case .community: "a community such as 64512:100"
         case .k3sVersion: "a K3s version such as v1.35.7+k3s1"
@@ -84,6 +87,7 @@ enum TextForm: Sendable, Hashable, CaseIterable {
         case .nodeAddress: "^[0-9A-Fa-f.:\\[\\], -]+$"
         case .address: "^[0-9A-Fa-f.:]+$"
         case .cidr: "^[0-9A-Fa-f.:]+/[0-9]{1,3}$"
+        case .interfaceAddress: "^[0-9A-Fa-f.:\\[\\], -]+/[0-9]{1,3}$"
         case .addressBlock: "^[0-9A-Fa-f.:]+(/[0-9]{1,3}|-[0-9A-Fa-f.:]+)$"
         case .community: "^[0-9]{1,5}:[0-9]{1,5}$"
         case .k3sVersion: "^v[0-9]+\\.[0-9]+\\.[0-9]+(-rc[0-9]+)?\\+k3s[0-9]+$"

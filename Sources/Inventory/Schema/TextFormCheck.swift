@@ -9,6 +9,7 @@ enum TextFormCheck {
         case .nodeAddress: nodeAddressProblem(text)
         case .address: addressProblem(text)
         case .cidr: cidrProblem(text)
+        case .interfaceAddress: interfaceAddressProblem(text)
         case .addressBlock: addressBlockProblem(text)
         case .community: isCommunity(text) ? nil : .badCommunity(text)
         case .k3sVersion: K3sVersion(text) == nil ? .badVersion(text) : nil
@@ -194,6 +195,18 @@ extension TextFormCheck {
         case .success: nil
         case .failure(.hostBits(let right)): .hostBits(text, right: right)
         case .failure(let problem): .badCIDR(text, problem)
+        }
+    }
+
+    /// Of all addresses that the text stands for, as they have one length.
+    private static func interfaceAddressProblem(_ text: String) -> ValueProblem? {
+        guard let slash = text.lastIndex(of: "/") else { return .interfaceAddress(text, .noPrefixLength) }
+        let pattern = String(text[..<slash])
+        if let problem = nodeAddressProblem(pattern) { return problem }
+        let first = (try? RangePattern(pattern, radix: pattern.contains(":") ? 16 : 10))?.texts.first ?? pattern
+        switch CIDR.parse(first + text[slash...]) {
+        case .success, .failure(.hostBits): return nil
+        case .failure(let problem): return .interfaceAddress(text, problem)
         }
     }
 
