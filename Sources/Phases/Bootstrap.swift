@@ -30,8 +30,9 @@ public enum Bootstrap {
             [
                 .init(Preflight(inventory)),
                 .init(HostPrep(inventory), after: [.sameNode("preflight")]),
-                .init(Artifacts(inventory), after: [.sameNode("preflight")]),
-                .init(K3sPrimary(inventory), after: [.all("preflight")] + prepared),
+                .init(Interfaces(inventory), after: [.all("preflight"), .sameNode("host-prep")]),
+                .init(Artifacts(inventory), after: [.sameNode("preflight"), .all("interfaces")]),
+                .init(K3sPrimary(inventory), after: [.all("preflight"), .all("interfaces")] + prepared),
                 .init(
                     Cilium(inventory, chartContent: options.chartContent),
                     after: [.all("k3s-primary"), .sameNode("host-prep")]),

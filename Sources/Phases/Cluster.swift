@@ -35,9 +35,14 @@ struct Cluster: Sendable {
 
     /// Who is asked whether it still hears SSH on this guarded node: a node that the phase leaves alone, where there is one.
     func witness(of name: NodeName, amongChanged changed: [NodeName]) -> Ask? {
+        self[name].profile.guard == nil ? nil : neighbour(of: name, amongChanged: changed)
+    }
+
+    /// Who is asked whether it still hears SSH on this node, whose guard is armed whatever the inventory says of it.
+    func neighbour(of name: NodeName, amongChanged changed: [NodeName]) -> Ask? {
         let node = self[name]
         let others = all.filter { $0 != name }
-        guard node.profile.guard != nil, let witness = others.first(where: { !changed.contains($0) }) ?? others.first
+        guard let witness = others.first(where: { !changed.contains($0) }) ?? others.first
         else { return nil }
         let port = node.ssh.port?.number ?? Port.ssh.number
         return Ask(witness, .sshBanner(address: node.address.description, port: port))

@@ -48,12 +48,11 @@ extension OrderRules {
     /// Neither two nodes of one phase nor two phases may have control plane nodes down at the same time.
     static func oneControlPlaneNodeAtATime(_ plan: PlanView) -> [String] {
         let members = Set(plan.cluster.controlPlane)
-        let phases = plan.plan.phases.filter { phase in
-            phase.work.contains { members.contains($0.node) && $0.runsK3s }
-        }
+        func takesOut(_ work: NodeWork) -> Bool { members.contains(work.node) && (work.runsK3s || work.changesLinks) }
+        let phases = plan.plan.phases.filter { $0.work.contains(where: takesOut) }
         var violations: [String] = []
         for (index, phase) in phases.enumerated() {
-            let count = phase.work.count { members.contains($0.node) && $0.runsK3s }
+            let count = phase.work.count(where: takesOut)
             if count > 1, phase.atOnce > 1 {
                 violations.append("\(phase.id) may restart \(min(count, phase.atOnce)) control plane nodes at a time")
             }
@@ -106,13 +105,13 @@ extension OrderRules {
         return addons.flatMap { addon in network.flatMap { plan.mustFollow(addon, $0) } }
     }
 
-    /// What can cut a guarded node off happens only with its guard armed, whose program is there before.
+    /// What can cut a guarded node off happens only with its guard armed, whose program is there before. A change of links
+    /// can cut off any node.
     static func guardArmed(_ plan: PlanView) -> [String] {
         plan.plan.phases.flatMap { phase in
             phase.work.compactMap { work -> String? in
-                guard plan.cluster.node(work.node)?.profile.guard != nil, work.runsK3s || work.changesCilium else {
-                    return nil
-                }
+                let hasGuard = plan.cluster.node(work.node)?.profile.guard != nil
+                guard work.changesLinks || hasGuard && (work.runsK3s || work.changesCilium) else { return nil }
                 guard case .checkpoint(let checkpoint)? = work.steps.first?.operation, checkpoint.windowSeconds != nil
                 else {
                     return "\(phase.id) changes the network of \(work.node) without an armed guard"

@@ -1,5 +1,6 @@
 import Engine
 import Inventory
+import Rendering
 
 /// What no order may ever allow, checked on the plan as data: by what phases do and come after, not by their code.
 ///
@@ -118,6 +119,16 @@ extension NodeWork {
     var runsK3s: Bool {
         steps.contains { step in
             if case .unit(let unit) = step.operation { return unit.name == Units.server || unit.name == Units.agent }
+            return false
+        }
+    }
+
+    /// Whether it changes the links of the machine.
+    var changesLinks: Bool {
+        steps.contains { step in
+            if case .command(let command) = step.operation {
+                return command.arguments.contains(GuardFiles.interfaces.path)
+            }
             return false
         }
     }

@@ -39,6 +39,13 @@ public enum GuardFiles {
     public static let program = "\(K3sPaths.state)/guard/guard.sh"
     public static let frr = "\(K3sPaths.state)/guard/frr.sh"
 
+    /// For nodes whose links are in the inventory.
+    public static var interfaces: File {
+        File(
+            path: "\(K3sPaths.state)/guard/interfaces.sh", text: Template.interfaces.source, isProgram: true,
+            because: "leads links to what the inventory has, and back")
+    }
+
     /// For control plane nodes alone.
     public static var member: File {
         File(

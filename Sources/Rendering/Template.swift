@@ -40,6 +40,7 @@ public enum Template: String, Sendable, CaseIterable {
     case resolver = "dns/resolver.sh"
     case loadDnsmasq = "dns/load-dnsmasq.sh"
     case loadResolved = "dns/load-resolved.sh"
+    case interfaces = "interfaces/interfaces.sh"
     case nixosModule = "nixos/clusterctl-k3s.nix.mustache"
 
     /// What a template is filled with; lists are gone through with `{{#name}}...{{.}}...{{/name}}`, records with the
@@ -90,6 +91,7 @@ public enum Template: String, Sendable, CaseIterable {
         case .resolver: PackageResources.resolver_sh
         case .loadDnsmasq: PackageResources.load_dnsmasq_sh
         case .loadResolved: PackageResources.load_resolved_sh
+        case .interfaces: PackageResources.interfaces_sh
         case .nixosModule: PackageResources.clusterctl_k3s_nix_mustache
         }
     }

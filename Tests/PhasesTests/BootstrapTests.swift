@@ -52,7 +52,7 @@ struct BootstrapTests {
         let idle = Bootstrap.order(for: inventory).entries.map(\.phase).filter(\.nodes.isEmpty).map(\.id)
         #expect(
             idle == [
-                "kube-vip", "keepalived", "replicas", "primary-rejoin", "dns", "dns-resolved",
+                "interfaces", "kube-vip", "keepalived", "replicas", "primary-rejoin", "dns", "dns-resolved",
                 "dns-networkmanager", "readmit", "cilium-api-server", "router-prep",
                 "routers", "bgp-passwords", "bgp-sessions", "router-sessions", "api-endpoint",
             ])

@@ -175,6 +175,25 @@ struct OrderRulesTests {
         #expect(fired == ["order.preflight-first"])
     }
 
+    @Test func linksThatAreNotGuardedOrNotOneAtATime() throws {
+        let small = try InterfacesTests.inventory()
+        let two = try Example.small([
+            ("primary: true}", "primary: true, interfaces: {}}"),
+            ("server-01: {address: 10.77.0.13}", "server-01: {address: 10.77.0.13, interfaces: {}}"),
+        ])
+        func fired(_ inventory: Inventory, _ change: (Order.Entry) -> Order.Entry) -> [String] {
+            rules(violations(inventory, change))
+        }
+        #expect(fired(small) { $0 } == [] && fired(two) { $0 } == [])
+        let unguarded = changing("interfaces") { $0.undone = .nothing(because: "") }
+        #expect(fired(small, unguarded) == ["order.guard-armed"])
+        #expect(violations(small, unguarded).count == 2, "also on a node without a guard of its own")
+        #expect(fired(small, without("host-prep", of: "interfaces")) == ["order.guard-armed"])
+        let atOnce = "order.one-control-plane-node-at-a-time"
+        #expect(fired(two, changing("interfaces") { $0.limit = 2 }) == [atOnce])
+        #expect(fired(small, without("interfaces", of: "k3s-primary")) == [atOnce])
+    }
+
     @Test func kubeProxyOffWithoutAReplacement() throws {
         var inventory = try Example.small()
         inventory.cilium.values = ["kubeProxyReplacement": false]

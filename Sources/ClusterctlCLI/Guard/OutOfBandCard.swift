@@ -12,6 +12,9 @@ enum OutOfBandCard {
         case unknown
         /// It was taken back, and SSH does not answer all the same, or not everything is as it was.
         case takenBack(PhaseID)
+
+        /// Whether it may be the phase before which a guard is armed on every machine.
+        var mayBeOfLinks: Bool { self == .unknown || self == .unconfirmed("interfaces") }
     }
 
     static func lines(_ node: Node, _ standing: Standing, in inventory: Inventory) -> [String] {
@@ -39,7 +42,8 @@ enum OutOfBandCard {
         case .unknown: what = "whether something is unconfirmed there is not known"
         case .takenBack(let phase): return "\(phase) was taken back there"
         }
-        guard let window = node.profile.guard?.window.components.seconds else {
+        let ofLinks = standing.mayBeOfLinks && node.interfaces != nil ? node.profile.linkGuardWindow : nil
+        guard let window = (node.profile.guard?.window ?? ofLinks)?.components.seconds else {
             return what + "; it has no guard with a clock: nothing is taken back unless it is told"
         }
         return what + "; its guard fires \(window) s after it last heard of a run, and when the node starts"

@@ -7,7 +7,8 @@ enum InventoryChecks {
     static let all: [Check] = [
         PrimaryCheck.run, UniquenessCheck.run, AddressCheck.run, OutOfBandCheck.run, ControlPlaneCheck.run,
         DPUCheck.run, InterfaceCheck.run, TaintCheck.run, RangeCheck.run, RangeSizeCheck.run, DatapathCheck.run,
-        EndpointCheck.run, RouterCheck.run, BGPCheck.run, PoolCheck.run, DNSCheck.run, K3sVersionCheck.run, CiliumCheck.run, AddonCheck.run,
+        EndpointCheck.run, RouterCheck.run, BGPCheck.run, PoolCheck.run, DNSCheck.run, K3sVersionCheck.run,
+        CiliumCheck.run, AddonCheck.run,
     ]
 
     static func run(_ draft: Draft, _ findings: inout Findings) {

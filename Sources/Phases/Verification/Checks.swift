@@ -17,7 +17,7 @@ enum Checks {
             nodes.map { cilium($0) },
             nodes.map { replacement($0) },
             nodes.map { kubeProxyRules($0) },
-            nodes.filter { cluster[$0].profile.guard != nil }.map { unconfirmed($0) },
+            nodes.filter { cluster[$0].hasArmedGuards }.map { unconfirmed($0) },
             endpoint(cluster),
             servers.map { certificate($0, cluster) },
             names(cluster),

@@ -1,0 +1,90 @@
+import Engine
+import Inventory
+import Rendering
+
+/// Who has a node's links, and what stands in the way of leading them to what the inventory has.
+struct InterfacesQuestion {
+    let node: Node
+    let files: InterfaceFiles
+
+    init(_ node: Node) {
+        self.node = node
+        files = InterfaceFiles(node.interfaces ?? [])
+    }
+
+    /// Asked before the program is on the node.
+    var look: Probe {
+        .command(
+            Script.arguments(
+                .interfaces, ["look"] + files.own.map { "own:\($0)" } + files.devices.map { "on:\($0)" }))
+    }
+    static let lacks = Probe.command(["sh", GuardFiles.interfaces.path, "lacks"])
+
+    func problems(_ answer: Answer?, _ host: HostFacts?) -> [Problem] {
+        guard let answer, answer.succeeded else {
+            return [
+                Problem(
+                    "it does not say who has its links: \(answer?.reason ?? "no answer")",
+                    fix: "leave 'interfaces' of \(node.name) out")
+            ]
+        }
+        return answer.lines.compactMap(problem) + (host.map(lostAddresses) ?? [])
+    }
+
+    private func problem(_ line: Substring) -> Problem? {
+        let words = line.split(separator: " ", maxSplits: 2).map(String.init)
+        guard words.count > 1 else { return nil }
+        let name = words[1]
+        switch words[0] {
+        case "charge" where name == "none":
+            return Problem(
+                "its links cannot be set: \(words.count > 2 ? words[2] : "nobody has them")",
+                fix: "set them by hand, or by netplan or NetworkManager with nmstate, and leave 'interfaces' of "
+                    + "\(node.name) out")
+        case "missing":
+            return Problem("it has no link \(name)", fix: "name a link that is there ('ip link' on the node)")
+        case "defined":
+            return Problem(
+                "link \(name) is set elsewhere too: \(words.count > 2 ? words[2] : "netplan")",
+                fix: "take it out there, or out of 'interfaces'; clusterctl never changes files of others")
+        case "held":
+            return Problem(
+                "link \(name) belongs to a bond or bridge of another netplan file",
+                fix: "take it out there, or out of 'interfaces'; clusterctl never changes files of others")
+        case "unknown":
+            return Problem(
+                "netplan does not know link \(name), on which a VLAN is to stand",
+                fix: "write \(name) under 'interfaces' too, with all its addresses, or into a netplan file of the node")
+        default: return nil
+        }
+    }
+
+    /// What SSH or the cluster knows the node by, and is on a link that will not have it any more.
+    private func lostAddresses(_ host: HostFacts) -> [Problem] {
+        let interfaces = node.interfaces ?? []
+        let known = node.addresses + [IPAddress(node.sshHost)].compactMap(\.self)
+        var seen: Set<IPAddress> = []
+        return known.filter { seen.insert($0).inserted }.compactMap { address in
+            guard !interfaces.contains(where: { $0.addresses.contains { $0.address == address } }),
+                let link = host.addresses.first(where: { IPAddress(String($0.host)) == address })?.interface
+            else { return nil }
+            let isMember = interfaces.contains { interface in
+                if case .bond(let links, _) = interface.kind { return links.contains(link) }
+                return false
+            }
+            let own = interfaces.first { $0.name == link }
+            guard isMember || own.map({ !$0.dhcp }) == true else { return nil }
+            return Problem(
+                "\(address), by which it is reached or known in the cluster, is on \(link) and would be gone",
+                fix:
+                    "write it among the addresses of a link; to move the node to another address, let SSH go by one that "
+                    + "stays ('ssh.host'), and write the new one as 'address'")
+        }
+    }
+
+    func verdict(_ answer: Answer?) -> Verdict {
+        guard let answer else { return .waiting("\(node.name) has not said yet how its links are") }
+        guard answer.succeeded else { return .waiting("\(node.name) does not say how its links are: \(answer.reason)") }
+        return answer.lines.first.map { .waiting("\($0) on \(node.name)") } ?? .holds
+    }
+}

@@ -1,0 +1,323 @@
+import Foundation
+import Inventory
+import Testing
+
+@testable import Rendering
+
+/// The program for links, against stand-ins: an `ip` that keeps links and addresses in files, a `netplan` that shows the
+/// files it finds, a `networkctl` that does what a test lets networkd do, and an `nmstatectl` and an `nmcli` that note what
+/// they are told. Real netplan and networkd are in the lab; no real nmstatectl has ever been asked.
+@ShellThread struct InterfacesScriptTests {
+    private let stage: Stage
+    private let root: String
+
+    init() throws {
+        stage = try Stage()
+        root = stage.folder.path
+        let ip = """
+            cd '\(root)/kernel' || exit
+            words=" $* "
+            name=${words##* dev }; name=${name%% *}
+            case $words in
+                *' link show dev '*) [ -f "link.$name" ] && cat "link.$name" ;;
+                *' -o link show '*) cat link.* ;;
+                *' addr show dev '*) cat "addr.$name" 2>/dev/null ;;
+                *' -o addr show '*) cat addr.* 2>/dev/null ;;
+                *' route show '*) grep -qxF "$3 $4 $5 $6 $7" routes && echo there ;;
+                ' link del '*) rm -f "link.$name" "addr.$name" ;;
+                ' addr del '*) grep -v " $3 " "addr.$name" >new; mv new "addr.$name" ;;
+                ' addr add '*) echo "9: $name    inet $3 scope global $name" >>"addr.$name" ;;
+            esac
+            """
+        try stage.command("ip", ip)
+        try stage.command(
+            "netplan",
+            """
+            [ "$1" = get ] && { cat "$3"/lib/netplan/*.yaml "$3"/etc/netplan/*.yaml 2>/dev/null; exit 0; }
+            ! grep -q REFUSED "${3:-/nothing}"/etc/netplan/90* 2>/dev/null || { echo 'Error in network definition' >&2; exit 1; }
+            """)
+        try stage.command("networkctl", "[ $1 != reload ] || [ ! -f '\(root)/networkd' ] || . '\(root)/networkd'")
+        try stage.command("systemctl", "grep -qx \"$3\" '\(root)/active'")
+        try stage.command("nmcli", "case $* in *STATE*) cat '\(root)/managed' ;; *UUID*) echo some-uuid ;; esac")
+        try stage.write("", to: "active")
+        try stage.write("", to: "kernel/routes")
+        try stage.write("", to: "var/lib/clusterctl/guard/armed/paths")
+        let boot = try String(contentsOf: URL(filePath: "/proc/sys/kernel/random/boot_id"), encoding: .utf8)
+        try stage.write(boot, to: "var/lib/clusterctl/guard/armed/boot")
+        try device("eth0", addresses: ["10.0.0.1/24"])
+    }
+
+    private func device(_ name: String, _ more: String = "", mtu: Int = 1500, addresses: [String] = []) throws {
+        try stage.write(
+            "2: \(name): <BROADCAST,UP,LOWER_UP> mtu \(mtu) qdisc noqueue \(more) state UP \(name)\n",
+            to: "kernel/link.\(name.prefix { $0 != "@" })")
+        let lines = addresses.map { "2: \(name)    inet \($0) scope global \(name)\n" }
+        try stage.write(lines.joined(), to: "kernel/addr.\(name.prefix { $0 != "@" })")
+    }
+
+    private func want(_ interfaces: [Interface]) throws {
+        let files = InterfaceFiles(interfaces)
+        for (path, text) in [
+            (InterfaceFiles.netplanPath, files.netplan), (InterfaceFiles.nmstatePath, files.nmstate),
+            (InterfaceFiles.linksPath, files.links),
+        ] { try stage.write(text, to: String(path.dropFirst())) }
+    }
+
+    private func run(_ words: String..., shell: [String] = ["sh"]) throws -> Shell.Result {
+        if !FileManager.default.fileExists(atPath: "\(root)/program") {
+            try stage.write(Template.interfaces.source, to: "program")
+        }
+        return try Shell.run(
+            ["env", "CLUSTERCTL_ROOT=\(root)"] + shell + ["\(root)/program"] + words, commands: stage.commands)
+    }
+
+    private func text(_ path: String) -> String? { try? String(contentsOfFile: "\(root)/\(path)", encoding: .utf8) }
+    private func netplanHasIt(_ other: String = "network:\n  version: 2\n") throws {
+        try stage.write(other, to: "etc/netplan/50-other.yaml")
+        try stage.write("systemd-networkd.service\n", to: "active")
+    }
+    private let ours = "etc/netplan/90-clusterctl.yaml"
+    private func eth0(_ addresses: String...) -> Interface {
+        Interface(name: "eth0", addresses: addresses.compactMap { InterfaceAddress($0) })
+    }
+
+    // MARK: Who is in charge
+
+    @Test func whoIsInChargeIsFoundOut() throws {
+        #expect(try run("look").output == "charge none neither netplan nor NetworkManager has the links\n")
+        try stage.write("", to: "etc/network/interfaces")
+        #expect(try run("look").output.hasPrefix("charge none ifupdown"))
+        try stage.write("systemd-networkd.service\nNetworkManager.service\n", to: "active")
+        try stage.write("eth0:unmanaged\nlo:connected\n", to: "managed")
+        #expect(try run("look", "own:eth0").output.hasPrefix("charge none systemd-networkd"), "NetworkManager has none")
+        try stage.write("eth0:connected\nlo:connected\n", to: "managed")
+        #expect(try run("look", "own:eth0").output.contains("nmstatectl is not there"))
+        try stage.command("nmstatectl", "")
+        #expect(try run("look", "own:eth0").output == "charge nmstate\n")
+        try netplanHasIt()
+        #expect(try run("look", "own:eth0").output == "charge netplan networkd\n", "it comes first where it has files")
+        try netplanHasIt("network:\n  version: 2\n  renderer: NetworkManager\n")
+        #expect(try run("look").output.contains("NetworkManager, which does not run"))
+        try stage.write("NetworkManager.service\n", to: "active")
+        #expect(try run("look").output == "charge netplan NetworkManager\n")
+    }
+
+    @Test(arguments: [["sh"], ["dash"], ["busybox", "sh"], ["bash", "--posix"]])
+    func whatOthersDefineIsTold(_ shell: [String]) throws {
+        try netplanHasIt(
+            """
+            network:
+              version: 2
+              ethernets:
+                eth0:
+                  dhcp4: true
+                "eth3":
+                  dhcp4: true
+              bridges:
+                br0:
+                  interfaces:
+                  - eth1
+                  addresses:
+                  - "10.5.0.1/24"
+
+            """)
+        let result = try run("look", "own:eth0", "own:eth1", "own:eth2", "on:eth0", "on:eth3", "on:eth9", shell: shell)
+        guard result.status != 127 else { return }
+        #expect(
+            result.output.split(separator: "\n") == [
+                "charge netplan networkd", "missing eth3", "missing eth9", "defined eth0 /etc/netplan/50-other.yaml ",
+                "held eth1", "unknown eth9",
+            ], "\(result.output)\(result.error)")
+    }
+
+    // MARK: There
+
+    @Test func onlyTheDifferenceIsHandedOver() throws {
+        try netplanHasIt()
+        try want([eth0("10.0.0.1/24", "10.9.0.1/24")])
+        try stage.write(
+            "echo '2: eth0    inet 10.9.0.1/24 scope global eth0' >>'\(root)/kernel/addr.eth0'", to: "networkd")
+        #expect(try run("done").status != 0)
+        #expect(try run("lacks").output == "eth0 lacks 10.9.0.1/24\n")
+        let applied = try run("apply", "500")
+        #expect(applied.status == 0, "\(applied.error)")
+        #expect(text(ours) == text("var/lib/clusterctl/interfaces/netplan.yaml"))
+        let mode = try FileManager.default.attributesOfItem(atPath: "\(root)/\(ours)")[.posixPermissions] as? Int
+        #expect(mode == 0o600)
+        #expect(try run("done").status == 0, "a second run finds nothing to do")
+        try stage.write("# somebody\n", to: ours)
+        #expect(try run("done").status != 0, "a changed file is put back")
+        #expect(text("etc/netplan/50-other.yaml") == "network:\n  version: 2\n")
+    }
+
+    @Test func whatNetplanRefusesChangesNothing() throws {
+        try netplanHasIt()
+        try want([eth0("10.0.0.1/24")])
+        try stage.write("REFUSED\n", to: String(InterfaceFiles.netplanPath.dropFirst()))
+        let result = try run("apply", "500")
+        #expect(result.status == 3 && result.error.contains("netplan refuses the links: Error in network definition"))
+        #expect(text(ours) == nil)
+        #expect(!stage.calls.contains { $0.hasPrefix("networkctl") })
+    }
+
+    @Test func nothingIsDoneWithoutAnArmedGuard() throws {
+        try netplanHasIt()
+        try want([eth0("10.0.0.1/24")])
+        try FileManager.default.removeItem(atPath: "\(root)/var/lib/clusterctl/guard/armed")
+        #expect(try run("apply", "500").status == 3)
+        #expect(text(ours) == nil)
+    }
+
+    @Test func whatNetworkdNeverChangesIsMadeAnew() throws {
+        try netplanHasIt()
+        try device("v5@eth0", "vlan protocol 802.1Q id 6 <REORDER_HDR>")
+        try device("bond0", "bond mode balance-rr miimon 100")
+        try want([
+            Interface(name: "v5", kind: .vlan(link: "eth0", id: 5)),
+            Interface(name: "bond0", kind: .bond(links: ["p0"], mode: .lacp)),
+        ])
+        let lacks = try run("lacks").output
+        #expect(lacks.contains("v5 is not VLAN 5 of eth0") && lacks.contains("bond0 is no bond with mode 802.3ad"))
+        #expect(lacks.contains("p0, which belongs to bond0, is not there"))
+        #expect(try run("apply", "500").status == 0)
+        #expect(stage.calls.contains("ip link del dev v5") && stage.calls.contains("ip link del dev bond0"))
+        #expect(!stage.calls.contains("ip link del dev eth0"))
+    }
+
+    @Test func whatTheInventoryHasNoMoreGoes() throws {
+        try netplanHasIt()
+        try stage.write("link v5 vlan\nlink eth0 ethernet\n", to: "var/lib/clusterctl/interfaces/applied")
+        try stage.write("# ours\n", to: ours)
+        try device("v5@eth0", "vlan protocol 802.1Q id 5 <REORDER_HDR>")
+        try want([])
+        #expect(try run("done").status != 0)
+        #expect(try run("apply", "500").status == 0)
+        #expect(text(ours) == nil)
+        #expect(stage.calls.contains("ip link del dev v5"))
+        #expect(!stage.calls.contains("ip link del dev eth0"), "a device is never deleted")
+        #expect(try run("done").status == 0)
+    }
+
+    // MARK: And back
+
+    @Test(arguments: [["sh"], ["dash"], ["busybox", "sh"], ["bash", "--posix"]])
+    func everythingIsAsItWasAfterTheWayBack(_ shell: [String]) throws {
+        try netplanHasIt()
+        try device("v7@eth0", "vlan protocol 802.1Q id 7 <REORDER_HDR>")
+        try device("eth9", addresses: ["10.3.0.1/24"])
+        try FileManager.default.removeItem(atPath: "\(root)/kernel/link.v7")
+        try want([eth0("10.0.0.1/32", "10.9.0.1/24"), Interface(name: "v7", kind: .vlan(link: "eth0", id: 7))])
+        try stage.write(
+            """
+            echo '2: eth0    inet 10.9.0.1/24 scope global eth0' >'\(root)/kernel/addr.eth0'
+            echo '3: v7@eth0: <UP,LOWER_UP> mtu 1500 vlan protocol 802.1Q id 7 ' >'\(root)/kernel/link.v7'
+            echo '9: eth9    inet 10.4.0.1/24 scope global eth9' >>'\(root)/kernel/addr.eth9'
+            """, to: "networkd")
+        let applied = try run("apply", "500", shell: shell)
+        guard applied.status != 127 else { return }
+        #expect(applied.status == 0, "\(applied.error)")
+        try stage.write(": >'\(root)/kernel/addr.eth0'", to: "networkd")  // it drops what it had set, and what was there
+        let back = try run("back", shell: shell)
+        #expect(back.status == 0, "\(back.error)")
+        #expect(text(ours) == nil)
+        #expect(text("kernel/link.v7") == nil)
+        #expect(text("kernel/addr.eth0")?.contains("10.0.0.1/24") == true)
+        #expect(text("kernel/addr.eth0")?.contains("10.9.0.1/24") == false)
+        #expect(text("kernel/addr.eth9")?.contains("10.4.0.1/24") == true, "what is no concern of ours is left alone")
+        #expect(text("var/lib/clusterctl/guard/armed/links-left") == "", "nothing is left")
+        #expect(text("var/lib/clusterctl/interfaces/applied") == nil)
+    }
+
+    @Test func anEndpointsAddressThatHasMovedIsNotPutBack() throws {
+        try netplanHasIt()
+        try device("eth0", addresses: ["10.0.0.1/24", "10.0.0.100/32"])
+        try want([eth0("10.0.0.1/24", "10.9.0.1/24")])
+        #expect(try run("apply", "500").status == 0)
+        try device("eth0", addresses: ["10.0.0.1/24"])
+        #expect(try run("back").status == 0)
+        #expect(text("kernel/addr.eth0")?.contains("10.0.0.100") == false)
+    }
+
+    @Test func whatCannotBePutBackIsNamed() throws {
+        try netplanHasIt()
+        try want([eth0("10.0.0.1/32")])
+        try stage.write(": >'\(root)/kernel/addr.eth0'", to: "networkd")
+        #expect(try run("apply", "500").status == 0)
+        try stage.command("sleep", ": >'\(root)/kernel/addr.eth0'")
+        #expect(try run("back").status == 0)
+        #expect(text("var/lib/clusterctl/guard/armed/links-left") == "address:eth0:10.0.0.1/24\n")
+    }
+
+    @Test func afterARebootTheFilesAreWhatCounts() throws {
+        try netplanHasIt()
+        try want([eth0("10.0.0.1/32")])
+        #expect(try run("apply", "500").status == 0)
+        try stage.write("another boot\n", to: "var/lib/clusterctl/guard/armed/boot")
+        try device("eth0", addresses: [])
+        #expect(try run("back").status == 0)
+        #expect(text(ours) == nil)
+        #expect(text("kernel/addr.eth0") == "", "the node may have other addresses by now")
+    }
+
+    @Test func theWayBackOfWhatHasNotBegunDoesNothing() throws {
+        #expect(try run("back").status == 0)
+        #expect(stage.calls.isEmpty)
+    }
+
+    // MARK: NetworkManager
+
+    private func networkManagerHasIt() throws {
+        try stage.write("NetworkManager.service\n", to: "active")
+        try stage.write("eth0:connected\n", to: "managed")
+        try stage.write("old profile", to: "etc/NetworkManager/system-connections/eth0.nmconnection")
+        try stage.command(
+            "nmstatectl",
+            """
+            for last; do :; done
+            case $1 in
+                apply)
+                    cp "$last" '\(root)/given'
+                    echo 'new profile' >'\(root)/etc/NetworkManager/system-connections/eth0.nmconnection'
+                    : >'\(root)/etc/NetworkManager/system-connections/v5.nmconnection' ;;
+                rollback) [ ! -e '\(root)/no-checkpoint' ] ;;
+            esac
+            """)
+    }
+
+    @Test func networkManagerKeepsTheChangeOnlyWhenTheGuardLetsGo() throws {
+        try networkManagerHasIt()
+        try stage.write("link old bond\n", to: "var/lib/clusterctl/interfaces/applied")
+        try want([eth0("10.0.0.1/24")])
+        #expect(try run("apply", "555").status == 0)
+        #expect(stage.calls.contains { $0.hasPrefix("nmstatectl apply --no-commit --timeout 555 /") })
+        #expect(!stage.calls.contains { $0.hasPrefix("nmstatectl commit") })
+        #expect(text("given")?.hasSuffix("  - name: \"old\"\n    state: absent\n") == true)
+        #expect(text("var/lib/clusterctl/guard/armed/keep") == "nmstatectl commit\n")
+        #expect(text(ours) == nil)
+        #expect(try run("done").status == 0)
+    }
+
+    @Test func networkManagersOwnCheckpointIsTheWayBack() throws {
+        try networkManagerHasIt()
+        try want([eth0("10.0.0.1/24")])
+        #expect(try run("apply", "555").status == 0)
+        #expect(try run("back").status == 0)
+        #expect(stage.calls.contains("nmstatectl rollback"))
+        #expect(!stage.calls.contains { $0.hasPrefix("nmcli connection reload") })
+        #expect(text("var/lib/clusterctl/guard/armed/keep") == nil)
+        #expect(try run("done").status != 0)
+    }
+
+    @Test func withoutACheckpointTheProfilesArePutBack() throws {
+        try networkManagerHasIt()
+        try want([eth0("10.0.0.1/24")])
+        #expect(try run("apply", "555").status == 0)
+        try stage.write("", to: "no-checkpoint")
+        #expect(try run("back").status == 0)
+        let profiles = "etc/NetworkManager/system-connections"
+        #expect(text("\(profiles)/eth0.nmconnection") == "old profile")
+        #expect(text("\(profiles)/v5.nmconnection") == nil)
+        #expect(stage.calls.contains("nmcli connection reload"))
+        #expect(stage.calls.contains("nmcli connection up uuid some-uuid"))
+    }
+}

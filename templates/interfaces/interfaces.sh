@@ -1,0 +1,369 @@
+#!/bin/sh
+# A node's links as the inventory has them, through what is in charge of them there: netplan or NetworkManager.
+#
+#   look own:LINK... on:LINK...  who is in charge, and what stands in the way: links of the inventory (own) that others
+#                                define too, devices that are missing, links below (on) that netplan does not know
+#   done                         whether what is in charge has our state, and the links are so
+#   lacks                        what is not so of the links, a line each; nothing where all is
+#   apply SECONDS                saves how the links are, below the guard's armed state, and leads them to ours; what
+#                                NetworkManager was told it forgets by itself after so many seconds, unless confirmed
+#   back                         leads them to what was saved; called by the guard
+#
+# What is wanted lies beside one another in $state/interfaces: netplan.yaml and nmstate.yaml, of which one is handed over,
+# and "links", a line a fact: link NAME KIND, bond NAME MODE, member BOND LINK, vlan NAME ID LINK, mtu NAME BYTES,
+# address NAME ADDRESS/LENGTH, route NAME NETWORK HOP. "applied" is the "links" that were handed over last.
+#
+# Exit status: 0 done or yes, 1 no, 2 wrong usage, 3 refused before anything was changed.
+
+PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C
+export PATH LC_ALL
+umask 077
+root=${CLUSTERCTL_ROOT:-}
+state=$root/var/lib/clusterctl
+wanted=$state/interfaces
+armed=$state/guard/armed
+saved=$armed/interfaces
+ours=$root/etc/netplan/90-clusterctl.yaml
+profiles=$root/etc/NetworkManager/system-connections
+work=$(mktemp -d "${TMPDIR:-/tmp}/clusterctl-interfaces.XXXXXX") || exit 2
+trap 'rm -rf "$work"' EXIT
+trap 'exit 143' TERM INT HUP
+
+refuse() { echo "$*" >&2 && exit 3; }
+has() { command -v "$1" >/dev/null 2>&1; }
+bounded() { # bounded SECONDS COMMAND...
+    if timeout -k 1 1 true 2>/dev/null; then timeout -k 5 "$@"; else shift && "$@"; fi
+}
+is_active() { systemctl is-active --quiet "$1"; }
+put() { # put FILE PLACE: in one step, for root alone
+    mkdir -p "$(dirname "$2")" && cp "$1" "$2.clusterctl-new" && mv -f "$2.clusterctl-new" "$2"
+}
+facts() { for file; do [ ! -f "$file" ] || cat "$file"; done; } # facts FILE...: of those that are there
+names() { facts "$@" | awk '$1 == "link" { print $2 }' | sort -u; }
+made() { facts "$@" | awk '$1 == "link" && $3 != "ethernet" { print $2 }' | sort -u; }
+members() { facts "$@" | awk '$1 == "member" { print $3 }'; }
+vanished() { # what we made and the inventory has no more
+    made "$wanted/applied" >"$work/made-before"
+    made "$wanted/links" >"$work/made-now"
+    comm -23 "$work/made-before" "$work/made-now"
+}
+
+# ---- who is in charge
+
+netplan_files() { # of all but us; later folders win over earlier ones, as for netplan
+    for folder in lib run etc; do
+        for file in "$root/$folder"/netplan/*.yaml; do
+            if [ -f "$file" ] && [ "$file" != "$ours" ]; then echo "$file"; fi
+        done
+    done
+}
+others() { # a root for netplan with the files of others, and what it makes of them
+    [ ! -d "$work/root" ] || return 0
+    mkdir -p "$work/root/etc/netplan" "$work/root/run/netplan" "$work/root/lib/netplan"
+    netplan_files | while read -r file; do cp "$file" "$work/root/${file#"$root/"}"; done
+    netplan get --root-dir "$work/root" all >"$work/others.yaml" 2>"$work/errors"
+}
+renderer() {
+    others
+    awk '$1 == "renderer:" && /^  [^ ]/ { gsub(/["\047]/, "", $2); found = $2 } END { print found ? found : "networkd" }' \
+        "$work/others.yaml"
+}
+managed_by_nm() { # whether NetworkManager has any of these links, or, where none is there yet, any link
+    nmcli -t -f DEVICE,STATE device 2>/dev/null | grep -v -e ':unmanaged$' -e '^lo:' | cut -d : -f 1 >"$work/managed"
+    for name in $(names "$wanted/links") "$@"; do
+        if ip link show dev "$name" >/dev/null 2>&1; then
+            grep -qxF "$name" "$work/managed" && return
+            missed=yes
+        fi
+    done
+    [ -z "${missed:-}" ] && [ -s "$work/managed" ]
+}
+in_charge() { # in_charge LINK...: "netplan networkd", "netplan NetworkManager", "nmstate", or "none WHY"
+    if has netplan && { [ -f "$ours" ] || [ -n "$(netplan_files)" ]; }; then
+        by=$(renderer)
+        case $by in
+            networkd) unit=systemd-networkd.service ;;
+            NetworkManager) unit=NetworkManager.service ;;
+            *) echo "none netplan's renderer is $by, which is neither networkd nor NetworkManager" && return ;;
+        esac
+        if is_active "$unit"; then
+            echo "netplan $by"
+        else
+            echo "none netplan hands the links to $by, which does not run"
+        fi
+    elif is_active NetworkManager.service && managed_by_nm "$@"; then
+        if has nmstatectl; then echo nmstate; else echo 'none NetworkManager has the links, and nmstatectl is not there'; fi
+    elif is_active systemd-networkd.service; then
+        echo 'none systemd-networkd has the links by files of its own, without netplan'
+    elif [ -f "$root/etc/network/interfaces" ]; then
+        echo 'none ifupdown (/etc/network/interfaces) has the links'
+    else
+        echo 'none neither netplan nor NetworkManager has the links'
+    fi
+}
+
+defined() { # "defines LINK" and "holds LINK" of what netplan makes of the files of others
+    awk '
+        { line = $0; gsub(/["\047]/, "", line); text = line; sub(/^ +/, "", text); indent = length(line) - length(text) }
+        indent == 2 { kind = text; sub(/:.*/, "", kind) }
+        indent == 4 && kind != "renderer" && text !~ /^-/ { sub(/:( .*)?$/, "", text); print "defines", text }
+        indent == 6 && text !~ /^-/ { key = text; sub(/:.*/, "", key) }
+        indent >= 6 && key == "interfaces" && text ~ /^- / { sub(/^- /, "", text); print "holds", text }
+    ' "$work/others.yaml"
+}
+look() {
+    own='' on=''
+    for word; do
+        case $word in own:*) own="$own ${word#own:}" ;; on:*) on="$on ${word#on:}" ;; *) exit 2 ;; esac
+    done
+    # shellcheck disable=SC2086
+    charge=$(in_charge $own $on)
+    echo "charge $charge"
+    case $charge in none*) return ;; esac
+    for name in $on; do
+        ip link show dev "$name" >/dev/null 2>&1 || echo "missing $name"
+    done
+    case $charge in netplan*) defined >"$work/defined" ;; *) return ;; esac
+    for name in $own; do
+        if grep -qxF "defines $name" "$work/defined"; then
+            echo "defined $name $(netplan_files | while read -r file; do
+                ! grep -qF "$name" "$file" || printf '%s ' "${file#"$root"}"
+            done)"
+        elif grep -qxF "holds $name" "$work/defined"; then
+            echo "held $name"
+        fi
+    done
+    for name in $on; do
+        case " $own " in *" $name "*) continue ;; esac
+        grep -qxF "defines $name" "$work/defined" || echo "unknown $name"
+    done
+}
+
+# ---- how the links are
+
+lacks() {
+    while read -r what name value rest; do
+        shown=$(ip -d -o link show dev "$name" 2>/dev/null) || shown=''
+        [ -n "$shown" ] || { [ "$what" != link ] || echo "$name is not there"; continue; }
+        case $what in
+            link)
+                case $shown in
+                    *[,\<]LOWER_UP[,\>]*) ;;
+                    *[,\<]UP[,\>]*) echo "$name has no carrier" ;;
+                    *) echo "$name is down" ;;
+                esac
+                ;;
+            mtu) case $shown in *" mtu $value "*) ;; *) echo "$name has another MTU than $value" ;; esac ;;
+            bond) case $shown in *" bond mode $value "*) ;; *) echo "$name is no bond with mode $value" ;; esac ;;
+            vlan)
+                case $shown in
+                    *" $name@$rest: "*" vlan protocol 802.1Q id $value "*) ;;
+                    *) echo "$name is not VLAN $value of $rest" ;;
+                esac
+                ;;
+            member)
+                case $(ip -o link show dev "$value" 2>/dev/null) in
+                    '') echo "$value, which belongs to $name, is not there" ;;
+                    *" master $name "*) ;;
+                    *) echo "$value does not belong to $name" ;;
+                esac
+                ;;
+            address)
+                line=$(ip -o addr show dev "$name" | awk -v address="$value" '$4 == address')
+                case " $line " in
+                    '  ') echo "$name lacks $value" ;;
+                    *' dadfailed '*) echo "$name has $value, which another machine has, too" ;;
+                    *' tentative '*) echo "$value of $name is still being checked" ;;
+                esac
+                ;;
+            route)
+                case $value in *:*) family=-6 ;; *) family=-4 ;; esac
+                [ -n "$(ip "$family" route show "$value" via "$rest" dev "$name" 2>/dev/null)" ] ||
+                    echo "$name lacks the route to $value by $rest"
+                ;;
+        esac
+    done <"$wanted/links"
+}
+is_handed_over() { # whether what is in charge has what is wanted
+    cmp -s "$wanted/links" "$wanted/applied" || return 1
+    case $1 in
+        netplan*)
+            if [ -s "$wanted/links" ]; then cmp -s "$wanted/netplan.yaml" "$ours"; else [ ! -e "$ours" ]; fi
+            ;;
+        nmstate) cmp -s "$wanted/nmstate.yaml" "$wanted/applied.yaml" ;;
+        *) false ;;
+    esac
+}
+is_done() { is_handed_over "$(in_charge)" && [ -z "$(lacks)" ]; }
+
+# ---- the way there
+
+differs() { # bonds and VLANs that are there with other numbers: networkd never changes those of a link that is there
+    lacks | awk '/ is no bond with mode | is not VLAN / { print $1 }'
+}
+reload_networkd() { # reload_networkd LINK...: these links alone
+    netplan generate && networkctl reload || return
+    for name; do
+        ! ip link show dev "$name" >/dev/null 2>&1 || networkctl reconfigure "$name" || return
+    done
+}
+rehearse_netplan() { # would netplan take our file beside those of others?
+    others
+    put "$wanted/netplan.yaml" "$work/root/etc/netplan/90-clusterctl.yaml" &&
+        netplan generate --root-dir "$work/root" >"$work/errors" 2>&1 ||
+        refuse "netplan refuses the links: $(tail -n 1 "$work/errors")"
+    rm -f "$work/root/etc/netplan/90-clusterctl.yaml"
+}
+apply() { # apply SECONDS
+    [ -d "$armed" ] || refuse 'the guard is not armed'
+    charge=$(in_charge)
+    case $charge in
+        none*) refuse "${charge#none }" ;;
+        netplan*) [ ! -s "$wanted/links" ] || rehearse_netplan ;;
+    esac
+    save "$charge" || refuse 'how the links are cannot be saved'
+    gone=$(vanished)
+    case $charge in
+        netplan*)
+            for name in $gone $(differs); do ip link del dev "$name"; done
+            if [ -s "$wanted/links" ]; then put "$wanted/netplan.yaml" "$ours"; else rm -f "$ours"; fi || exit 1
+            ;;
+    esac
+    case $charge in
+        'netplan networkd')
+            # shellcheck disable=SC2046
+            reload_networkd $(names "$wanted/links" "$wanted/applied") || exit 1
+            ;;
+        'netplan NetworkManager') bounded 120 netplan apply || exit 1 ;;
+        nmstate)
+            cp "$wanted/nmstate.yaml" "$work/nmstate.yaml" || exit 1
+            for name in $gone; do printf '  - name: "%s"\n    state: absent\n' "$name" >>"$work/nmstate.yaml"; done
+            nmstatectl apply --no-commit --timeout "$1" "$work/nmstate.yaml" || exit 1
+            # The guard runs it before it lets go: NetworkManager would else take the change back by its own clock.
+            echo 'nmstatectl commit' >"$armed/keep"
+            put "$wanted/nmstate.yaml" "$wanted/applied.yaml"
+            ;;
+    esac
+    put "$wanted/links" "$wanted/applied"
+}
+
+# ---- the way back
+
+links_now() { # "NAME MTU MASTER up|down" of every link that is no pod's
+    ip -o link show | grep -v -E '^[0-9]+: (lo|lxc|cilium_|veth)' | awk '{
+        name = $2; sub(/[:@].*/, "", name); mtu = "-"; master = "-"
+        for (i = 3; i < NF; i++) { if ($i == "mtu") mtu = $(i + 1); if ($i == "master") master = $(i + 1) }
+        print name, mtu, master, ($3 ~ /[<,]UP[,>]/ ? "up" : "down")
+    }'
+}
+addresses_now() { # "NAME ADDRESS/LENGTH" without what the network gives and takes
+    ip -o addr show scope global | grep -v -E '^[0-9]+: (lxc|cilium_|veth)| (dynamic|temporary|deprecated) ' |
+        awk '{ print $2, $4 }' | sort -u
+}
+kinds_now() { # kinds_now LINK...: what networkd never changes of a bond or VLAN that is there
+    for name; do
+        ip -d -o link show dev "$name" 2>/dev/null | awk -v name="$name" '{
+            kind = $2
+            for (i = 3; i < NF; i++) {
+                if ($i == "bond" && $(i + 1) == "mode") kind = kind " mode " $(i + 2)
+                if ($i == "vlan" && $(i + 1) == "protocol") kind = kind " id " $(i + 4)
+            }
+            print name, kind
+        }'
+    done
+}
+save() { # save CHARGE; what was saved first is what counts
+    [ ! -f "$saved/complete" ] || return 0
+    rm -rf "$saved" && mkdir -p "$saved" && echo "$1" >"$saved/charge" || return
+    cp "$wanted/links" "$saved/wanted" && links_now >"$saved/links" && addresses_now >"$saved/addresses" || return
+    # shellcheck disable=SC2046
+    kinds_now $(made "$wanted/links" "$wanted/applied") >"$saved/kinds" || return
+    for file in "$ours" "$wanted/applied" "$wanted/applied.yaml"; do
+        [ ! -f "$file" ] || cp -p "$file" "$saved/$(basename "$file")" || return
+    done
+    if [ "$1" = nmstate ]; then
+        mkdir "$saved/profiles" && { [ ! -d "$profiles" ] || cp -p "$profiles"/. "$saved/profiles" -R; } || return
+        nmcli -t -f UUID connection show --active >"$saved/active"
+    fi
+    sync && : >"$saved/complete"
+}
+put_back() { # put_back FILE: as it was, or gone as it was
+    if [ -f "$saved/$(basename "$1")" ]; then cp -p "$saved/$(basename "$1")" "$1"; else rm -f "$1"; fi
+}
+concerned() { names "$saved/wanted" "$saved/applied" && members "$saved/wanted" "$saved/applied"; }
+by_difference() { # what still differs is put back by ip, and told in one word each
+    : >"$work/left"
+    concerned | sort -u >"$work/concerned"
+    links_now >"$work/links"
+    while read -r name mtu master is; do
+        grep -qxF "$name" "$work/concerned" || continue
+        now=$(awk -v name="$name" '$1 == name' "$work/links")
+        [ "$now" != "$name $mtu $master $is" ] || continue
+        echo "link:$name" >>"$work/left"
+        if [ "$master" = - ]; then ip link set dev "$name" nomaster; else ip link set dev "$name" master "$master"; fi
+        ip link set dev "$name" mtu "$mtu"
+        ip link set dev "$name" "$is"
+    done <"$saved/links"
+    addresses_now >"$work/addresses"
+    awk '$1 == "address" { print $2, $3 }' "$saved/wanted" | while read -r name address; do
+        ! grep -qxF "$name $address" "$saved/addresses" && grep -qxF "$name $address" "$work/addresses" || continue
+        echo "address:$name:$address" >>"$work/left"
+        ip addr del "$address" dev "$name"
+    done
+    # A single address may be an endpoint's, which by now belongs to another node.
+    comm -23 "$saved/addresses" "$work/addresses" | grep -v -e '/32$' -e '/128$' | while read -r name address; do
+        grep -qxF "$name" "$work/concerned" || continue
+        echo "address:$name:$address" >>"$work/left"
+        case $address in
+            *:*) ip addr add "$address" dev "$name" nodad ;;
+            *) ip addr add "$address" brd + dev "$name" ;;
+        esac
+    done
+    [ ! -s "$work/left" ]
+}
+back() {
+    [ -f "$saved/complete" ] || return 0 # nothing has been changed yet
+    charge=$(cat "$saved/charge")
+    rm -f "$armed/keep"
+    if [ "$charge" = nmstate ] && ! bounded 90 nmstatectl rollback; then
+        # NetworkManager's own checkpoint is gone, as after a reboot.
+        rm -f "$profiles"/*.nmconnection
+        mkdir -p "$profiles" && cp -p "$saved/profiles"/. "$profiles" -R && nmcli connection reload
+        while read -r profile <&3; do bounded 30 nmcli connection up uuid "$profile"; done 3<"$saved/active"
+    fi
+    put_back "$ours"
+    put_back "$wanted/applied"
+    put_back "$wanted/applied.yaml"
+    for name in $(made "$saved/wanted"); do # what was not there, or was something else
+        kind=$(kinds_now "$name")
+        [ -z "$kind" ] || grep -qxF "$kind" "$saved/kinds" || ip link del dev "$name"
+    done
+    case $charge in
+        # shellcheck disable=SC2046
+        'netplan networkd') reload_networkd $(concerned) ;;
+        'netplan NetworkManager') bounded 60 netplan apply ;;
+    esac
+    # A reboot has other addresses by then than those that were saved; what is in charge has set them.
+    [ "$(cat "$armed/boot")" = "$(cat /proc/sys/kernel/random/boot_id)" ] || return 0
+    calm=0 tries=0
+    until [ "$calm" -ge 2 ] || [ "$tries" -ge 10 ]; do # networkd works on after it has answered
+        if by_difference; then calm=$((calm + 1)); else calm=0; fi
+        tries=$((tries + 1))
+        sleep 1
+    done
+    cp "$work/left" "$armed/links-left"
+    return 0
+}
+
+case ${1:-} in
+    look) shift && look "$@" ;;
+    done) is_done ;;
+    lacks) lacks ;;
+    apply) apply "${2:-}" ;;
+    back) back ;;
+    *)
+        sed -n '2,/^$/s/^# \{0,1\}//p' "$0" >&2
+        exit 2
+        ;;
+esac
