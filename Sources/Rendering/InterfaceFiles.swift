@@ -124,7 +124,8 @@ public struct InterfaceFiles: Sendable, Equatable {
 
     private static func addresses(_ interface: Interface, _ family: IPAddress.Family) -> YAMLValue {
         let own = interface.addresses.filter { $0.address.family == family }
-        guard interface.dhcp || !own.isEmpty else { return off }
+        // As netplan does it, a link has at least its link-local address of IPv6.
+        guard interface.dhcp || !own.isEmpty || family == .ipv6 else { return off }
         var map: YAMLMap = ["enabled": true, "dhcp": .bool(interface.dhcp)]
         if family == .ipv6 { map["autoconf"] = .bool(interface.dhcp) }
         if !own.isEmpty {

@@ -23,6 +23,7 @@ import Testing
                 *' -o link show '*) cat link.* ;;
                 *' addr show dev '*) cat "addr.$name" 2>/dev/null ;;
                 *' -o addr show '*) cat addr.* 2>/dev/null ;;
+                *' route show default '*) cat "default$1" 2>/dev/null ;;
                 *' route show '*) grep -qxF "$3 $4 $5 $6 $7" routes && echo there ;;
                 ' link del '*) rm -f "link.$name" "addr.$name" ;;
                 ' addr del '*) grep -v " $3 " "addr.$name" >new; mv new "addr.$name" ;;
@@ -102,6 +103,14 @@ import Testing
         #expect(try run("look").output == "charge netplan NetworkManager\n")
     }
 
+    @Test func linksWithDefaultRoutesAreTold() throws {
+        try netplanHasIt()
+        try stage.write("default via 10.0.0.254 dev eth0 proto static \n", to: "kernel/default-4")
+        try stage.write("default via fe80::1 dev eth0 proto ra metric 100 \n", to: "kernel/default-6")
+        #expect(
+            try run("look").output == "charge netplan networkd\ndefault 4 eth0\n", "a router announces its own again")
+    }
+
     @Test(arguments: [["sh"], ["dash"], ["busybox", "sh"], ["bash", "--posix"]])
     func whatOthersDefineIsTold(_ shell: [String]) throws {
         try netplanHasIt(
@@ -111,7 +120,9 @@ import Testing
               ethernets:
                 eth0:
                   dhcp4: true
-                "eth3":
+                "nics":
+                  match:
+                    name: "eth3"
                   dhcp4: true
               bridges:
                 br0:

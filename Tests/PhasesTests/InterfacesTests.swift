@@ -67,7 +67,9 @@ struct InterfacesTests {
         #expect(links.map { $0[["name"]]?.string } == ["bond0", "bond0.100", "up0.7", "p0", "p1"])
         #expect(links[0][["link-aggregation", "port"]] == ["p0", "p1"])
         #expect(links[0][["ipv4", "address"]] == [["ip": "10.77.0.11", "prefix-length": 24]])
-        #expect(links[0][["ipv6", "enabled"]] == .bool(false))
+        #expect(
+            links[0][["ipv6"]] == ["enabled": true, "dhcp": false, "autoconf": false], "link-local, as netplan has it")
+        #expect(links[1][["ipv4", "enabled"]] == .bool(false) && links[3][["ipv6", "enabled"]] == .bool(false))
         let more = YAMLValue(
             try YAMLDocument.parse(text + "  - name: \"old\"\n    state: absent\n", file: "nmstate").root)
         #expect(more[["interfaces"]]?.list?.last?[["state"]] == "absent", "links that go are added at the end")
@@ -134,6 +136,15 @@ struct InterfacesTests {
         #expect(try problems(charge, host: host, "interfaces: {eth0: {dhcp: true}}").isEmpty, "it may come from there")
         let bond = "interfaces: {bond0: {bond: {links: [eth0], mode: active-backup}, addresses: [10.9.0.1/24]}}"
         #expect(try problems(charge, host: host, bond).count == 1, "a member has no addresses")
+    }
+
+    @Test func aDefaultRouteThatWouldBeGoneIsRefused() throws {
+        let links = "interfaces: {eth0: {addresses: [10.77.0.11/24], gateway: 10.77.0.1}}"
+        let charge = "charge netplan networkd\ndefault 4 eth0"
+        #expect(try problems(charge, links).isEmpty)
+        #expect(try problems(charge + "\ndefault 6 eth0", links).first?.what.contains("IPv6 is on eth0") == true)
+        #expect(try problems(charge + "\ndefault 6 eth1", links).isEmpty, "it is on another link")
+        #expect(try problems(charge, links.replacing(", gateway: 10.77.0.1", with: "")).count == 1)
     }
 
     @Test func theGateTellsWhatIsNotSo() throws {

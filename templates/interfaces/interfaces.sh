@@ -1,8 +1,9 @@
 #!/bin/sh
 # A node's links as the inventory has them, through what is in charge of them there: netplan or NetworkManager.
 #
-#   look own:LINK... on:LINK...  who is in charge, and what stands in the way: links of the inventory (own) that others
-#                                define too, devices that are missing, links below (on) that netplan does not know
+#   look own:LINK... on:LINK...  who is in charge, which links have default routes, and what stands in the way: links of
+#                                the inventory (own) that others define too, devices that are missing, links below (on)
+#                                that netplan does not know
 #   done                         whether what is in charge has our state, and the links are so
 #   lacks                        what is not so of the links, a line each; nothing where all is
 #   apply SECONDS                saves how the links are, below the guard's armed state, and leads them to ours; what
@@ -31,6 +32,15 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 143' TERM INT HUP
 
 refuse() { echo "$*" >&2 && exit 3; }
+program() ( # the path of a program, because busybox prefers its own small ones to those in PATH
+    IFS=:
+    for directory in $PATH; do
+        if [ -x "$directory/$1" ]; then echo "$directory/$1" && return; fi
+    done
+    echo "$1"
+)
+ip_program=$(program ip)
+ip() { "$ip_program" "$@"; }
 has() { command -v "$1" >/dev/null 2>&1; }
 bounded() { # bounded SECONDS COMMAND...
     if timeout -k 1 1 true 2>/dev/null; then timeout -k 5 "$@"; else shift && "$@"; fi
@@ -109,6 +119,7 @@ defined() { # "defines LINK" and "holds LINK" of what netplan makes of the files
         indent == 2 { kind = text; sub(/:.*/, "", kind) }
         indent == 4 && kind != "renderer" && text !~ /^-/ { sub(/:( .*)?$/, "", text); print "defines", text }
         indent == 6 && text !~ /^-/ { key = text; sub(/:.*/, "", key) }
+        indent >= 6 && text ~ /^(set-name|name): / { sub(/^[^ ]+ /, "", text); print "defines", text } # of a match
         indent >= 6 && key == "interfaces" && text ~ /^- / { sub(/^- /, "", text); print "holds", text }
     ' "$work/others.yaml"
 }
@@ -124,6 +135,11 @@ look() {
     for name in $on; do
         ip link show dev "$name" >/dev/null 2>&1 || echo "missing $name"
     done
+    for family in 4 6; do # routers announce theirs again
+        ip "-$family" -o route show default 2>/dev/null | grep -v ' proto ra ' | awk -v family="$family" '{
+            for (i = 2; i < NF; i++) if ($i == "dev") print "default", family, $(i + 1)
+        }'
+    done | sort -u
     case $charge in netplan*) defined >"$work/defined" ;; *) return ;; esac
     for name in $own; do
         if grep -qxF "defines $name" "$work/defined"; then
@@ -283,7 +299,7 @@ save() { # save CHARGE; what was saved first is what counts
         [ ! -f "$file" ] || cp -p "$file" "$saved/$(basename "$file")" || return
     done
     if [ "$1" = nmstate ]; then
-        mkdir "$saved/profiles" && { [ ! -d "$profiles" ] || cp -p "$profiles"/. "$saved/profiles" -R; } || return
+        mkdir "$saved/profiles" && { [ ! -d "$profiles" ] || cp -Rp "$profiles"/. "$saved/profiles"; } || return
         nmcli -t -f UUID connection show --active >"$saved/active"
     fi
     sync && : >"$saved/complete"
@@ -329,7 +345,7 @@ back() {
     if [ "$charge" = nmstate ] && ! bounded 90 nmstatectl rollback; then
         # NetworkManager's own checkpoint is gone, as after a reboot.
         rm -f "$profiles"/*.nmconnection
-        mkdir -p "$profiles" && cp -p "$saved/profiles"/. "$profiles" -R && nmcli connection reload
+        mkdir -p "$profiles" && cp -Rp "$saved/profiles"/. "$profiles" && nmcli connection reload
         while read -r profile <&3; do bounded 30 nmcli connection up uuid "$profile"; done 3<"$saved/active"
     fi
     put_back "$ours"

@@ -55,8 +55,28 @@ struct InterfacesQuestion {
             return Problem(
                 "netplan does not know link \(name), on which a VLAN is to stand",
                 fix: "write \(name) under 'interfaces' too, with all its addresses, or into a netplan file of the node")
+        case "default": return words.count > 2 ? lostDefault(words[1] == "6" ? .ipv6 : .ipv4, words[2]) : nil
         default: return nil
         }
+    }
+
+    /// Whether what is on the link now is taken off unless the inventory has it.
+    private func isTaken(_ link: String) -> Bool {
+        let interfaces = node.interfaces ?? []
+        let isMember = interfaces.contains { interface in
+            if case .bond(let links, _) = interface.kind { return links.contains(link) }
+            return false
+        }
+        return isMember || interfaces.contains { $0.name == link && !$0.dhcp }
+    }
+
+    /// A node in the controller's own subnet would be reached all the same, so that the guard would not notice.
+    private func lostDefault(_ family: IPAddress.Family, _ link: String) -> Problem? {
+        let routes = (node.interfaces ?? []).flatMap(\.routes)
+        guard isTaken(link), !routes.contains(where: { $0.isDefault && $0.via.family == family }) else { return nil }
+        return Problem(
+            "its default route of \(family.rawValue) is on \(link) and would be gone",
+            fix: "write it as 'gateway' of a link; if it is to go, delete it first ('ip route del default')")
     }
 
     /// What SSH or the cluster knows the node by, and is on a link that will not have it any more.
@@ -66,14 +86,9 @@ struct InterfacesQuestion {
         var seen: Set<IPAddress> = []
         return known.filter { seen.insert($0).inserted }.compactMap { address in
             guard !interfaces.contains(where: { $0.addresses.contains { $0.address == address } }),
-                let link = host.addresses.first(where: { IPAddress(String($0.host)) == address })?.interface
+                let link = host.addresses.first(where: { IPAddress(String($0.host)) == address })?.interface,
+                isTaken(link)
             else { return nil }
-            let isMember = interfaces.contains { interface in
-                if case .bond(let links, _) = interface.kind { return links.contains(link) }
-                return false
-            }
-            let own = interfaces.first { $0.name == link }
-            guard isMember || own.map({ !$0.dhcp }) == true else { return nil }
             return Problem(
                 "\(address), by which it is reached or known in the cluster, is on \(link) and would be gone",
                 fix:
