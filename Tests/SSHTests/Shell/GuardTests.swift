@@ -379,36 +379,6 @@ import Testing
             """#)
     }
 
-    @Test(arguments: TestShell.all) func letsGoOnlyWhenThePhaseKeepsWhatItWasLent(shell: TestShell) throws {
-        try check(
-            shell,
-            #"""
-            expect 'arms' arm interfaces 20 nonce1
-            echo '[ -f "$BOX/willing" ] && echo kept >>"$BOX/kept"' >"$box/state/guard/armed/keep"
-            expect 'does not let go' status 6 guard confirm interfaces nonce1
-            expect 'is as armed as before' says 'armed phase=interfaces *'
-            expect 'the clock runs' systemctl is-active clusterctl-guard.timer
-            : >"$box/willing"
-            expect 'confirms' guard confirm interfaces nonce1
-            expect 'confirms again' guard confirm interfaces nonce1
-            expect 'it was kept once' test "$(cat "$box/kept")" = kept
-            """#)
-    }
-
-    @Test(arguments: TestShell.all) func namesWhatAPhaseCouldNotPutBack(shell: TestShell) throws {
-        try check(
-            shell,
-            #"""
-            expect 'arms' arm interfaces 20 nonce1
-            echo 'address:eth0:10.9.0.1/24' >"$box/state/guard/armed/links-left"
-            mkdir "$box/state/guard/armed/interfaces"
-            late
-            guard fire
-            expect 'names it' says 'rolled-back *left=address:eth0:10.9.0.1/24'
-            expect 'what was saved of profiles is gone' test ! -e "$box/state/guard/last/interfaces"
-            """#)
-    }
-
     @Test(arguments: TestShell.all) func namesWhatItCouldNotPutBack(shell: TestShell) throws {
         try check(
             shell,
