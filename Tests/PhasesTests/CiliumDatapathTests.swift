@@ -56,6 +56,13 @@ struct CiliumDatapathTests {
         #expect(K3sConfiguration(inventory: inventory, node: worker).values["kube-controller-manager-arg"] == nil)
     }
 
+    @Test func aShortRangeOfIPv4IsSharedToo() throws {
+        let inventory = try Example.small([("pods: 10.142.0.0/16", "pods: 10.142.0.0/24")])
+        #expect(CiliumValues(inventory).poolMask(.ipv4) == 28)
+        let config = K3sConfiguration(inventory: inventory, node: inventory.primary).values
+        #expect(config["kube-controller-manager-arg"] == ["node-cidr-mask-size-ipv4=28"])
+    }
+
     @Test func anArgumentOfTheInventoryWinsForBothAndOthersStay() throws {
         func values(_ arguments: String) throws -> (YAMLValue?, Int?) {
             let text = Example.bgp.replacing("fd00:42::/56", with: "fd00:42::/64")
