@@ -23,7 +23,7 @@ cilium: {{version: 1.19.4}}
 endpoint: {{keepalived: {VIP}}}
 dns: {{domain: lab.example.org, apps: 10.77.0.21}}
 guard: {{window: 20s}}
-deadlines: {{keepalived: 20s, dns: 20s}}
+deadlines: {{keepalived: 20s, dns: 30s}}
 defaults: {{dpus: {{arch: amd64, deadlineFactor: 1}}}}
 dpus:
   dpu-01: {{address: 10.77.0.11, primary: true}}

@@ -66,7 +66,8 @@ struct DNSConclusionTests {
     ])
     func aHookIsInWhenTheNodeFindsTheName(_ output: String, _ status: Int32, _ verdict: Verdict) throws {
         let gate = try #require(DNSResolved(try DNSTests.inventory()).gate("worker-01"))
-        #expect(gate.asks == [Ask("worker-01", .command(["getent", "ahosts", "api.cluster.example.org"]))])
+        #expect(
+            gate.asks == [Ask("worker-01", .command(["timeout", "5", "getent", "ahosts", "api.cluster.example.org"]))])
         var facts = Facts()
         facts["worker-01", gate.asks[0].probe] = Answer(status: status, output: output)
         #expect(gate.judge(facts) == verdict)

@@ -53,7 +53,8 @@ struct ResolverQuestion: Sendable {
     // MARK: Whether names are found
 
     var api: String { names.settings.apiNames[0] }
-    var lookup: Probe { .command(["getent", "ahosts", api]) }
+    /// A resolver whose servers are silent is patient for longer than a gate should be.
+    var lookup: Probe { .command(["timeout", "5", "getent", "ahosts", api]) }
 
     func verdict(_ answer: Answer?, on node: NodeName) -> Verdict {
         guard let answer else { return .waiting("\(node) has not looked for \(api) yet") }
