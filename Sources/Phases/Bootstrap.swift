@@ -50,7 +50,8 @@ public enum Bootstrap {
                 .init(RouterPrep(inventory), after: [.all("preflight")]),
                 .init(Routers(inventory), after: [.sameNode("router-prep"), .all("cilium")] + joined),
                 .init(BGPPasswords(inventory), after: [.all("cilium")] + joined),
-                .init(BGP(inventory), after: [.all("cilium-api-server"), .all("bgp-passwords")] + joined),
+                .init(
+                    BGP(inventory), after: [.all("cilium"), .all("cilium-api-server"), .all("bgp-passwords")] + joined),
                 .init(BGPSessions(inventory), after: [.all("bgp"), .all("routers")]),
                 .init(RouterSessions(inventory), after: [.all("bgp"), .all("routers")]),
                 .init(APIEndpoint(inventory), after: [.all("bgp-sessions"), .all("router-sessions")]),
