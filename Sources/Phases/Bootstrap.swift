@@ -20,7 +20,7 @@ public enum Bootstrap {
         let prepared: [Order.Dependency] = [.sameNode("host-prep"), .sameNode("artifacts")]
         let endpoint: [Order.Dependency] = [.all("kube-vip"), .all("keepalived")]
         let reached = endpoint + [.all("dns-resolved"), .all("dns-networkmanager")]
-        let joined = reached + [.all("primary-rejoin"), .all("workers")]
+        let joined = reached + [.all("cilium"), .all("primary-rejoin"), .all("workers")]
         let bgp: [Order.Dependency] = [
             .all("bgp"), .all("bgp-sessions"), .all("router-sessions"), .all("api-endpoint"),
         ]
@@ -45,13 +45,11 @@ public enum Bootstrap {
                 .init(DNSNetworkManager(inventory), after: [.all("dns"), .sameNode("host-prep")]),
                 .init(Readmit(inventory), after: [.all("cilium")]),
                 .init(Workers(inventory), after: [.all("cilium"), .all("readmit")] + reached + prepared),
-                .init(
-                    Cilium(inventory, .endpoint, chartContent: options.chartContent), after: [.all("cilium")] + joined),
+                .init(Cilium(inventory, .endpoint, chartContent: options.chartContent), after: joined),
                 .init(RouterPrep(inventory), after: [.all("preflight")]),
-                .init(Routers(inventory), after: [.sameNode("router-prep"), .all("cilium")] + joined),
-                .init(BGPPasswords(inventory), after: [.all("cilium")] + joined),
-                .init(
-                    BGP(inventory), after: [.all("cilium"), .all("cilium-api-server"), .all("bgp-passwords")] + joined),
+                .init(Routers(inventory), after: [.sameNode("router-prep")] + joined),
+                .init(BGPPasswords(inventory), after: joined),
+                .init(BGP(inventory), after: [.all("cilium-api-server"), .all("bgp-passwords")] + joined),
                 .init(BGPSessions(inventory), after: [.all("bgp"), .all("routers")]),
                 .init(RouterSessions(inventory), after: [.all("bgp"), .all("routers")]),
                 .init(APIEndpoint(inventory), after: [.all("bgp-sessions"), .all("router-sessions")]),
