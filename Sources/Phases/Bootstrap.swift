@@ -21,10 +21,8 @@ public enum Bootstrap {
         let endpoint: [Order.Dependency] = [.all("kube-vip"), .all("keepalived")]
         let reached = endpoint + [.all("dns-resolved"), .all("dns-networkmanager")]
         let joined = reached + [.all("cilium"), .all("primary-rejoin"), .all("workers")]
-        let bgp: [Order.Dependency] = [
-            .all("bgp"), .all("bgp-sessions"), .all("router-sessions"), .all("api-endpoint"),
-        ]
-        let network = joined + [.all("cilium-api-server")] + bgp
+        let announced: [PhaseID] = ["bgp", "bgp-sessions", "router-sessions", "api-endpoint"]
+        let network = joined + [.all("cilium-api-server")] + announced.map { .all($0) }
         return Order(
             name: "bootstrap",
             [

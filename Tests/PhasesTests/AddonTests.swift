@@ -20,10 +20,9 @@ struct AddonTests {
         let order = Bootstrap.order(for: try inventory())
         let addons = order.entries.filter { $0.phase is AddonPhase }
         let network: [Order.Dependency] = [
-            .all("kube-vip"), .all("keepalived"), .all("dns-resolved"), .all("dns-networkmanager"),
-            .all("primary-rejoin"), .all("workers"), .all("cilium-api-server"),
-            .all("bgp"),
-            .all("bgp-sessions"), .all("router-sessions"), .all("api-endpoint"),
+            .all("kube-vip"), .all("keepalived"), .all("dns-resolved"), .all("dns-networkmanager"), .all("cilium"),
+            .all("primary-rejoin"), .all("workers"), .all("cilium-api-server"), .all("bgp"), .all("bgp-sessions"),
+            .all("router-sessions"), .all("api-endpoint"),
         ]
         #expect(addons.map(\.phase.id) == ["addon-web", "addon-certs"])
         #expect(addons.map(\.after) == [network, network + [.all("addon-web")]])
