@@ -51,6 +51,8 @@ public struct BGPPasswords: Phase {
     }
 
     public func undo(_ node: NodeName) -> Undo {
-        .nothing(because: "the routers have these passwords by then, and would be alone with them")
+        .nothing(
+            because: "a router with the new password would be alone with it; one that is taken back after this is brought "
+                + "together with the nodes by the next run")
     }
 }

@@ -123,11 +123,11 @@ struct FleetTests {
             task: TaskID(phase: "p", node: "n"), cause: .guardFired(heldAtRung: nil), undoing: .unconfirmed("silence"),
             journal: "",
             lookAt: "")
-        guard
-            case .failed(let failures) = await rescue.attempt(.failed([failure]), interrupts: { AsyncStream { _ in } }),
+        let outcome = await rescue.attempt(.failed([failure]), interrupts: { AsyncStream { _ in } })
+        guard case .failed(let failures) = outcome,
             case .rescued(let rollback, _, let ordinary?)? = failures.first?.undoing
         else {
-            Issue.record("it was not rescued")
+            Issue.record("it was not rescued: \(outcome)")
             return
         }
         #expect(rollback.isComplete && ordinary.message.contains("refuses connections to port \(gone)"))

@@ -172,7 +172,7 @@ struct AddonTests {
         #expect(LeftAddonsQuestion.notes(inventory, facts) == [], "nobody has been asked")
         #expect(Preflight(inventory).needs("dpu-01").contains(LeftAddonsQuestion.probe))
         #expect(ClusterStatus.asks(inventory).contains(Ask("dpu-01", LeftAddonsQuestion.probe)))
-        facts["dpu-01", LeftAddonsQuestion.probe] = Answer(status: 0, output: "web\nold\ncerts\n")
+        facts["dpu-01", LeftAddonsQuestion.probe] = Answer(status: 0, output: "web\t\nold\t\ncerts\t\nargos\ttrue\n")
         let notes = LeftAddonsQuestion.notes(inventory, facts)
         #expect(notes.count == 1 && notes[0].hasPrefix("the addon old has left the inventory and stays installed"))
         #expect(ClusterStatus(inventory, facts: facts, unreachable: [:]).leftAddons == ["old"])

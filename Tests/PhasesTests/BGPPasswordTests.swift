@@ -17,6 +17,7 @@ import Testing
         let folder = stage.folder.path
         try stage.write("", to: "secrets/none")
         try stage.write("", to: "sessions")
+        try stage.write("", to: "references/edge-ipv6")
         try stage.command(
             "k3s",
             """
@@ -27,15 +28,26 @@ import Testing
                 *' apply '*)
                     cat >../applied
                     cp ../applied ../manifests
-                    owner=$(sed -n 's|.*clusterctl.dev/bgp-password: \\([^,]*\\),.*|\\1|p' ../applied)
+                    owner=$(sed -n 's|.*clusterctl.dev/bgp-password: "\\([^"]*\\)",.*|\\1|p' ../applied)
                     sed -n 's/.*{password: \\(.*\\)}/\\1/p' ../applied >"$owner"
                     ;;
                 *' delete secret '*) name=${*##* clusterctl-bgp-}; rm -f "${name%% *}" ;;
+                *' get ciliumbgppeerconfigs.cilium.io '*range*)
+                    for f in ../references/*; do [ ! -f "$f" ] || echo "peer-${f##*/} $(cat "$f")"; done
+                    ;;
+                *' patch '*)
+                    [ ! -e ../stuck ] || exit 1
+                    name=${*##*ciliumbgppeerconfig.cilium.io/} value=${*##*authSecretRef\\":}
+                    echo "$value" | tr -d '"}' | sed 's/^null$//' >"../references/${name%% *}"
+                    ;;
                 *' get ciliumbgppeerconfigs.cilium.io '*jsonpath*) cat ../referred 2>/dev/null ;;
                 *' get secret '*) cat ../byhand ;;
-                *' get ciliumbgppeerconfigs.cilium.io '*) echo ciliumbgppeerconfig.cilium.io/edge-ipv4 ;;
+                *' get ciliumbgppeerconfigs.cilium.io '*)
+                    name=${*##*in (peer-}
+                    echo "ciliumbgppeerconfig.cilium.io/${name%%,*}"
+                    ;;
                 *' ps '*) echo c0ffee ;;
-                *' peers '*) cat ../sessions; [ ! -e ../fall ] || mv ../fall ../sessions ;;
+                *' peers '*) [ ! -e ../mute ] || exit 1; cat ../sessions; [ ! -e ../fall ] || mv ../fall ../sessions ;;
             esac
             """)
     }
@@ -87,6 +99,31 @@ import Testing
             !stage.calls.contains {
                 $0.contains("wo \"$x") || $0.contains(secret("edge").map { Data($0.utf8).base64EncodedString() } ?? "")
             })
+    }
+
+    /// An agent that restarts, or one exec that fails, is no session that has fallen.
+    @Test(arguments: [["dash"], ["bash"], ["busybox", "ash"]])
+    func sessionsThatCannotBeAskedForHaveNotFallen(_ shell: [String]) throws {
+        try password("one")
+        try stage.write(sessions("established"), to: "sessions")
+        try stage.write("", to: "mute")
+        let result = try run("follow", ["edge", "has", "fd77::1,10.77.0.1"], seconds: 1, in: shell)
+        #expect(result.status == 1 && result.error.contains("sessions with edge"))
+        #expect(secret("edge") == nil)
+        #expect(try run("follow", ["edge", "has", "-"], in: shell).status == 0, "nobody has to be asked")
+        #expect(secret("edge") == "one")
+    }
+
+    /// The Secret alone changes nothing: the sessions' objects must name it.
+    @Test func aSecretThatNoSessionNamesIsNamedTheNextTime() throws {
+        try password("one")
+        try stage.write("", to: "stuck")
+        #expect(try run("follow", ["edge", "has", "-"], seconds: 0).status == 1)
+        #expect(secret("edge") == "one")
+        #expect(try run("done", ["edge", "has", "-"]).status == 1)
+        try FileManager.default.removeItem(at: stage.folder.appending(path: "stuck"))
+        #expect(try run("follow", ["edge", "has", "-"]).status == 0)
+        #expect(try run("done", ["edge", "has", "-"]).status == 0)
     }
 
     /// A person has set the same password up before: no session falls, and nobody has to wait for that.

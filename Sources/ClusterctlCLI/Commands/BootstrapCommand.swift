@@ -72,8 +72,8 @@ enum Agreement {
 enum LiveReview {
     static func ask(
         _ site: Site, connection: ConnectionOptions, limit: Set<NodeName>?
-    ) async throws -> (Review, Facts) {
-        let fleet = try await Connections.fleet(site, options: connection, canWrite: false)
+    ) async throws -> (Review, Facts, Outcome) {
+        let fleet = try await Connections.fleet(site, options: connection, canWrite: false, readsSecrets: true)
         let machine = site.machine(limit: limit, mayChange: false)
         var found = (Review(items: []), Facts())
         let console = Console()
@@ -86,7 +86,7 @@ enum LiveReview {
         let outcome = await driver.run(machine, interrupts: Interrupts.stream())
         await fleet.close()
         switch outcome {
-        case .declined, .nothingToDo, .unfinished: return found
+        case .declined, .nothingToDo, .unfinished: return (found.0, found.1, outcome)
         default:
             OutcomeText.lines(outcome, site: site, journal: "").forEach(Standard.error)
             throw outcome.exitCode

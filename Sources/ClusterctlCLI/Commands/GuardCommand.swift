@@ -23,7 +23,7 @@ struct GuardedNode: ParsableArguments {
 
     /// The node at its own address, and its guard's report; without a guard there, or a way to it, the command ends.
     func open() async throws -> (site: Site, fleet: SSHFleet, name: NodeName, report: GuardReport) {
-        try await open { connections, site in try await connections.fleet(site, canWrite: true) }
+        try await open { connections, site in try await connections.fleet(site, canWrite: true, readsSecrets: false) }
     }
 
     /// As `open()`, by the node's rescue path.

@@ -50,7 +50,7 @@ struct GuardStatusCommand: AsyncParsableCommand {
 
     private func fleet(_ site: Site, _ nodes: [NodeName]) async throws -> any GuardFleet {
         let connections = try await Connections(site.inventory, options: connection)
-        guard outOfBand else { return try await connections.fleet(site, canWrite: false) }
+        guard outOfBand else { return try await connections.fleet(site, canWrite: false, readsSecrets: false) }
         return try await Connections.told { try await connections.rescueFleet(nodes) }
     }
 

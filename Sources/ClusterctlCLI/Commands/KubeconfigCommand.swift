@@ -20,7 +20,7 @@ struct KubeconfigCommand: AsyncParsableCommand {
 
     func run() async throws {
         let site = try Site(try argument.read(), orders: .current)
-        let fleet = try await Connections.fleet(site, options: connection, canWrite: false)
+        let fleet = try await Connections.fleet(site, options: connection, canWrite: false, readsSecrets: false)
         let text = try await fetch(site, fleet)
         await fleet.close()
         do {

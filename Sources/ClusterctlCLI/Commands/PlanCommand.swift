@@ -42,12 +42,13 @@ struct PlanCommand: AsyncParsableCommand {
             PlanCommand.write(site.plan, as: output)
             return try save(site, facts: nil)
         }
-        let (review, found) = try await LiveReview.ask(site, connection: connection, limit: chosen)
+        let (review, found, outcome) = try await LiveReview.ask(site, connection: connection, limit: chosen)
         for note in site.notes(found) { Standard.error("note: \(note)") }
         Standard.output(ReviewText.render(review, plan: site.plan))
         for note in LeftAddonsQuestion.notes(site.inventory, found) { Standard.error("note: \(note)") }
         try save(site, facts: PlanFacts(review, found, of: site, limit: chosen))
         if detailedExitcode && !review.items.isEmpty { throw ExitStatus.changesPending }
+        if detailedExitcode, case .unfinished = outcome { throw outcome.exitCode }
     }
 
     private func save(_ site: Site, facts: PlanFacts?) throws {

@@ -35,7 +35,7 @@ extension RouterState {
             throw ExitStatus.failed
         }
         let site = try Site.routers(inventory)
-        let fleet = try await Connections.fleet(site, options: options, canWrite: false)
+        let fleet = try await Connections.fleet(site, options: options, canWrite: false, readsSecrets: true)
         let (facts, unreachable) = await fleet.ask(
             asks, steps: passwords(inventory),
             nodes: inventory.routers.filter { $0.management != .none }.map { NodeName($0.name) })

@@ -17,7 +17,7 @@ struct StatusCommand: AsyncParsableCommand {
 
     func run() async throws {
         let site = try Site(try argument.read(), orders: .current)
-        let fleet = try await Connections.fleet(site, options: connection, canWrite: false)
+        let fleet = try await Connections.fleet(site, options: connection, canWrite: false, readsSecrets: false)
         let nodes = site.inventory.nodes.map { NodeName($0.name) }
         let (facts, unreachable) = await fleet.ask(ClusterStatus.asks(site.inventory), nodes: nodes)
         await fleet.close()

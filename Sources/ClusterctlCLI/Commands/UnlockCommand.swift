@@ -21,7 +21,7 @@ struct UnlockCommand: AsyncParsableCommand {
     func run() async throws {
         let site = try Site(try argument.read(), orders: .current)
         let asked = site.nodes.filter(site.changedNodes.contains)
-        let fleet = try await Connections.fleet(site, options: connection, canWrite: true)
+        let fleet = try await Connections.fleet(site, options: connection, canWrite: true, readsSecrets: false)
         do {
             try await unlock(asked, fleet, name: site.inventory.name)
         } catch {

@@ -38,7 +38,7 @@ struct VerifyCommand: AsyncParsableCommand {
 
     func run() async throws {
         let site = try Site(try argument.read(), orders: .current)
-        let fleet = try await Connections.fleet(site, options: connection, canWrite: failover)
+        let fleet = try await Connections.fleet(site, options: connection, canWrite: failover, readsSecrets: false)
         do {
             if failover { try await test(site, fleet) } else { try await verify(site, fleet) }
         } catch {

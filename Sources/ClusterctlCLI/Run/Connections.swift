@@ -62,10 +62,13 @@ struct Connections {
         return SessionPool(access: access, connector: SSHConnector(secrets: secrets))
     }
 
-    /// The fleet of an inventory, with the secrets that its plan names already read.
-    func fleet(_ site: Site, canWrite: Bool) async throws -> SSHFleet {
+    /// The fleet of an inventory.
+    ///
+    /// - Parameter readsSecrets: Whether the secrets that its plan names are read. Only plans need them, and who takes back
+    ///   a change in an emergency has no password store at hand.
+    func fleet(_ site: Site, canWrite: Bool, readsSecrets: Bool) async throws -> SSHFleet {
         var secrets: [SecretSource: Secret] = [:]
-        for provided in site.providedSecrets {
+        for provided in readsSecrets ? site.providedSecrets : [] {
             secrets[provided.source] = try await Secrets.read(
                 provided.reference, key: provided.key, problem: provided.problem)
         }
@@ -75,8 +78,11 @@ struct Connections {
             pool: pool(), artifacts: Artifacts(), relay: relay, secrets: secrets, canWrite: canWrite)
     }
 
-    static func fleet(_ site: Site, options: ConnectionOptions, canWrite: Bool) async throws -> SSHFleet {
-        try await Connections(site.inventory, options: options).fleet(site, canWrite: canWrite)
+    static func fleet(
+        _ site: Site, options: ConnectionOptions, canWrite: Bool, readsSecrets: Bool
+    ) async throws -> SSHFleet {
+        try await Connections(site.inventory, options: options)
+            .fleet(site, canWrite: canWrite, readsSecrets: readsSecrets)
     }
 
     // MARK: Rescue paths

@@ -16,7 +16,7 @@ struct Run {
     func perform(
         by connections: Connections, approve: @escaping (Review, Facts) -> Bool
     ) async throws -> Outcome {
-        let fleet = try await connections.fleet(site, canWrite: true)
+        let fleet = try await connections.fleet(site, canWrite: true, readsSecrets: true)
         let console = Console()
         let journal = try Journal(
             directory: FileManager.default.currentDirectoryPath, cluster: site.inventory.name, verb: verb,
