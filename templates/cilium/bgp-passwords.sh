@@ -25,7 +25,7 @@ configurations() { # configurations ARGUMENTS: of sessions; none where the clust
 }
 refer_to() { # refer_to ROUTER: what its sessions' objects name, a line each
     printf '%s\n' "$references" | while read -r owner name; do
-        case $owner in "peer-$1-ipv4" | "peer-$1-ipv6") printf '%s\n' "$name" ;; esac
+        case $owner in "peer-$1-ipv4" | "peer-$1-ipv6") printf '%s\n' "${name:-none}" ;; esac
     done
 }
 has() { # has ROUTER: whether its Secret is as the file
