@@ -14,7 +14,12 @@ extension Preflight {
     private func addressProblems(_ node: Node, _ host: HostFacts) -> [Problem] {
         let found = host.addresses.compactMap { NodeAddress($0) }
         guard !found.isEmpty else { return [] }
-        return node.addresses.filter { wanted in !found.contains { $0.address == wanted } }.map { wanted in
+        // What the phase `interfaces` is about to set need not be there yet.
+        let coming = node.management == .full ? (node.interfaces ?? []).flatMap(\.addresses).map(\.address) : []
+        let missing = node.addresses.filter { wanted in
+            !coming.contains(wanted) && !found.contains { $0.address == wanted }
+        }
+        return missing.map { wanted in
             let choice = choice(wanted.family, node, host, found)
             let address = choice.map { "'\($0.address)', which \($0.link) has" } ?? "one that it has"
             return Problem(

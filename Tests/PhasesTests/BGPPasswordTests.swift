@@ -17,7 +17,7 @@ import Testing
         let folder = stage.folder.path
         try stage.write("", to: "secrets/none")
         try stage.write("", to: "sessions")
-        try stage.write("", to: "references/edge-ipv6")
+        try stage.write("", to: "references/edge-ipv4")
         try stage.command(
             "k3s",
             """

@@ -5,6 +5,7 @@
 task=$1 file=$2
 shift 2
 root=${CLUSTERCTL_ROOT:-}
+own="$* $(sed -n 's/^DNS=//p' "$root/etc/systemd/resolved.conf.d/clusterctl.conf" 2>/dev/null)"
 
 for list in run/systemd/resolve/resolv.conf run/NetworkManager/no-stub-resolv.conf etc/resolv.conf; do
     [ -r "$root/$list" ] || continue
@@ -13,7 +14,7 @@ for list in run/systemd/resolve/resolv.conf run/NetworkManager/no-stub-resolv.co
         run/systemd/*) systemctl -q is-active systemd-resolved.service || continue ;;
         run/Network*) systemctl -q is-active NetworkManager.service || continue ;;
     esac
-    found=$(awk -v own=" $* " '$1 == "nameserver" && !index(own, " " $2 " ") &&
+    found=$(awk -v own=" $own " '$1 == "nameserver" && !index(own, " " $2 " ") &&
         $2 !~ /^(127\.|::1$|0\.0\.0\.0$|::$|fe80:|.*%)/ && !seen[$2]++ { printf " %s", $2 }' "$root/$list")
     [ -z "$found" ] || break
 done

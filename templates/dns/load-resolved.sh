@@ -5,7 +5,7 @@ task=$1 domain=$2
 shift 2
 
 sorted() { tr ' ' '\n' | grep . | sort -u; }
-has() { resolvectl "$1" | sed -n 's/^Global: *//p' | sorted; } # has dns|domain: what is the whole machine's
+has() { COLUMNS=9999 resolvectl "$1" | sed -n 's/^Global: *//p' | sorted; } # has dns|domain: what is the whole machine's
 
 if [ "$(has dns)" = "$(echo "$*" | sorted)" ] && has domain | grep -qxF "~$domain"; then exit 0; fi
 [ "$task" = load ] || exit 1

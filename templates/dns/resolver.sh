@@ -14,8 +14,10 @@ uses_resolved() {
 } 2>/dev/null
 
 if uses_resolved; then
-    servers=$(resolvectl dns 2>/dev/null)
-    global=$(echo "$servers" | awk -v own=" $* " '$1 == "Global:" {
+    # Servers that an earlier run wrote are the cluster's, too, though they may have left it since.
+    own="$* $(sed -n 's/^DNS=//p' "$root/etc/systemd/resolved.conf.d/clusterctl.conf" 2>/dev/null)"
+    servers=$(COLUMNS=9999 resolvectl dns 2>/dev/null)
+    global=$(echo "$servers" | awk -v own=" $own " '$1 == "Global:" {
         for (i = 2; i <= NF; i++) if (!index(own, " " $i " ")) print $i }')
     if [ -z "$global" ] && echo "$servers" | grep -q '^Link .*): *[0-9A-Fa-f:]'; then
         echo resolved

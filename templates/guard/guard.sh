@@ -595,7 +595,10 @@ detach_cgroups() {
 remove_links() {
     links >"$work/links"
     only_in_first "$work/links" "$armed/links" >"$work/links-new"
-    grep -E '^(cilium_|lxc|kube-ipvs0|flannel|cni0)' "$work/links-new" | while read -r link; do
+    # Where Cilium ran before, its pods' ends may belong to pods that it has started meanwhile, and serve on.
+    pods='|lxc'
+    [ ! -f "$armed/cilium" ] || pods=''
+    grep -E "^(cilium_$pods|kube-ipvs0|flannel|cni0)" "$work/links-new" | while read -r link; do
         ! ip link show "$link" >/dev/null 2>&1 || ip link del "$link" # one end of a pair takes the other along
     done
 }
@@ -719,7 +722,11 @@ restore_units() { # started without waiting, because this very service is ordere
     while read -r unit enabled active invocation <&3; do
         ! is_kept_stopped "$unit" || continue
         if is_enabled "$enabled" && ! is_enabled "$(property "$unit" UnitFileState)"; then systemctl enable "$unit"; fi
-        is_up "$active" || continue
+        if ! is_up "$active"; then
+            # The failure was of what has been taken back.
+            [ "$active" = failed ] || [ "$(property "$unit" ActiveState)" != failed ] || systemctl reset-failed "$unit"
+            continue
+        fi
         if ! is_up "$(property "$unit" ActiveState)"; then
             systemctl start --no-block "$unit"
         elif [ "$(property "$unit" InvocationID)" != "$invocation" ]; then

@@ -58,20 +58,15 @@ struct GuardStatusCommand: AsyncParsableCommand {
         _ nodes: [NodeName], _ fleet: any GuardFleet
     ) async -> [NodeName: Result<GuardReport?, LinkFailure>] {
         await withTaskGroup(of: (NodeName, Result<GuardReport?, LinkFailure>).self) { group in
-            for node in nodes { group.addTask { (node, await report(of: node, fleet)) } }
+            for node in nodes {
+                group.addTask {
+                    let report = await attempt { () async throws(LinkFailure) -> GuardReport? in
+                        try await fleet.guardReport(node)
+                    }
+                    return (node, report)
+                }
+            }
             return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
-        }
-    }
-
-    /// A function of its own: made in the group's closure, the optimizer of Swift 6.3 left the pair's first half unset.
-    private static func report(
-        of node: NodeName, _ fleet: any GuardFleet
-    ) async -> Result<GuardReport?, LinkFailure> {
-        do throws(LinkFailure) {
-            let report = try await fleet.guardReport(node)
-            return .success(report)
-        } catch {
-            return .failure(error)
         }
     }
 

@@ -107,14 +107,12 @@ struct HostKeyScan {
             for (index, item) in items.enumerated() {
                 if index >= atOnce, let (index, row) = await group.next() { found[index] = row }
                 group.addTask {
-                    do throws(SSHFailure) {
-                        // A connection for each of five kinds of keys.
-                        let deadline = ContinuousClock.now + item.target.connectTimeout * 15
-                        let keys = try await connector.scan(item.target, deadline: deadline)
-                        return (index, Row(item: item, result: .success(keys)))
-                    } catch {
-                        return (index, Row(item: item, result: .failure(error)))
+                    // A connection for each of five kinds of keys.
+                    let deadline = ContinuousClock.now + item.target.connectTimeout * 15
+                    let keys = await attempt { () async throws(SSHFailure) in
+                        try await connector.scan(item.target, deadline: deadline)
                     }
+                    return (index, Row(item: item, result: keys))
                 }
             }
             for await (index, row) in group { found[index] = row }

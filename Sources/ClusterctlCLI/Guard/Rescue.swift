@@ -110,7 +110,8 @@ struct Rescue {
         }
     }
 
-    private static func takeBack(
+    /// Not inlined into the group's closure, for the reason that `attempt` has.
+    @inline(never) private static func takeBack(
         _ task: TaskID, _ fleet: any GuardFleet, _ ask: @Sendable (NodeName) async throws(LinkFailure) -> Void
     ) async -> Ending {
         var rollback: Rollback

@@ -13,15 +13,10 @@ extension SSHFleet {
         await withTaskGroup(of: (NodeName, Result<Found, LinkFailure>).self) { group in
             for node in nodes {
                 group.addTask {
-                    do throws(LinkFailure) {
-                        return (
-                            node,
-                            .success(
-                                try await self.survey(node, probes: probes[node] ?? [], steps: steps[node] ?? []))
-                        )
-                    } catch {
-                        return (node, .failure(error))
+                    let found = await attempt { () async throws(LinkFailure) -> Found in
+                        try await self.survey(node, probes: probes[node] ?? [], steps: steps[node] ?? [])
                     }
+                    return (node, found)
                 }
             }
             for await (node, result) in group {

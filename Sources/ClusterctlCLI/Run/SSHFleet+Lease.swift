@@ -59,11 +59,10 @@ extension SSHFleet {
         await withTaskGroup(of: (NodeName, Result<LeaseState, LinkFailure>).self) { group in
             for node in nodes {
                 group.addTask {
-                    do throws(LinkFailure) {
-                        return (node, .success(try await self.leaseState(node)))
-                    } catch {
-                        return (node, .failure(error))
+                    let state = await attempt { () async throws(LinkFailure) -> LeaseState in
+                        try await self.leaseState(node)
                     }
+                    return (node, state)
                 }
             }
             for await (node, state) in group { states[node] = state }

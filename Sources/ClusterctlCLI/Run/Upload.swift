@@ -65,11 +65,9 @@ extension SSHFleet {
         let first = await withTaskGroup(of: Result<String?, LinkFailure>?.self) { group in
             group.addTask { await artifacts.defect(of: source).map { .success($0) } }
             group.addTask {
-                do throws(LinkFailure) {
-                    guard let relay else { return .success(try await direct()) }
-                    return .success(try await self.bring(parcel, through: relay, direct: direct))
-                } catch {
-                    return .failure(error)
+                await attempt { () async throws(LinkFailure) -> String? in
+                    guard let relay else { return try await direct() }
+                    return try await self.bring(parcel, through: relay, direct: direct)
                 }
             }
             for await result in group {

@@ -110,9 +110,8 @@ enum RangeSizeCheck {
                 findings.add(NetworkProblem.podRangeTooWide(pods, mask: mask), at: place)
             }
             if pods.prefixLength == mask, draft.nodes.count > 1 {
-                findings.add(NetworkProblem.podRangeForOneNode(pods), at: place)
+                return findings.add(NetworkProblem.podRangeForOneNode(pods), at: place)
             }
-            return
         }
         let poolMask = CiliumCheck.poolMask(draft.ciliumValues, pods.family)?.number ?? mask
         guard let room = pods.subnetCount(ofLength: poolMask), poolMask >= pods.prefixLength, room < draft.nodes.count
