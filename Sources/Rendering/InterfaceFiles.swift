@@ -160,6 +160,18 @@ public struct InterfaceFiles: Sendable, Equatable {
 
     /// What others may not define beside us, and the devices that must be there.
     public var own: [String] { interfaces.map(\.name) + plainMembers }
+
+    /// How bonds and VLANs should be, to be asked before the files are on the node.
+    public var made: [String] {
+        interfaces.compactMap { interface in
+            switch interface.kind {
+            case .ethernet: nil
+            case .bond(_, let mode): "bond:\(interface.name):\(mode.rawValue)"
+            case .vlan(let link, let id): "vlan:\(interface.name):\(id):\(link)"
+            }
+        }
+    }
+
     public var devices: [String] {
         let made = Set(interfaces.filter(\.isMade).map(\.name))
         var names: [String] = []

@@ -38,6 +38,7 @@ import Testing
             ! grep -q REFUSED "${3:-/nothing}"/etc/netplan/90* 2>/dev/null || { echo 'Error in network definition' >&2; exit 1; }
             """)
         try stage.command("networkctl", "[ $1 != reload ] || [ ! -f '\(root)/networkd' ] || . '\(root)/networkd'")
+        try stage.command("sleep", "")
         try stage.command("systemctl", "grep -qx \"$3\" '\(root)/active'")
         try stage.command("nmcli", "case $* in *STATE*) cat '\(root)/managed' ;; *UUID*) echo some-uuid ;; esac")
         try stage.write("", to: "active")
@@ -183,6 +184,7 @@ import Testing
         try netplanHasIt()
         try device("v5@eth0", "vlan protocol 802.1Q id 6 <REORDER_HDR>")
         try device("bond0", "bond mode balance-rr miimon 100")
+        try stage.write("link v5 vlan\nlink bond0 bond\n", to: "var/lib/clusterctl/interfaces/applied")
         try want([
             Interface(name: "v5", kind: .vlan(link: "eth0", id: 5)),
             Interface(name: "bond0", kind: .bond(links: ["p0"], mode: .lacp)),
@@ -193,6 +195,21 @@ import Testing
         #expect(try run("apply", "500").status == 0)
         #expect(stage.calls.contains("ip link del dev v5") && stage.calls.contains("ip link del dev bond0"))
         #expect(!stage.calls.contains("ip link del dev eth0"))
+    }
+
+    @Test func whatOthersHaveMadeOtherwiseIsNeverDeleted() throws {
+        try netplanHasIt()
+        try device("v5@eth0", "vlan protocol 802.1Q id 6 <REORDER_HDR>")
+        try want([Interface(name: "v5", kind: .vlan(link: "eth0", id: 5))])
+        #expect(try run("look", "own:v5", "on:eth0", "vlan:v5:5:eth0").output.contains("foreign v5\n"))
+        #expect(try !run("look", "own:v5", "on:eth0", "vlan:v5:6:eth0").output.contains("foreign"))
+        #expect(try run("apply", "500").status == 3)
+        #expect(try run("back").status == 0)
+        #expect(!stage.calls.contains { $0.hasPrefix("ip link del") })
+        try stage.write("link v5 vlan\n", to: "var/lib/clusterctl/interfaces/applied")
+        #expect(try !run("look", "own:v5", "vlan:v5:5:eth0").output.contains("foreign"))
+        let left = try run("look", "own:eth0").output
+        #expect(left.hasSuffix("leaves v5\n"), "\(left)")
     }
 
     @Test func whatTheInventoryHasNoMoreGoes() throws {
@@ -247,6 +264,27 @@ import Testing
         try device("eth0", addresses: ["10.0.0.1/24"])
         #expect(try run("back").status == 0)
         #expect(text("kernel/addr.eth0")?.contains("10.0.0.100") == false)
+    }
+
+    @Test(arguments: [["sh"], ["dash"], ["busybox", "sh"], ["bash", "--posix"]])
+    func anAddressThatTheNetworkGaveIsNotLost(_ shell: [String]) throws {
+        try netplanHasIt()
+        try stage.write(
+            "2: eth0    inet 10.0.0.5/24 scope global dynamic eth0\n", to: "kernel/addr.eth0")
+        try want([eth0("10.0.0.5/24")])
+        try stage.write(
+            "echo '2: eth0    inet 10.0.0.5/24 scope global eth0' >'\(root)/kernel/addr.eth0'", to: "networkd")
+        let applied = try run("apply", "500", shell: shell)
+        guard applied.status != 127 else { return }
+        #expect(applied.status == 0, "\(applied.error)")
+        try stage.write("", to: "networkd")
+        #expect(try run("back", shell: shell).status == 0)
+        #expect(text("kernel/addr.eth0")?.contains("10.0.0.5/24") == true, "it was there before")
+        #expect(text("var/lib/clusterctl/guard/armed/links-left") == "")
+        try stage.write(": >'\(root)/kernel/addr.eth0'", to: "networkd")  // and nobody asks for a lease
+        #expect(try run("back", shell: shell).status == 0)
+        #expect(text("kernel/addr.eth0")?.contains("10.0.0.5/24") == true)
+        #expect(text("var/lib/clusterctl/guard/armed/links-left") == "address:eth0:10.0.0.5/24\n")
     }
 
     @Test func whatCannotBePutBackIsNamed() throws {

@@ -116,6 +116,7 @@ struct InterfacesTests {
         ("charge netplan networkd\ndefined p0 /etc/netplan/50-cloud-init.yaml ", "50-cloud-init.yaml"),
         ("charge netplan networkd\nheld p0", "another netplan file"),
         ("charge netplan networkd\nunknown up0", "netplan does not know link up0"),
+        ("charge netplan networkd\nforeign bond0", "a link bond0 that clusterctl has not made"),
     ])
     func isRefusedBeforeAnythingIsDone(_ look: String, _ why: String) throws {
         let problems = try problems(look)
@@ -145,6 +146,13 @@ struct InterfacesTests {
         #expect(try problems(charge + "\ndefault 6 eth0", links).first?.what.contains("IPv6 is on eth0") == true)
         #expect(try problems(charge + "\ndefault 6 eth1", links).isEmpty, "it is on another link")
         #expect(try problems(charge, links.replacing(", gateway: 10.77.0.1", with: "")).count == 1)
+    }
+
+    @Test func whatIsOnALinkThatLeavesTheInventoryIsNotLost() throws {
+        let look = "charge netplan networkd\ndefault 4 v5\nleaves v5"
+        let problems = try problems(look, host: "address=v5 10.77.0.11/24\n", "interfaces: {}")
+        #expect(problems.count == 2, "\(problems)")
+        #expect(try self.problems("charge netplan networkd\nleaves v5", "interfaces: {}").isEmpty, "it carries nothing")
     }
 
     @Test func theGateTellsWhatIsNotSo() throws {

@@ -1,9 +1,11 @@
 #!/bin/sh
 # A node's links as the inventory has them, through what is in charge of them there: netplan or NetworkManager.
 #
-#   look own:LINK... on:LINK...  who is in charge, which links have default routes, and what stands in the way: links of
-#                                the inventory (own) that others define too, devices that are missing, links below (on)
-#                                that netplan does not know
+#   look own:LINK... on:LINK... bond:LINK:MODE... vlan:LINK:ID:LINK...
+#                                who is in charge, which links have default routes, which leave the inventory, and what
+#                                stands in the way: links of the inventory (own) that others define too, devices that are
+#                                missing, links below (on) that netplan does not know, bonds and VLANs that are there
+#                                otherwise and not by us
 #   done                         whether what is in charge has our state, and the links are so
 #   lacks                        what is not so of the links, a line each; nothing where all is
 #   apply SECONDS                saves how the links are, below the guard's armed state, and leads them to ours; what
@@ -125,8 +127,14 @@ defined() { # "defines LINK" and "holds LINK" of what netplan makes of the files
 }
 look() {
     own='' on=''
+    : >"$work/asked"
     for word; do
-        case $word in own:*) own="$own ${word#own:}" ;; on:*) on="$on ${word#on:}" ;; *) exit 2 ;; esac
+        case $word in
+            own:*) own="$own ${word#own:}" ;;
+            on:*) on="$on ${word#on:}" ;;
+            bond:* | vlan:*) echo "$word" | tr : ' ' >>"$work/asked" ;;
+            *) exit 2 ;;
+        esac
     done
     # shellcheck disable=SC2086
     charge=$(in_charge $own $on)
@@ -140,7 +148,13 @@ look() {
             for (i = 2; i < NF; i++) if ($i == "dev") print "default", family, $(i + 1)
         }'
     done | sort -u
-    case $charge in netplan*) defined >"$work/defined" ;; *) return ;; esac
+    case $charge in netplan*) defined >"$work/defined" ;; *) : >"$work/defined" ;; esac
+    for name in $(names "$wanted/applied"); do # unless somebody else has them by now
+        case " $own " in *" $name "*) continue ;; esac
+        grep -qxF "defines $name" "$work/defined" || echo "leaves $name"
+    done
+    case $charge in netplan*) ;; *) return ;; esac
+    for name in $(foreign "$work/asked"); do echo "foreign $name"; done
     for name in $own; do
         if grep -qxF "defines $name" "$work/defined"; then
             echo "defined $name $(netplan_files | while read -r file; do
@@ -158,7 +172,7 @@ look() {
 
 # ---- how the links are
 
-lacks() {
+lacks() { # lacks FILE
     while read -r what name value rest; do
         shown=$(ip -d -o link show dev "$name" 2>/dev/null) || shown=''
         [ -n "$shown" ] || { [ "$what" != link ] || echo "$name is not there"; continue; }
@@ -199,7 +213,7 @@ lacks() {
                     echo "$name lacks the route to $value by $rest"
                 ;;
         esac
-    done <"$wanted/links"
+    done <"$1"
 }
 is_handed_over() { # whether what is in charge has what is wanted
     cmp -s "$wanted/links" "$wanted/applied" || return 1
@@ -211,12 +225,16 @@ is_handed_over() { # whether what is in charge has what is wanted
         *) false ;;
     esac
 }
-is_done() { is_handed_over "$(in_charge)" && [ -z "$(lacks)" ]; }
+is_done() { is_handed_over "$(in_charge)" && [ -z "$(lacks "$wanted/links")" ]; }
 
 # ---- the way there
 
-differs() { # bonds and VLANs that are there with other numbers: networkd never changes those of a link that is there
-    lacks | awk '/ is no bond with mode | is not VLAN / { print $1 }'
+differs() { # differs FILE: bonds and VLANs that are there otherwise; networkd never changes a link that is there
+    lacks "$1" | awk '/ is no bond with mode | is not VLAN / { print $1 }'
+}
+foreign() { # foreign FILE: of those, what we have not made: once deleted, no file would make it again
+    made "$wanted/applied" >"$work/made"
+    differs "$1" | while read -r name; do grep -qxF "$name" "$work/made" || echo "$name"; done
 }
 reload_networkd() { # reload_networkd LINK...: these links alone
     netplan generate && networkctl reload || return
@@ -236,13 +254,17 @@ apply() { # apply SECONDS
     charge=$(in_charge)
     case $charge in
         none*) refuse "${charge#none }" ;;
-        netplan*) [ ! -s "$wanted/links" ] || rehearse_netplan ;;
+        netplan*)
+            others=$(foreign "$wanted/links" | tr '\n' ' ')
+            [ -z "$others" ] || refuse "there are others of the name: $others"
+            [ ! -s "$wanted/links" ] || rehearse_netplan
+            ;;
     esac
     save "$charge" || refuse 'how the links are cannot be saved'
     gone=$(vanished)
     case $charge in
         netplan*)
-            for name in $gone $(differs); do ip link del dev "$name"; done
+            for name in $gone $(differs "$wanted/links"); do ip link del dev "$name"; done
             if [ -s "$wanted/links" ]; then put "$wanted/netplan.yaml" "$ours"; else rm -f "$ours"; fi || exit 1
             ;;
     esac
@@ -277,6 +299,10 @@ addresses_now() { # "NAME ADDRESS/LENGTH" without what the network gives and tak
     ip -o addr show scope global | grep -v -E '^[0-9]+: (lxc|cilium_|veth)| (dynamic|temporary|deprecated) ' |
         awk '{ print $2, $4 }' | sort -u
 }
+leases_now() { # the same of what the network gave
+    ip -o addr show scope global | grep ' dynamic ' |
+        grep -v -E '^[0-9]+: (lxc|cilium_|veth)| (temporary|deprecated) ' | awk '{ print $2, $4 }' | sort -u
+}
 kinds_now() { # kinds_now LINK...: what networkd never changes of a bond or VLAN that is there
     for name; do
         ip -d -o link show dev "$name" 2>/dev/null | awk -v name="$name" '{
@@ -293,6 +319,7 @@ save() { # save CHARGE; what was saved first is what counts
     [ ! -f "$saved/complete" ] || return 0
     rm -rf "$saved" && mkdir -p "$saved" && echo "$1" >"$saved/charge" || return
     cp "$wanted/links" "$saved/wanted" && links_now >"$saved/links" && addresses_now >"$saved/addresses" || return
+    leases_now >"$saved/leases" || return
     # shellcheck disable=SC2046
     kinds_now $(made "$wanted/links" "$wanted/applied") >"$saved/kinds" || return
     for file in "$ours" "$wanted/applied" "$wanted/applied.yaml"; do
@@ -321,9 +348,11 @@ by_difference() { # what still differs is put back by ip, and told in one word e
         ip link set dev "$name" mtu "$mtu"
         ip link set dev "$name" "$is"
     done <"$saved/links"
-    addresses_now >"$work/addresses"
+    addresses_now >"$work/static"
+    leases_now | sort -u - "$work/static" >"$work/addresses" # in either form
     awk '$1 == "address" { print $2, $3 }' "$saved/wanted" | while read -r name address; do
-        ! grep -qxF "$name $address" "$saved/addresses" && grep -qxF "$name $address" "$work/addresses" || continue
+        ! grep -qxF "$name $address" "$saved/addresses" && ! grep -qxF "$name $address" "$saved/leases" &&
+            grep -qxF "$name $address" "$work/static" || continue
         echo "address:$name:$address" >>"$work/left"
         ip addr del "$address" dev "$name"
     done
@@ -331,12 +360,26 @@ by_difference() { # what still differs is put back by ip, and told in one word e
     comm -23 "$saved/addresses" "$work/addresses" | grep -v -e '/32$' -e '/128$' | while read -r name address; do
         grep -qxF "$name" "$work/concerned" || continue
         echo "address:$name:$address" >>"$work/left"
-        case $address in
-            *:*) ip addr add "$address" dev "$name" nodad ;;
-            *) ip addr add "$address" brd + dev "$name" ;;
-        esac
+        add_address "$name" "$address"
     done
     [ ! -s "$work/left" ]
+}
+add_address() { # add_address LINK ADDRESS/LENGTH
+    case $2 in
+        *:*) ip addr add "$2" dev "$1" nodad ;;
+        *) ip addr add "$2" brd + dev "$1" ;;
+    esac
+}
+lost_leases() { # "LINK ADDRESS/LENGTH" the network gave of a family that its link has no address of any more
+    while read -r name address; do
+        grep -qxF "$name" "$work/concerned" || continue
+        case $address in *:*) family=inet6 ;; *) family=inet ;; esac
+        # A single address counts only if the network gave it: else it may be an endpoint's.
+        ip -o addr show dev "$name" 2>/dev/null | awk -v family="$family" -v address="$address" '
+            $3 == family && / scope global / && ($4 == address || / dynamic / || $4 !~ /\/(32|128)$/) { found = 1 }
+            END { exit !found }
+        ' || echo "$name $address"
+    done <"$saved/leases"
 }
 back() {
     [ -f "$saved/complete" ] || return 0 # nothing has been changed yet
@@ -351,9 +394,11 @@ back() {
     put_back "$ours"
     put_back "$wanted/applied"
     put_back "$wanted/applied.yaml"
-    for name in $(made "$saved/wanted"); do # what was not there, or was something else
+    made "$saved/applied" >"$work/made"
+    for name in $(made "$saved/wanted"); do # what was not there, or was something else that our file makes again
         kind=$(kinds_now "$name")
-        [ -z "$kind" ] || grep -qxF "$kind" "$saved/kinds" || ip link del dev "$name"
+        if [ -z "$kind" ] || grep -qxF "$kind" "$saved/kinds"; then continue; fi
+        if grep -qxF "$name" "$work/made" || ! cut -d " " -f 1 "$saved/kinds" | grep -qxF "$name"; then ip link del dev "$name"; fi
     done
     case $charge in
         # shellcheck disable=SC2046
@@ -364,10 +409,17 @@ back() {
     [ "$(cat "$armed/boot")" = "$(cat /proc/sys/kernel/random/boot_id)" ] || return 0
     calm=0 tries=0
     until [ "$calm" -ge 2 ] || [ "$tries" -ge 10 ]; do # networkd works on after it has answered
-        if by_difference; then calm=$((calm + 1)); else calm=0; fi
+        # Whoever asks for leases gets time to do so.
+        if by_difference && [ -z "$(lost_leases)" ]; then calm=$((calm + 1)); else calm=0; fi
         tries=$((tries + 1))
         sleep 1
     done
+    # Nobody asks for them any more, and SSH may come by one. The guard repeats the routes by them after this.
+    lost_leases >"$work/lost"
+    while read -r name address; do
+        echo "address:$name:$address" >>"$work/left"
+        add_address "$name" "$address"
+    done <"$work/lost"
     cp "$work/left" "$armed/links-left"
     return 0
 }
@@ -375,7 +427,7 @@ back() {
 case ${1:-} in
     look) shift && look "$@" ;;
     done) is_done ;;
-    lacks) lacks ;;
+    lacks) lacks "$wanted/links" ;;
     apply) apply "${2:-}" ;;
     back) back ;;
     *)

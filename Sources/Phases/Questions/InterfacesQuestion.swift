@@ -16,7 +16,8 @@ struct InterfacesQuestion {
     var look: Probe {
         .command(
             Script.arguments(
-                .interfaces, ["look"] + files.own.map { "own:\($0)" } + files.devices.map { "on:\($0)" }))
+                .interfaces,
+                ["look"] + files.own.map { "own:\($0)" } + files.devices.map { "on:\($0)" } + files.made))
     }
     static let lacks = Probe.command(["sh", GuardFiles.interfaces.path, "lacks"])
 
@@ -28,10 +29,11 @@ struct InterfacesQuestion {
                     fix: "leave 'interfaces' of \(node.name) out")
             ]
         }
-        return answer.lines.compactMap(problem) + (host.map(lostAddresses) ?? [])
+        let leaving = Set(answer.lines.filter { $0.hasPrefix("leaves ") }.map { String($0.dropFirst(7)) })
+        return answer.lines.compactMap { problem($0, leaving) } + (host.map { lostAddresses($0, leaving) } ?? [])
     }
 
-    private func problem(_ line: Substring) -> Problem? {
+    private func problem(_ line: Substring, _ leaving: Set<String>) -> Problem? {
         let words = line.split(separator: " ", maxSplits: 2).map(String.init)
         guard words.count > 1 else { return nil }
         let name = words[1]
@@ -55,39 +57,48 @@ struct InterfacesQuestion {
             return Problem(
                 "netplan does not know link \(name), on which a VLAN is to stand",
                 fix: "write \(name) under 'interfaces' too, with all its addresses, or into a netplan file of the node")
-        case "default": return words.count > 2 ? lostDefault(words[1] == "6" ? .ipv6 : .ipv4, words[2]) : nil
+        case "foreign":
+            return Problem(
+                "there is a link \(name) that clusterctl has not made, with another mode or number",
+                fix:
+                    "delete it on the node ('ip link del'), with whatever makes it again, or give it the mode or number "
+                    + "of 'interfaces'")
+        case "default":
+            return words.count > 2 ? lostDefault(words[1] == "6" ? .ipv6 : .ipv4, words[2], leaving) : nil
         default: return nil
         }
     }
 
     /// Whether what is on the link now is taken off unless the inventory has it.
-    private func isTaken(_ link: String) -> Bool {
+    private func isTaken(_ link: String, _ leaving: Set<String>) -> Bool {
         let interfaces = node.interfaces ?? []
         let isMember = interfaces.contains { interface in
             if case .bond(let links, _) = interface.kind { return links.contains(link) }
             return false
         }
-        return isMember || interfaces.contains { $0.name == link && !$0.dhcp }
+        return isMember || leaving.contains(link) || interfaces.contains { $0.name == link && !$0.dhcp }
     }
 
     /// A node in the controller's own subnet would be reached all the same, so that the guard would not notice.
-    private func lostDefault(_ family: IPAddress.Family, _ link: String) -> Problem? {
+    private func lostDefault(_ family: IPAddress.Family, _ link: String, _ leaving: Set<String>) -> Problem? {
         let routes = (node.interfaces ?? []).flatMap(\.routes)
-        guard isTaken(link), !routes.contains(where: { $0.isDefault && $0.via.family == family }) else { return nil }
+        guard isTaken(link, leaving), !routes.contains(where: { $0.isDefault && $0.via.family == family }) else {
+            return nil
+        }
         return Problem(
             "its default route of \(family.rawValue) is on \(link) and would be gone",
             fix: "write it as 'gateway' of a link; if it is to go, delete it first ('ip route del default')")
     }
 
     /// What SSH or the cluster knows the node by, and is on a link that will not have it any more.
-    private func lostAddresses(_ host: HostFacts) -> [Problem] {
+    private func lostAddresses(_ host: HostFacts, _ leaving: Set<String>) -> [Problem] {
         let interfaces = node.interfaces ?? []
         let known = node.addresses + [IPAddress(node.sshHost)].compactMap(\.self)
         var seen: Set<IPAddress> = []
         return known.filter { seen.insert($0).inserted }.compactMap { address in
             guard !interfaces.contains(where: { $0.addresses.contains { $0.address == address } }),
                 let link = host.addresses.first(where: { IPAddress(String($0.host)) == address })?.interface,
-                isTaken(link)
+                isTaken(link, leaving)
             else { return nil }
             return Problem(
                 "\(address), by which it is reached or known in the cluster, is on \(link) and would be gone",
