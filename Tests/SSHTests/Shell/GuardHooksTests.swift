@@ -39,4 +39,20 @@ import Testing
             expect 'what was saved of profiles is gone' test ! -e "$box/state/guard/last/interfaces"
             """#)
     }
+
+    /// Cilium may have started pods meanwhile, which serve on.
+    @Test(arguments: TestShell.all) func podsOfACiliumThatRanBeforeKeepTheirLinks(shell: TestShell) throws {
+        try check(
+            shell,
+            #"""
+            expect 'arms' arm cilium 20 nonce1
+            : >"$box/state/guard/armed/cilium"
+            ip link add lxc123 type veth peer name pod123
+            ip link add cilium_host type veth peer name cilium_net
+            late
+            guard fire
+            expect 'the pod has its link' test -e /sys/class/net/lxc123
+            expect 'what is not of pods is gone' test ! -e /sys/class/net/cilium_host
+            """#)
+    }
 }
