@@ -201,13 +201,3 @@ def _install(container, client, settings):
         client.merge("nodes", None, host.node, {"spec": {"taints": taints or None}})
     log.info("Cilium started on this node")
     return forwarder
-
-
-def status():
-    """(document, None), or (None, why there is none); for `cilium-dbg status` in the container."""
-    try:
-        with open(paths.CILIUM_STATUS, encoding="utf-8") as file:
-            return json.load(file), None
-    except (OSError, ValueError):
-        return None, ('Error: Cannot get status: Get "http://localhost/v1/healthz": dial unix '
-                      "/var/run/cilium/cilium.sock: connect: no such file or directory\nIs the agent running?")

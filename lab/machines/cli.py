@@ -14,6 +14,7 @@ USAGE = """\
 usage: lab COMMAND
 
   check                    whether the lab can run on this machine (exit 69: no, and what to do instead)
+  image                    make the base image now (`up` makes it where there is none)
   up INVENTORY             boot the inventory's nodes and routers (again: does what is missing)
   down [--all]             remove the nodes and networks; --all: the base image and keys too
   reset [NODE]             all nodes, or one, as they were after `up`
@@ -54,6 +55,13 @@ def boot_nodes(lab, nodes):
     silent = machines.wait_for_ssh(nodes)
     if silent:
         raise LabError(f"no SSH answer from {', '.join(silent)}; see {settings.NODES}/NODE/console.log")
+
+
+def make_image():
+    require_capable_host()
+    with ledger.Lock():
+        image.prepare_host()
+        image.build()
 
 
 def up(path):
@@ -164,7 +172,8 @@ def switch_node(name, rendered):
         switch.switch(lab, lab.node(name), rendered)
 
 
-COMMANDS = {"check": require_capable_host, "up": up, "down": down, "reset": reset, "status": status, "exec": execute, "ssh": ssh, "enter": enter,
+COMMANDS = {"check": require_capable_host, "image": make_image, "up": up, "down": down, "reset": reset, "status": status,
+            "exec": execute, "ssh": ssh, "enter": enter,
             "logs": logs, "fault": fault, "heal": heal, "switch": switch_node, "artifact": artifacts.build}
 
 
