@@ -103,6 +103,36 @@ import Testing
         #expect(!stage.calls.contains { $0.contains("a'b") })
     }
 
+    /// The last line of a configuration that was cut may be any secret of the router.
+    @Test func whatFRRHasNotShownWholeIsNotTold() throws {
+        try stage.command(
+            "vtysh",
+            "case $* in *daemons*) echo bgpd ;; *) head -n -3 '\(stage.folder.path)/running' && exit 1 ;; esac")
+        try stage.write("frr version 8.4.4\nkey chain k\n key 1\n  key-string other-word\n1\n2\n3\n", to: "running")
+        let cut = try frr(["difference", "small"] + lines)
+        #expect(cut.status != 0 && cut.error == "FRR does not show all that it runs\n")
+        let refusal = try frr(["refusal", "small", "64514", "10.77.0.11"])
+        #expect(refusal.output == "FRR does not show all that it runs\n")
+        try stage.command("vtysh", "echo '% neighbor x password other-word'; exit 1")
+        #expect(try frr(["difference", "small"] + lines).error.contains("password (secret)"))
+    }
+
+    /// What a program that was killed had read is swept by the next one; what another one is reading is not.
+    @Test(arguments: [["dash"], ["bash"], ["busybox", "ash"]])
+    func filesOfAKilledProgramAreRemoved(_ shell: [String]) throws {
+        let folder = stage.folder.path
+        let alive = ProcessInfo.processInfo.processIdentifier
+        for name in ["999999.abcdef", "\(alive).abcdef", "abcdef"] {
+            try stage.write("password", to: "tmp/clusterctl-frr.\(name)/running")
+        }
+        let result = try Shell.run(
+            ["env", "TMPDIR=\(folder)/tmp", "CLUSTERCTL_FRR=\(folder)/etc"] + shell
+                + ["\(folder)/frr.sh", "difference", "small"] + lines, commands: stage.commands)
+        #expect(result.status == 0)
+        let left = try FileManager.default.contentsOfDirectory(atPath: "\(folder)/tmp")
+        #expect(left == ["clusterctl-frr.\(alive).abcdef"])
+    }
+
     @Test(arguments: ["refused", "other"]) func whatFRRDoesNotTakeIsToldWithoutIt(_ secret: String) throws {
         try password(secret)
         let result = try frr(["apply", "small", file])

@@ -222,6 +222,7 @@ import Testing
         #expect(try frr(["apply", "small", file]).status == 0)
     }
 
+    private var last: [String] { ["env", "-C", "\(stage.folder.path)/state/guard/last", "ls", "-d"] }
     private var content: String { get throws { try Repository.text(URL(filePath: file)) } }
 
     @Test(arguments: ["dash", "bash"]) func aConfirmedChangeStaysAndIsWritten(_ shell: String) throws {
@@ -255,11 +256,18 @@ import Testing
             try Repository.text(stage.folder.appending(path: "commands")).contains(
                 " no neighbor clusterctl-small-ipv4 peer-group\n"))
         #expect(try guarded("confirm routers n1").status == 3, "too late")
+        #expect(try Shell.run(last + ["files", "running"]).output == "", "there are passwords in it")
     }
 
     @Test func whatCouldNotBePutBackIsNamed() throws {
         try change()
         #expect(try guarded("rollback routers").output.contains(" left=running:small"))
+        #expect(try Shell.run(last + ["files", "running"]).output == "files\nrunning\n")
+        #expect(try guarded("arm routers 100 n2 you").status == 0)
+        try stage.write(wanted, to: "clusterctl-small.conf")
+        #expect(try frr(["apply", "small", file]).status == 0)
+        #expect(try guarded("confirm routers n2").status == 0)
+        #expect(try Shell.run(last + ["files", "running"]).output == "")
     }
 
     @Test func itTakesTheChangeBackByItselfAtTheDeadline() throws {

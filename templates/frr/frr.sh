@@ -27,7 +27,12 @@ export PATH LC_ALL
 if [ -d /usr/local/etc/frr ]; then frr=/usr/local/etc/frr; else frr=/etc/frr; fi
 frr=${CLUSTERCTL_FRR:-$frr}
 tab=$(printf '\t')
-work=$(mktemp -d "${TMPDIR:-/tmp}/clusterctl-frr.XXXXXX") || exit 2
+umask 077
+for work in "${TMPDIR:-/tmp}"/clusterctl-frr.*; do # of those that were killed: there are passwords in it
+    owner=${work#*/clusterctl-frr.}
+    [ ! -O "$work" ] || [ -L "$work" ] || kill -0 "${owner%%.*}" 2>/dev/null || rm -rf "$work"
+done
+work=$(mktemp -d "${TMPDIR:-/tmp}/clusterctl-frr.$$.XXXXXX") || exit 2
 trap 'rm -rf "$work"' EXIT
 trap 'exit 143' TERM INT HUP
 
@@ -36,8 +41,14 @@ fv() { if command -v timeout >/dev/null; then timeout 120 vtysh "$@"; else vtysh
 show() { fv -c "show $1" 2>&1; }
 masked() { sed "s/ password [^$tab]*/ password (secret)/"; } # what is told ends up in logs
 running() { # running FILE: what runs; fails where FRR does not tell
-    show running-config >"$1" && grep -qE '^(frr version|frr defaults|router |!)' "$1" && return
-    echo "FRR does not show what it runs: $(grep . "$1" | tail -n 1)" >&2
+    show running-config >"$1"
+    set -- $? "$1"
+    if grep -qE '^(frr version|frr defaults|router |!)' "$2"; then
+        [ "$1" -ne 0 ] || return 0
+        echo 'FRR does not show all that it runs' >&2 # its last line may hold any secret
+    else
+        echo "FRR does not show what it runs: $(grep . "$2" | tail -n 1 | masked)" >&2
+    fi
     return 1
 }
 

@@ -203,6 +203,7 @@ confirm() { # confirm PHASE NONCE; once more is no mistake
     said=$(write_memory) || refuse 6 "FRR does not keep the change: $said"
     write "$guard/confirmed" "$1 $2"
     rm -rf "$armed"
+    forget
     log "confirmed: $1 stays"
     echo "confirmed phase=$1"
 }
@@ -237,7 +238,9 @@ take_back() { # take_back BECAUSE
     sync
     rm -rf "$guard/last"
     mv "$armed" "$guard/last"
+    [ -n "$left" ] || forget
 }
+forget() { rm -rf "$guard/last/files" "$guard/last/running"; } # there are passwords in it, of whatever FRR speaks
 restore() { # prints what could not be put back, a word each
     while read -r kind number path <&3; do
         cluster=${path##*/clusterctl-}

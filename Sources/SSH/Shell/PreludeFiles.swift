@@ -75,6 +75,7 @@ extension Prelude {
             head -c 65536 "$1" | sed \
                 -e 's/\([Tt][Oo][Kk][Ee][Nn]["'\'']*[[:space:]]*[:=]\).*/\1 (hidden)/' \
                 -e 's/\([Pp][Aa][Ss][Ss][Ww][Oo][Rr][Dd]["'\'']*[[:space:]]*[:=]\).*/\1 (hidden)/' \
+                -e '/^ *!/!s/\(neighbor [^ ]* password \).*/\1(hidden)/' \
                 -e 's/\([Ss][Ee][Cc][Rr][Ee][Tt]["'\'']*[[:space:]]*[:=]\).*/\1 (hidden)/' \
                 -e 's/\([Kk][Ee][Yy]["'\'']*[[:space:]]*[:=]\).*/\1 (hidden)/' \
                 -e 's/K10[0-9a-f]\{32,\}::[^[:space:]]*/(hidden)/g'

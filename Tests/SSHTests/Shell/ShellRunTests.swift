@@ -54,6 +54,11 @@ import Testing
         #expect(try box.survey([file]) == [.differs(current: "(absent)")])
         try "token: abc\nold: 1\n".write(toFile: box.path("f"), atomically: true, encoding: .utf8)
         #expect(try box.survey([file]) == [.differs(current: "token: (hidden)\nold: 1\n")])
+        try " neighbor g password abc\n ! neighbor g password from f\n".write(
+            toFile: box.path("f"), atomically: true, encoding: .utf8)
+        #expect(
+            try box.survey([file])
+                == [.differs(current: " neighbor g password (hidden)\n ! neighbor g password from f\n")])
         #expect(try box.apply([file]).map(\.kind) == [.changed])
         try FileManager.default.setAttributes([.posixPermissions: 0o4755], ofItemAtPath: box.path("f"))
         #expect(
