@@ -13,6 +13,9 @@ public protocol Phase: Sendable {
     /// The node whose steps reach the others too, so that they begin only when the others have had theirs, their guards
     /// armed; nil: none does.
     var last: NodeName? { get }
+    /// A phase beside which this one runs: what this one has done stands when all of that one stands, and is taken back
+    /// when some of that one is; nil: it stands alone.
+    var standsWith: PhaseID? { get }
 
     /// Read-only questions whose answers `check` uses, besides the states of the steps and the gate's own questions.
     func needs(_ node: NodeName) -> [Probe]
@@ -27,16 +30,32 @@ public protocol Phase: Sendable {
     /// Another node, and the question by which it finds out whether SSH on this one answers it; nil: none is asked.
     /// It is asked before the steps, and where it was answered then, again before the guard is disarmed.
     func witness(_ node: NodeName) -> Ask?
+    /// The nodes that have to change at the same time as this one, as the facts are: a run whose `--limit` has some of
+    /// them and not the others is refused.
+    func ties(_ node: NodeName, _ facts: Facts) -> [Tie]
 }
 
 extension Phase {
     public var atOnce: Int { .max }
     public var last: NodeName? { nil }
+    public var standsWith: PhaseID? { nil }
     public func needs(_ node: NodeName) -> [Probe] { [] }
     public func check(_ node: NodeName, _ facts: Facts) -> Finding { .satisfied }
     public func gate(_ node: NodeName) -> Gate? { nil }
     public func undo(_ node: NodeName) -> Undo { .nothing(because: "it changes nothing") }
     public func witness(_ node: NodeName) -> Ask? { nil }
+    public func ties(_ node: NodeName, _ facts: Facts) -> [Tie] { [] }
+}
+
+/// Another node that cannot change without this one, nor this one without it.
+public struct Tie: Sendable, Equatable {
+    public let node: NodeName
+    /// A sentence that names what both change.
+    public let why: String
+    public init(_ node: NodeName, why: String) {
+        self.node = node
+        self.why = why
+    }
 }
 
 /// What a phase concludes from the facts of a node.
@@ -66,6 +85,8 @@ public struct Problem: Sendable, Equatable {
 public enum Undo: Sendable, Equatable {
     /// Nothing to take back.
     case nothing(because: String)
+    /// These steps, from the controller: for what cuts off no node, and is in the cluster rather than on it.
+    case steps([Step])
     /// What the steps touch is saved beforehand and put back; `first` runs before that, while the services still run.
     /// With a window the node itself does it unless a new connection confirms.
     case restore(first: [Step], guardWindowSeconds: Int?)

@@ -13,6 +13,7 @@ struct AbstractPhase: Phase {
     let nodes: [NodeName]
     let atOnce: Int
     let last: NodeName?
+    let standsWith: PhaseID?
     private var steps: [NodeName: [Step]] = [:]
     private var gates: [NodeName: Gate] = [:]
     private var undos: [NodeName: Undo] = [:]
@@ -28,6 +29,7 @@ struct AbstractPhase: Phase {
         nodes = phase.nodes
         atOnce = phase.atOnce
         last = phase.last
+        standsWith = phase.standsWith
         for (offset, node) in phase.nodes.enumerated() {
             let task = number + offset
             steps[node] = phase.apply(node).enumerated().map { offset, step in

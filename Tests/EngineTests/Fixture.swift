@@ -16,12 +16,19 @@ struct FixturePhase: Phase {
     var asked: NodeName?
     /// Who is asked whether it hears SSH on the node.
     var hearer: NodeName?
+    var standsWith: PhaseID?
+    /// What takes it back in place of a guard.
+    var stepsBack: [Step]?
+    /// Whom each node has to change together with.
+    var tied: NodeName?
     var finding: @Sendable (NodeName, Facts) -> Finding = { _, _ in .satisfied }
 
     func check(_ node: NodeName, _ facts: Facts) -> Finding { finding(node, facts) }
     func apply(_ node: NodeName) -> [Step] { steps }
+    func ties(_ node: NodeName, _ facts: Facts) -> [Tie] { tied.map { [Tie($0, why: "they change together")] } ?? [] }
     func undo(_ node: NodeName) -> Undo {
-        canBeTakenBack || window != nil
+        if let stepsBack { return .steps(stepsBack) }
+        return canBeTakenBack || window != nil
             ? .restore(first: [], guardWindowSeconds: window) : .nothing(because: "a fixture")
     }
     func witness(_ node: NodeName) -> Ask? { hearer.map { Ask($0, .sshBanner(address: node.rawValue, port: 22)) } }

@@ -147,6 +147,33 @@ import Testing
         #expect(blocked.map(\.task) == [TaskID(phase: "second", node: "a")])
     }
 
+    @Test func limitRefusesToTearApartWhatHasToChangeTogether() {
+        let tied = FixturePhase(id: "tied", nodes: ["a"], steps: [Fixture.file("/tied")], tied: "b")
+        let other = FixturePhase(id: "other", nodes: ["b", "c"], steps: [Fixture.file("/other")])
+        let order = Order(name: "test", [.init(tied), .init(other)])
+        for (limit, named, missing) in [(["a"], "a", "b"), (["b", "c"], "b", "a")] as [(Set<NodeName>, String, String)]
+        {
+            var simulator = simulator()
+            let problem = Problem(
+                "they change together, and --limit has \(named) without \(missing)",
+                fix: "add \(missing) to --limit, or take \(named) out of it")
+            guard case .blocked(let blocked) = simulator.run(machine(order, limit: limit)) else {
+                Issue.record("not blocked: \(limit)")
+                continue
+            }
+            #expect(blocked.map(\.task) == [TaskID(phase: "tied", node: "a")])
+            #expect(blocked.map(\.problems) == [[problem]])
+            #expect(applied(simulator).isEmpty)
+        }
+        for limit in [["a", "b"], ["c"], nil] as [Set<NodeName>?] {
+            var simulator = simulator()
+            guard case .done = simulator.run(machine(order, limit: limit)) else {
+                Issue.record("\(String(describing: limit))")
+                continue
+            }
+        }
+    }
+
     @Test func theReviewNamesWhatDoesNotConcernANode() {
         var simulator = simulator()
         let order = Fixture.order {

@@ -111,6 +111,7 @@ extension Undo {
     var words: [String] {
         switch self {
         case .nothing(let because): ["nothing: \(because)"]
+        case .steps(let steps): steps.map { "\($0.operation.summary): \($0.because)" }
         case .restore(let first, let window):
             first.map { "\($0.operation.summary): \($0.because)" } + [
                 window == nil

@@ -158,6 +158,7 @@ extension Outcome.Difference {
 extension Rollback {
     /// One sentence: who did it, when, why, and what is left.
     func words(by party: Happening.Party) -> String {
+        if because == Rollback.steps { return "the phase was taken back, by the steps that the plan has for it" }
         let who = party == .node ? "the node took the phase back by itself" : "the phase was taken back"
         let when = atEpochSeconds.map {
             " at " + Date(timeIntervalSince1970: TimeInterval($0)).formatted(.iso8601.dateTimeSeparator(.space))

@@ -87,6 +87,9 @@ public struct Rollback: Sendable, Equatable {
     }
 
     public var isComplete: Bool { left.isEmpty }
+
+    /// In place of a guard's words where the controller did it, by the steps that the plan names.
+    public static let steps = "steps"
 }
 
 /// What the guard on a node says.

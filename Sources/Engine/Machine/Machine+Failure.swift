@@ -20,6 +20,7 @@ extension Machine {
     }
 
     mutating func takeBack(_ position: Int) {
+        if let steps = tasks[position].stepsBack { return takeBack(position, by: steps) }
         guard tasks[position].canBeTakenBack else { return failed(position) }
         move(position, to: .undoing)
         tell(.takingBack(tasks[position].id))
@@ -69,7 +70,7 @@ extension Undo {
     var reasonForNothing: String {
         switch self {
         case .nothing(let because): because
-        case .restore: "it had not been begun on the node"
+        case .restore, .steps: "it had not been begun on the node"
         }
     }
 }

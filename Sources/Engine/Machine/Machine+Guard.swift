@@ -50,7 +50,7 @@ extension Machine {
     }
 
     mutating func confirmOrPass(_ position: Int) {
-        guard tasks[position].canBeTakenBack else { return pass(position) }
+        guard tasks[position].canBeTakenBack else { return standOrPass(position) }
         move(position, to: .confirming)
         out.append(.guardian(open(.confirm(position)), tasks[position].id, .confirm))
     }

@@ -23,7 +23,7 @@ extension Machine {
             case .gating: leaveInterrupted(position)
             case .applying:
                 if betweenTries.contains(position), let loss = tasks[position].lastLoss { fail(position, .link(loss)) }
-            case .waiting, .confirming, .passed, .diagnosing, .undoing, .failed: break
+            case .waiting, .confirming, .holding, .passed, .diagnosing, .undoing, .failed: break
             }
         }
         settle()
@@ -32,7 +32,10 @@ extension Machine {
     /// Its steps are through. It is taken back where it can be; else it stays as it is, and the next run asks its gate.
     mutating func leaveInterrupted(_ position: Int) {
         stopWatching(position)
-        guard tasks[position].canBeTakenBack else { return move(position, to: .waiting) }
+        if let other = tasks[position].phase.standsWith, isUndecided(other) { return hold(position, for: other) }
+        guard tasks[position].canBeTakenBack || tasks[position].stepsBack != nil else {
+            return move(position, to: .waiting)
+        }
         tasks[position].failure = makeFailure(
             position, .interrupted, .leftAsIs(because: tasks[position].work.undo.reasonForNothing))
         takeBack(position)

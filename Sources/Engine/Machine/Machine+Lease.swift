@@ -95,7 +95,11 @@ extension Machine {
 
     /// Another run was here: the steps are sent again when the lease is still ours.
     mutating func overtaken(_ id: RequestID) {
-        guard case .apply(let position) = open.removeValue(forKey: id) else { return }
+        let purpose = open.removeValue(forKey: id)
+        if case .stepsBack(let position) = purpose {
+            return stepsBackLost(position, LinkFailure(kind: .refused, message: "another run was at work there"))
+        }
+        guard case .apply(let position) = purpose else { return }
         dropWatchAfterSteps(position)
         askForLease(.overtaken(position))
     }

@@ -143,9 +143,9 @@ extension Machine {
     }
 
     mutating func applied(_ id: RequestID, _ results: [StepResult]) {
-        guard case .apply(let position) = open.removeValue(forKey: id), tasks[position].state == .applying else {
-            return
-        }
+        let purpose = open.removeValue(forKey: id)
+        if case .stepsBack(let position) = purpose { return steppedBack(position, results) }
+        guard case .apply(let position) = purpose, tasks[position].state == .applying else { return }
         if results.count < tasks[position].work.steps.count || results.contains(where: \.isFailure) {
             dropWatchAfterSteps(position)
         }
@@ -205,6 +205,7 @@ extension Machine {
 
     /// Ends the run when nothing is under way and nothing more can start.
     mutating func settle() {
+        decideHeld()
         guard stage == .running || stage == .stopping, underWay == 0 else { return }
         guard failures.allSatisfy(\.isMerelyInterrupted) else { return finish(.failed(failures)) }
         if stage == .stopping { return finish(.interrupted(guarded: [], undone: failures)) }

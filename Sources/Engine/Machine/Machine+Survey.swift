@@ -95,7 +95,7 @@ extension Machine {
                 items.append(.init(task: tasks[position].id, reason: reason, changes: changes))
             }
         }
-        blocked += limited(&items)
+        blocked += limited(&items) + torn()
         guard blocked.isEmpty else { return finish(.blocked(blocked)) }
         stage = .reviewing
         let notApplicable = tasks.compactMap { task in task.notApplicable.map { (task.id, $0) } }
@@ -175,6 +175,22 @@ extension Machine {
             return false
         }
         return blocked
+    }
+
+    /// With `--limit`, what two nodes have to change together is refused where only one of them is within it.
+    private func torn() -> [Outcome.Blocked] {
+        guard let limit else { return [] }
+        return tasks.compactMap { task in
+            let problems = task.phase.ties(task.id.node, facts).compactMap { tie -> Problem? in
+                let isWithin = limit.contains(tie.node)
+                guard isWithin != limit.contains(task.id.node) else { return nil }
+                let (named, missing) = isWithin ? (tie.node, task.id.node) : (task.id.node, tie.node)
+                return Problem(
+                    "\(tie.why), and --limit has \(named) without \(missing)",
+                    fix: "add \(missing) to --limit, or take \(named) out of it")
+            }
+            return problems.isEmpty ? nil : .init(task: task.id, problems: problems)
+        }
     }
 
     private func leftGuard(_ node: NodeName) -> GuardState? {

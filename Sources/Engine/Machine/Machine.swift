@@ -51,6 +51,8 @@ public struct Machine: Sendable {
     var underCheckpoint: Set<NodeName> = []
     /// What a killed run left armed on a node, until that phase has passed: nothing else can arm the guard there.
     var leftArmed: [NodeName: PhaseID] = [:]
+    /// Positions of tasks that wait for the phase that they stand with.
+    var held: Set<Int> = []
     /// Tasks under way in all.
     var underWay = 0
     var out: [Request] = []
@@ -70,6 +72,7 @@ public struct Machine: Sendable {
         case confirm(Int)
         case confirmRetry(Int)
         case rollback(Int)
+        case stepsBack(Int)
         case rollbackRetry(Int)
         case diagnosis(Int)
         case witnessBefore(Int)
@@ -192,7 +195,9 @@ public struct Machine: Sendable {
         case .confirmRetry(let task): if tasks[task].state == .confirming { confirmOrPass(task) }
         case .leaseAgain(let purpose): askForLease(purpose)
         case .witnessAgain(let task): watchGate(task)
-        case .apply, .watch, .life, .confirm, .rollback, .diagnosis, .lease, .witnessBefore, .witnessAfter, nil: break
+        case .apply, .watch, .life, .confirm, .rollback, .stepsBack, .diagnosis, .lease, .witnessBefore, .witnessAfter,
+            nil:
+            break
         }
     }
 
@@ -204,6 +209,7 @@ public struct Machine: Sendable {
         case .life(let task): lifeLost(task, failure)
         case .confirm(let task): confirmLost(task, failure)
         case .rollback(let task): rollbackLost(task, failure)
+        case .stepsBack(let task): stepsBackLost(task, failure)
         case .diagnosis(let task): takeBack(task)
         case .witnessBefore(let task): witnessAnswered(before: task, nil)
         case .witnessAfter(let task): witnessAnswered(after: task, silentBecause: failure.message)

@@ -50,9 +50,15 @@ struct Task: Sendable {
     func probes(of node: NodeName) -> [Probe] { asked.first { $0.node == node }?.probes ?? [] }
 
     var windowSeconds: Int? { work.guardWindowSeconds }
+    /// By the node's guard, which has saved what is put back.
     var canBeTakenBack: Bool {
         if case .restore = work.undo { return true }
         return false
+    }
+    /// By steps from the controller.
+    var stepsBack: [Step]? {
+        if case .steps(let steps) = work.undo { return steps }
+        return nil
     }
 }
 
@@ -61,6 +67,8 @@ enum TaskState: Sendable, Equatable {
     case applying
     case gating
     case confirming
+    /// All of it is done, and it stands or goes with another phase (`Phase.standsWith`).
+    case holding
     case passed
     case diagnosing
     case undoing
@@ -68,7 +76,7 @@ enum TaskState: Sendable, Equatable {
 
     var isUnderWay: Bool {
         switch self {
-        case .applying, .gating, .confirming, .diagnosing, .undoing: true
+        case .applying, .gating, .confirming, .holding, .diagnosing, .undoing: true
         case .waiting, .passed, .failed: false
         }
     }

@@ -33,6 +33,8 @@ enum PlanText {
         if let witness = work.witness { lines.append("! \(witness.node): \(probe(witness.probe))") }
         switch work.undo {
         case .nothing(let because): lines.append("- nothing to undo: \(because)")
+        case .steps(let steps):
+            for step in steps { lines.append("- \(operation(step.operation))\n  because \(step.because)") }
         case .restore(let first, let window):
             lines.append("- restored\(window.map { " by the guard after \($0) s" } ?? "")")
             lines += first.map { "  first: \(operation($0.operation))" }
