@@ -47,6 +47,7 @@ public enum Bootstrap {
                 .init(RouterPrep(inventory), after: [.all("preflight")]),
                 .init(Routers(inventory), after: [.sameNode("router-prep")] + joined),
                 .init(BGPPasswords(inventory), after: joined),
+                .init(BGPPasswordFiles(inventory), after: [.sameNode("preflight"), .sameNode("bgp-passwords")]),
                 .init(BGP(inventory), after: [.all("cilium-api-server"), .all("bgp-passwords")] + joined),
                 .init(BGPSessions(inventory), after: [.all("bgp"), .all("routers")]),
                 .init(RouterSessions(inventory), after: [.all("bgp"), .all("routers")]),

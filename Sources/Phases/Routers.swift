@@ -43,7 +43,9 @@ public struct Routers: Phase {
         routers = RouterQuestion.changed(inventory)
     }
 
-    public func needs(_ node: NodeName) -> [Probe] { routers.filter { $0.name == node }.map(\.refusal) }
+    public func needs(_ node: NodeName) -> [Probe] {
+        routers.filter { $0.name == node }.flatMap { [$0.refusal, $0.difference] }
+    }
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
         guard let question = routers.first(where: { $0.name == node }) else { return .satisfied }
@@ -72,8 +74,7 @@ public struct Routers: Phase {
             Step(
                 .file(path: path, content: .text(configuration.text), mode: .publicFile),
                 because: "what the difference is taken to"),
-            RouterQuestion(inventory, router).password
-                ?? Step(.absent(path: passwordPath), because: "the sessions have no password"),
+            RouterQuestion(inventory, router).passwordFile,
             Step(
                 .command(
                     Command(
@@ -138,6 +139,8 @@ public enum RouterChange {
                 .init(RouterPrep(inventory)),
                 .init(Routers(inventory), after: [.sameNode("router-prep")]),
                 .init(BGPPasswords(inventory)),
+                .init(
+                    BGPPasswordFiles(inventory, on: BGPPasswords(inventory).nodes), after: [.sameNode("bgp-passwords")]),
                 .init(RouterSessions(inventory), after: [.all("routers"), .all("bgp-passwords")]),
             ])
     }

@@ -10,6 +10,7 @@ public enum Template: String, Sendable, CaseIterable {
     case ciliumDbg = "cilium/cilium-dbg.sh"
     case envoyBackends = "cilium/envoy-backends.sh"
     case bgpPasswords = "cilium/bgp-passwords.sh"
+    case bgpPasswordFiles = "cilium/bgp-password-files.sh"
     case bgpLeftovers = "cilium/bgp-leftovers.sh"
     case ciliumNodeConfigKind = "cilium/ciliumnodeconfig-crd.yaml.mustache"
     case ciliumNodeConfig = "cilium/ciliumnodeconfig.yaml.mustache"
@@ -61,6 +62,7 @@ public enum Template: String, Sendable, CaseIterable {
         case .ciliumDbg: PackageResources.cilium_dbg_sh
         case .envoyBackends: PackageResources.envoy_backends_sh
         case .bgpPasswords: PackageResources.bgp_passwords_sh
+        case .bgpPasswordFiles: PackageResources.bgp_password_files_sh
         case .bgpLeftovers: PackageResources.bgp_leftovers_sh
         case .ciliumNodeConfigKind: PackageResources.ciliumnodeconfig_crd_yaml_mustache
         case .ciliumNodeConfig: PackageResources.ciliumnodeconfig_yaml_mustache

@@ -236,6 +236,53 @@ class BGPTest(LifeCase):
             self.established(router)
             self.assertNotIn("password", vtysh(router, "show running-config"))
         self.assertEqual(kubectl("get", "secrets", "-A", "-l", "clusterctl.dev/bgp-password", "-o", "name"), "")
+
+    def test_4_a_router_that_is_taken_back_takes_the_nodes_password_back_in_the_same_run(self):
+        def other(no=""):  # a session of other hands, that the router's guard watches too
+            for router, address, asn in (("router-01", "10.77.0.202", 64514), ("router-02", "10.77.0.201", 64513)):
+                own = 64513 if router == "router-01" else 64514
+                vtysh(router, "configure terminal", f"router bgp {own}", f"{no} neighbor {address} remote-as {asn}")
+        other()
+        self.addCleanup(other, "no")
+        self.eventually("Established", lambda: sessions("router-01").get("10.77.0.202"))
+        self.change(("router-01: {holdTime", f"router-01: {{password: {{file: {self.password('first-word')}}}, holdTime"))
+        self.bootstrap()
+        secret = kubectl("get", "secret", "-n", "kube-system", "clusterctl-bgp-router-01", "-o", "jsonpath={.data.password}")
+
+        self.password("second-word")
+        run = self.start("bootstrap", self.inventory, "--yes")
+        self.assertTrue(run.wait_for(r"routers router-01 +changed .* by the difference"), run.said())
+        vtysh("router-02", "configure terminal", "router bgp 64514", "neighbor 10.77.0.201 shutdown")
+        self.assertEqual(run.finish().status, 5, run.said())
+        self.assertRegex(run.said(), r"no longer established: 10\.77\.0\.202")
+        self.assertRegex(run.said(), r"bgp-passwords on dpu-01 failed\n(.*\n)*.*taken back, by the steps")
+        self.assertNotRegex(run.said(), "first-word|second-word")
+        self.assertEqual(secret, kubectl(
+            "get", "secret", "-n", "kube-system", "clusterctl-bgp-router-01", "-o", "jsonpath={.data.password}"))
+        self.assertIn(" password first-word\n", vtysh("router-01", "show running-config"))
+        own = addresses(4) | addresses(6)
+        self.eventually(dict.fromkeys(own, "Established"), lambda: {
+            address: state for address, state in sessions("router-01").items() if address in own})
+
+        limited = self.clusterctl("bootstrap", self.inventory, "--yes", "--limit", "router-01", status=1)
+        self.assertRegex(limited.said(), r"peer router-01 changes.*--limit has router-01 without dpu-01\n +fix: add dpu-01")
+        self.assertRegex(
+            self.clusterctl("bootstrap", self.inventory, "--yes", "--limit", "dpu-01,dpu-02", status=1).said(),
+            "--limit has dpu-01 without router-01")
+        self.password("first-word")
+        self.clusterctl("bootstrap", self.inventory, "--yes", "--limit", "router-01")
+        self.password("second-word")
+        other("no")
+        self.bootstrap()
+        self.established("router-01")
+        self.assertIn("nothing to do", self.bootstrap().said())
+        self.assertEqual(enter("dpu-01", "ls", "/var/lib/clusterctl/bgp").split(), ["router-01.password"])
+
+        self.change()
+        self.bootstrap()
+        self.assertEqual(kubectl("get", "secrets", "-A", "-l", "clusterctl.dev/bgp-password", "-o", "name"), "")
+        self.assertEqual(enter("dpu-01", "ls", "/var/lib/clusterctl/bgp", check=False), "")
+
     def next_hops(self):
         return {hop for hops in routes("router-01", 4).values() for hop in hops}
 

@@ -24,14 +24,19 @@ import Testing
             cd '\(folder)/secrets'
             [ ! -e ../down ] || { echo 'connection refused' >&2; exit 1; }
             case "$*" in
-                *' get secrets '*) for f in *; do [ "$f" = none ] || echo "$f $(cat "$f")"; done ;;
+                *' get secrets -A '*)
+                    for f in *; do [ "$f" = none ] || echo "${f%@*} ${f#*@} $(cat "$f")"; done
+                    ;;
                 *' apply '*)
                     cat >../applied
-                    cp ../applied ../manifests
                     owner=$(sed -n 's|.*clusterctl.dev/bgp-password: "\\([^"]*\\)",.*|\\1|p' ../applied)
-                    sed -n 's/.*{password: \\(.*\\)}/\\1/p' ../applied >"$owner"
+                    place=$(sed -n 's/^  namespace: //p' ../applied)
+                    sed -n 's/.*{password: "\\(.*\\)"}/\\1/p' ../applied >"$owner@$place"
                     ;;
-                *' delete secret '*) name=${*##* clusterctl-bgp-}; rm -f "${name%% *}" ;;
+                *' delete secret '*)
+                    name=${*##* clusterctl-bgp-} place=${*##* -n }
+                    rm -f "${name%% *}@${place%% *}"
+                    ;;
                 *' get ciliumbgppeerconfigs.cilium.io '*range*)
                     for f in ../references/*; do [ ! -f "$f" ] || echo "peer-${f##*/} $(cat "$f")"; done
                     ;;
@@ -52,18 +57,19 @@ import Testing
             """)
     }
 
-    private func run(_ verb: String, _ words: [String], seconds: Int = 3, in shell: [String] = ["sh"]) throws
-        -> Shell.Result
-    {
+    private func run(
+        _ verb: String, _ words: [String], seconds: Int = 3, namespace: String = "kube-system",
+        in shell: [String] = ["sh"]
+    ) throws -> Shell.Result {
         try Shell.run(
-            shell + ["-c", Template.bgpPasswords.text(), "bgp-passwords", verb, "kube-system"]
+            shell + ["-c", Template.bgpPasswords.text(), "bgp-passwords", verb, namespace]
                 + ["\(stage.folder.path)/bgp", String(seconds)] + words, commands: stage.commands)
     }
     private func password(_ text: String, of router: String = "edge") throws {
         try stage.write(text, to: "bgp/\(router).password")
     }
-    private func secret(_ router: String) -> String? {
-        let text = try? Repository.text(stage.folder.appending(path: "secrets/\(router)"))
+    private func secret(_ router: String, in namespace: String = "kube-system") -> String? {
+        let text = try? Repository.text(stage.folder.appending(path: "secrets/\(router)@\(namespace)"))
         return text.flatMap { Data(base64Encoded: $0.trimmingCharacters(in: .newlines)) }.map {
             String(decoding: $0, as: UTF8.self)
         }
@@ -153,15 +159,156 @@ import Testing
         #expect(secret("edge") == nil && secret("gone") == nil)
         #expect(try run("done", words, in: shell).status == 0)
         #expect(stage.calls.contains { $0.contains("patch") && $0.contains(#""authSecretRef":null"#) })
-        let left = try FileManager.default.contentsOfDirectory(atPath: stage.folder.appending(path: "bgp").path)
-        #expect(left == [])
+    }
+
+    /// Where Cilium looks for passwords can change; what is where it looked before is nobody's any more.
+    @Test(arguments: [["dash"], ["bash"], ["busybox", "ash"]])
+    func aSecretOfAnEarlierNamespaceGoesAndNoSessionFalls(_ shell: [String]) throws {
+        let words = ["edge", "has", "fd77::1,10.77.0.1"]
+        try password("one")
+        #expect(try run("follow", words, in: shell).status == 0)
+        try stage.write(sessions("established"), to: "sessions")
+        #expect(try run("done", words, namespace: "cilium-secrets", in: shell).status == 1)
+        #expect(try run("follow", words, seconds: 0, namespace: "cilium-secrets", in: shell).status == 0)
+        #expect(secret("edge", in: "cilium-secrets") == "one" && secret("edge") == nil)
+        #expect(try run("done", words, namespace: "cilium-secrets", in: shell).status == 0)
+        try stage.write(Data("old".utf8).base64EncodedString(), to: "secrets/edge@kube-system")
+        #expect(try run("done", words, namespace: "cilium-secrets", in: shell).status == 1, "it came back")
+        #expect(try run("differ", words, namespace: "cilium-secrets", in: shell).output == "", "which cuts nothing")
+
+        try password("two")
+        let waited = try run("follow", words, seconds: 0, namespace: "elsewhere", in: shell)
+        #expect(waited.status == 1 && secret("edge", in: "elsewhere") == nil, "another password cuts the sessions")
+    }
+
+    @Test(arguments: [["dash"], ["bash"], ["busybox", "ash"]])
+    func theRoutersOfWhichSomethingDiffersAreNamed(_ shell: [String]) throws {
+        try password("one")
+        try password("two", of: "aside")
+        let words = ["edge", "has", "-", "aside", "has", "-", "third", "none", "-"]
+        #expect(try run("differ", words, in: shell).output == "edge\naside\n")
+        #expect(try run("follow", Array(words.prefix(3)), in: shell).status == 0)
+        #expect(try run("differ", words, in: shell).output == "aside\n")
+        try stage.write(secret("edge") ?? "", to: "secrets/third@kube-system")
+        #expect(try run("differ", words, in: shell).output == "aside\nthird\n")
+        try stage.write("", to: "down")
+        #expect(try run("differ", words, in: shell).output == "edge\naside\n")
+    }
+
+    /// The run takes the phase back when a router was taken back after the nodes had followed it.
+    @Test(arguments: [["dash"], ["bash"], ["busybox", "ash"]])
+    func whatTheNodesFollowedInVainIsPutBack(_ shell: [String]) throws {
+        let words = ["edge", "has", "fd77::1,10.77.0.1", "aside", "has", "10.77.0.2"]
+        let both = sessions("established").replacing("fd77::1", with: "10.77.0.2")
+            .replacing("active", with: "established")
+        try password("one")
+        try password("one", of: "aside")
+        #expect(try run("follow", words, in: shell).status == 0)
+        try password("two")
+        try password("two", of: "aside")
+        #expect(try run("follow", words, in: shell).status == 0, "no session is there")
+        #expect(secret("edge") == "two" && secret("aside") == "two")
+        #expect(try mode("bgp/edge.earlier") == 0o600)
+
+        try stage.write("", to: "mute")
+        #expect(try run("back", words, in: shell).status == 1)
+        #expect(secret("edge") == "two", "who cannot be asked has not lost its sessions")
+        try FileManager.default.removeItem(at: stage.folder.appending(path: "mute"))
+        try stage.write(both.replacing("10.77.0.1\"", with: "10.77.0.9\""), to: "sessions")
+        #expect(try run("back", words, in: shell).status == 0)
+        #expect(secret("edge") == "one", "its router has gone back")
+        #expect(secret("aside") == "two", "its router has not")
+        let files = try FileManager.default.contentsOfDirectory(atPath: stage.folder.appending(path: "bgp").path)
+        #expect(files.count == 2, "no earlier password is left: \(files)")
+        #expect(try run("done", words, in: shell).status == 1, "so the next run brings both together")
+        #expect(!stage.calls.contains { $0.contains(Data("one".utf8).base64EncodedString()) })
+        try stage.write(sessions("active"), to: "sessions")
+        #expect(try run("follow", words, in: shell).status == 0)
+        #expect(secret("edge") == "two")
+    }
+
+    @Test(arguments: [["dash"], ["bash"], ["busybox", "ash"]])
+    func aFirstPasswordAndTheLastAreTakenBackToo(_ shell: [String]) throws {
+        let reference = { try Repository.text(stage.folder.appending(path: "references/edge-ipv4")) }
+        try password("one")
+        #expect(try run("follow", ["edge", "has", "10.77.0.1"], in: shell).status == 0)
+        #expect(try reference() == "clusterctl-bgp-edge\n" && secret("edge") == "one")
+        #expect(try run("back", ["edge", "has", "10.77.0.1"], in: shell).status == 0)
+        #expect(try reference() == "\n" && secret("edge") == nil)
+
+        #expect(try run("follow", ["edge", "has", "10.77.0.1"], in: shell).status == 0)
+        #expect(try run("follow", ["edge", "none", "10.77.0.1"], in: shell).status == 0)
+        #expect(try reference() == "\n" && secret("edge") == nil)
+        #expect(try run("back", ["edge", "none", "10.77.0.1"], in: shell).status == 0)
+        #expect(try reference() == "clusterctl-bgp-edge\n" && secret("edge") == "one")
+    }
+
+    private func mode(_ path: String) throws -> Int {
+        let attributes = try FileManager.default.attributesOfItem(atPath: stage.folder.appending(path: path).path)
+        return attributes[.posixPermissions] as? Int ?? 0
+    }
+
+    @Test(arguments: [["dash"], ["bash"], ["busybox", "ash"]])
+    func aNodeKeepsNoPasswordThatNothingIsComparedWith(_ shell: [String]) throws {
+        func run(_ verb: String, _ routers: [String]) throws -> Int32 {
+            try Shell.run(
+                shell + ["-c", Template.bgpPasswordFiles.text(), "x", verb, "\(stage.folder.path)/bgp"] + routers
+            ).status
+        }
+        func left() -> Set<String> {
+            let path = stage.folder.appending(path: "bgp").path
+            return Set((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [])
+        }
+        #expect(try run("none", []) == 0 && run("remove", []) == 0, "there is no such folder")
+        for name in ["edge.password", "gone.password", "edge.earlier", ".clusterctl.c0ffee.2"] {
+            try stage.write("secret", to: "bgp/\(name)")
+        }
+        #expect(try run("none", ["aside", "edge"]) == 1)
+        #expect(try run("remove", ["aside", "edge"]) == 0)
+        #expect(left() == ["edge.password"])
+        #expect(try run("none", ["aside", "edge"]) == 0)
+        #expect(try run("none", []) == 1 && run("remove", []) == 0)
+        #expect(!FileManager.default.fileExists(atPath: stage.folder.appending(path: "bgp").path))
+        #expect(try run("none", []) == 0)
+    }
+
+    @Test func eachControlPlaneNodeKeepsWhatItComparesWith() throws {
+        let words = { (inventory: Inventory, node: NodeName) -> [String]? in
+            guard case .command(let command)? = BGPPasswordFiles(inventory).apply(node).first?.operation else {
+                return nil
+            }
+            return command.arguments.suffix(from: 4).map { $0 }
+        }
+        let folder = "/var/lib/clusterctl/bgp"
+        let two = try Example.read(
+            Example.passwords.replacing(
+                "workers:", with: "  dpu-02: {address: [10.77.0.12, \"fd77::12\"], labels: {bgp: \"yes\"}}\nworkers:"
+            ).replacing(
+                "dpu-01: {address: [10.77.0.11, \"fd77::11\"], labels: {bgp: \"yes\"}}",
+                with: "dpu-01: {address: [10.77.0.11, \"fd77::11\"], primary: true}"))
+        #expect(BGPPasswordFiles(two).nodes == ["dpu-01", "dpu-02"] && BGPPasswords(two).nodes == ["dpu-02"])
+        #expect(words(two, "dpu-01") == ["remove", folder])
+        #expect(words(two, "dpu-02") == ["remove", folder, "aside"])
+        #expect(words(try Example.small(), "dpu-01") == ["remove", folder], "what an earlier inventory had")
+        let alone = RouterChange.order(for: two).entries.first { $0.phase.id == "bgp-password-files" }
+        #expect(alone?.phase.nodes == ["dpu-02"], "nobody else is asked by router apply")
     }
 
     @Test func aClusterThatIsNotThereHasNoPasswordTooMany() throws {
         try stage.write("", to: "down")
         #expect(try run("done", ["edge", "none", "-"]).status == 0)
         #expect(try run("done", ["edge", "has", "-"]).status == 1)
-        #expect(try run("follow", ["edge", "has", "-"], seconds: 0).status == 1)
+        let refused = try run("follow", ["edge", "has", "-"], seconds: 0)
+        #expect(refused.status == 1 && refused.error == "connection refused\n")
+    }
+
+    /// A client that does not get along with what it was asked shows all that it was given.
+    @Test func whatTheClientComplainsAboutIsNotTold() throws {
+        try password("one")
+        try stage.command("k3s", "case \"$*\" in *jsonpath*) echo \"map[password:b25l]\" >&2; exit 1 ;; esac; exit 1")
+        for verb in ["done", "differ", "follow", "back"] {
+            #expect(try run(verb, ["edge", "has", "10.77.0.1"], seconds: 0).error.contains("b25l") == false, "\(verb)")
+        }
     }
 
     @Test func thePhaseNamesPasswordsAndHasNone() throws {

@@ -11,9 +11,5 @@ case $verb in
         found=$(k3s kubectl --request-timeout=10s get "$kinds" -A -l "$selector" -o name 2>/dev/null) || exit 0
         [ -z "$found" ]
         ;;
-    remove)
-        k3s kubectl --request-timeout=10s get secrets -A -l "$selector" -o name | sed -n 's|^secret/clusterctl-bgp-||p' |
-            while read -r router; do rm -f "/var/lib/clusterctl/bgp/$router.password"; done
-        k3s kubectl --request-timeout=30s delete "$kinds" -A -l "$selector" --ignore-not-found
-        ;;
+    remove) k3s kubectl --request-timeout=30s delete "$kinds" -A -l "$selector" --ignore-not-found ;;
 esac

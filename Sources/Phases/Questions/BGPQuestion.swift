@@ -51,11 +51,21 @@ struct BGPQuestion: Sendable {
     func verdict(_ answer: Answer?) -> Verdict {
         guard let answer else { return .waiting("nobody has said yet which BGP sessions there are") }
         guard answer.succeeded else { return .waiting("Cilium does not tell its BGP sessions: \(answer.reason)") }
-        // `null` where the agent has none at all.
-        guard let peers = try? JSONDecoder().decode([Peer]?.self, from: Data(answer.output.utf8)) ?? [] else {
+        guard let peers = BGPQuestion.peers(answer) else {
             return .waiting("the BGP sessions of Cilium cannot be read: \(answer.reason)")
         }
         return .all(expected.map { verdict($0.address, $0.peer, peers) })
+    }
+
+    private static func peers(_ answer: Answer) -> [Peer]? {
+        // `null` where the agent has none at all.
+        try? JSONDecoder().decode([Peer]?.self, from: Data(answer.output.utf8)) ?? []
+    }
+
+    /// Whether the node has sessions with one of these addresses, in whatever state; nil where it does not tell.
+    static func hasSessions(_ answer: Answer?, with addresses: [IPAddress]) -> Bool? {
+        guard let answer, answer.succeeded, let peers = peers(answer) else { return nil }
+        return peers.contains { $0.address.flatMap { IPAddress($0) }.map(addresses.contains) ?? false }
     }
 
     private func verdict(_ address: IPAddress, _ wanted: BGPSettings.Peer, _ peers: [Peer]) -> Verdict {

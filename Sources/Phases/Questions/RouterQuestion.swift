@@ -7,7 +7,7 @@ import Rendering
 struct RouterQuestion: Sendable {
     let router: Router
     private let inventory: Inventory
-    private let peer: BGPSettings.Peer?
+    let peer: BGPSettings.Peer?
     /// The nodes that have a session with this router, and the address of theirs that it is with.
     let neighbors: [(node: String, address: IPAddress)]
 
@@ -89,6 +89,20 @@ struct RouterQuestion: Sendable {
         }
     }
 
+    /// The file with the password of its sessions, or that there is none.
+    var passwordFile: Step {
+        password
+            ?? Step(
+                .absent(path: RouterConfiguration.passwordPath(inventory, router)),
+                because: "the sessions have no password")
+    }
+
+    /// Whether the router, or the file that it takes it from, has another password than the inventory.
+    func changesPassword(_ facts: Facts) -> Bool {
+        if case .differs = facts[name, passwordFile] { return true }
+        return facts[name, difference]?.lines.contains { $0.hasSuffix(" password (secret)") } ?? false
+    }
+
     // MARK: Sessions
 
     /// The part of `show bgp summary json` that counts (frr bgpd/bgp_vty.c).
@@ -115,6 +129,12 @@ struct RouterQuestion: Sendable {
             }
         }
         return found
+    }
+
+    /// Whether sessions with the nodes are set up there, in whatever state; also where FRR does not tell.
+    func hasNeighbors(_ facts: Facts) -> Bool {
+        guard let peers = RouterQuestion.peers(facts[name, RouterQuestion.summary]) else { return !neighbors.isEmpty }
+        return neighbors.contains { peers[$0.address] != nil }
     }
 
     /// Every session of both families, and in each of them prefixes where nodes announce their pods.
