@@ -4,6 +4,7 @@ FRR on the routers is real, and so are sessions and routes, and Envoy before the
 the lab's stand-in for Cilium's BGP.
 """
 
+import base64
 import json
 import os
 import subprocess
@@ -237,28 +238,40 @@ class BGPTest(LifeCase):
             self.assertNotIn("password", vtysh(router, "show running-config"))
         self.assertEqual(kubectl("get", "secrets", "-A", "-l", "clusterctl.dev/bgp-password", "-o", "name"), "")
 
-    def test_4_a_router_that_is_taken_back_takes_the_nodes_password_back_in_the_same_run(self):
-        def other(no=""):  # a session of other hands, that the router's guard watches too
-            for router, address, asn in (("router-01", "10.77.0.202", 64514), ("router-02", "10.77.0.201", 64513)):
-                own = 64513 if router == "router-01" else 64514
-                vtysh(router, "configure terminal", f"router bgp {own}", f"{no} neighbor {address} remote-as {asn}")
-        other()
-        self.addCleanup(other, "no")
-        self.eventually("Established", lambda: sessions("router-01").get("10.77.0.202"))
-        self.change(("router-01: {holdTime", f"router-01: {{password: {{file: {self.password('first-word')}}}, holdTime"))
-        self.bootstrap()
-        secret = kubectl("get", "secret", "-n", "kube-system", "clusterctl-bgp-router-01", "-o", "jsonpath={.data.password}")
+    def routers_session(self, no=""):
+        """A session between the routers, of other hands, that their guards watch, too."""
+        for router, own, address, asn in (("router-01", 64513, "10.77.0.202", 64514), ("router-02", 64514, "10.77.0.201", 64513)):
+            vtysh(router, "configure terminal", f"router bgp {own}", f"{no} neighbor {address} remote-as {asn}")
+        if not no:
+            self.eventually("Established", lambda: sessions("router-01").get("10.77.0.202"))
 
-        self.password("second-word")
+    def with_password(self, text):
+        self.change(("router-01: {holdTime", f"router-01: {{password: {{file: {self.password(text)}}}, holdTime"))
+
+    def nodes_password(self):
+        return base64.b64decode(kubectl(
+            "get", "secret", "-n", "kube-system", "clusterctl-bgp-router-01", "-o", "jsonpath={.data.password}")).decode()
+
+    def change_that_does_not_stand(self):
+        """A run in which the routers' own session does not return after router-01 has another password."""
         run = self.start("bootstrap", self.inventory, "--yes")
         self.assertTrue(run.wait_for(r"routers router-01 +changed .* by the difference"), run.said())
         vtysh("router-02", "configure terminal", "router bgp 64514", "neighbor 10.77.0.201 shutdown")
+        return run
+
+    def test_4_a_router_that_is_taken_back_takes_the_nodes_password_back_in_the_same_run(self):
+        self.routers_session()
+        self.addCleanup(self.routers_session, "no")
+        self.with_password("first-word")
+        self.bootstrap()
+
+        self.password("second-word")
+        run = self.change_that_does_not_stand()
         self.assertEqual(run.finish().status, 5, run.said())
         self.assertRegex(run.said(), r"no longer established: 10\.77\.0\.202")
         self.assertRegex(run.said(), r"bgp-passwords on dpu-01 failed\n(.*\n)*.*taken back, by the steps")
         self.assertNotRegex(run.said(), "first-word|second-word")
-        self.assertEqual(secret, kubectl(
-            "get", "secret", "-n", "kube-system", "clusterctl-bgp-router-01", "-o", "jsonpath={.data.password}"))
+        self.assertEqual(self.nodes_password(), "first-word")
         self.assertIn(" password first-word\n", vtysh("router-01", "show running-config"))
         own = addresses(4) | addresses(6)
         self.eventually(dict.fromkeys(own, "Established"), lambda: {
@@ -271,13 +284,20 @@ class BGPTest(LifeCase):
             "--limit has dpu-01 without router-01")
         self.password("first-word")
         self.clusterctl("bootstrap", self.inventory, "--yes", "--limit", "router-01")
-        self.password("second-word")
-        other("no")
+
+    def test_4_b_ends_that_a_killed_run_leaves_apart_are_brought_together_by_the_next(self):
+        self.routers_session()
+        self.addCleanup(self.routers_session, "no")
+        self.with_password("second-word")
+        run = self.change_that_does_not_stand()
+        self.eventually("second-word", self.nodes_password)
+        run.kill()
+        self.eventually(2, lambda: vtysh("router-01", "show running-config").count(" password first-word\n"))
+        self.assertEqual(self.nodes_password(), "second-word", "nobody has told the nodes")
         self.bootstrap()
         self.established("router-01")
         self.assertIn("nothing to do", self.bootstrap().said())
         self.assertEqual(enter("dpu-01", "ls", "/var/lib/clusterctl/bgp").split(), ["router-01.password"])
-
         self.change()
         self.bootstrap()
         self.assertEqual(kubectl("get", "secrets", "-A", "-l", "clusterctl.dev/bgp-password", "-o", "name"), "")
