@@ -20,12 +20,17 @@ encoded() { base64 <"$1" | tr -d '\n'; }
 
 present() { # sets $present, a line a Secret: whose it is, its namespace, and the password in base64; $references, a line
     # an object: its label, and the Secret that it names
-    present=$(ask get secrets -A -l "$label" -o 'jsonpath={range .items[*]}{.metadata.labels.clusterctl\.dev/bgp-password}{" "}{.metadata.namespace}{" "}{.data.password}{"\n"}{end}' 2>/dev/null) || {
-        # Says why, where a complaint about what was asked could have shown the Secrets themselves.
-        ask get secrets -A -l "$label" -o name >/dev/null
-        return 1
+    all=$(objects secrets,ciliumbgppeerconfigs.cilium.io) || {
+        # Where the cluster does not know such objects, there are only Secrets.
+        known=$(configurations -o name) && [ -z "$known" ] || return 1
+        # It says why, where a complaint about the other question could have shown the Secrets themselves.
+        all=$(objects secrets) || { ask get secrets -n "$namespace" -o name >/dev/null; return 1; }
     }
-    references=$(configurations -l clusterctl.dev/bgp -o 'jsonpath={range .items[*]}{.metadata.labels.clusterctl\.dev/bgp}{" "}{.spec.authSecretRef}{"\n"}{end}')
+    present=$(printf '%s\n' "$all" | sed -n 's|^Secret password-\([^ ]*\) \([^ ]*\)/ |\1 \2 |p')
+    references=$(printf '%s\n' "$all" | sed -n 's|^CiliumBGPPeerConfig \([^ ]*\) / |\1 |p')
+}
+objects() { # objects KINDS: those of ours, a line each
+    ask get "$1" -A -l clusterctl.dev/bgp -o 'jsonpath={range .items[*]}{.kind}{" "}{.metadata.labels.clusterctl\.dev/bgp}{" "}{.metadata.namespace}{"/ "}{.data.password}{.spec.authSecretRef}{"\n"}{end}' 2>/dev/null
 }
 configurations() { # configurations ARGUMENTS: of sessions; none where the cluster does not know such objects yet
     found=$(ask get ciliumbgppeerconfigs.cilium.io "$@" 2>&1) && printf '%s\n' "$found" && return
