@@ -74,12 +74,13 @@ extension BGPPasswords {
     }
 
     private func script(_ verb: String) -> [String] {
+        let speaker = BGPPasswords.speaker(inventory)
+        let seesSessions = inventory.bgpNodes.contains { $0.id == speaker }
         let peers = (inventory.bgp?.peers ?? []).flatMap { peer in
             let addresses = peer.addresses.map(\.description).joined(separator: ",")
             let isChanged = inventory.routers.contains { $0.name == peer.router && $0.management == .full }
-            return [
-                peer.router, peer.password == nil ? "none" : "has", isChanged && !addresses.isEmpty ? addresses : "-",
-            ]
+            let isSeen = seesSessions && isChanged && !addresses.isEmpty
+            return [peer.router, peer.password == nil ? "none" : "has", isSeen ? addresses : "-"]
         }
         let namespace = CiliumValues(inventory).bgpSecretsNamespace
         return Script.arguments(.bgpPasswords, [verb, namespace, BGPPasswords.folder, String(patience)] + peers)

@@ -301,6 +301,10 @@ import Testing
                 == .provided(what: "the password of the BGP sessions with aside, from the environment variable ASIDE"))
         #expect(command.arguments.suffix(6) == ["edge", "none", "10.77.0.1,fd77::1", "aside", "has", "10.77.0.2"])
         #expect(command.unless?.contains("done") == true)
+        let blind = try Example.read(
+            Example.passwords.replacing("\"fd77::11\"], labels: {bgp: \"yes\"}}", with: "\"fd77::11\"]}"))
+        guard case .command(let atOnce)? = BGPPasswords(blind).apply("dpu-01").last?.operation else { return }
+        #expect(atOnce.arguments.suffix(6) == ["edge", "none", "-", "aside", "has", "-"], "it sees no session fall")
         #expect(ProvidedSecret.all(inventory).map(\.key) == ["k3s.token", "bgp.peers.aside.password"])
     }
 
