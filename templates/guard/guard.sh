@@ -29,7 +29,8 @@ run=${CLUSTERCTL_RUN:-/run}
 guard=$root/guard
 armed=$guard/armed       # phase, nonce, window, until, deadline, boot, paths, units, undo, files/, and the snapshot;
                          # firing, held, heard and rung: how far the way back is; a phase may leave keep, which is run
-                         # before the guard lets go, and links-left: what its undo could not put back
+                         # before the guard lets go, links-left: what its undo could not put back, and undo-alone: its
+                         # undo asks nobody and says nothing of K3s, which is left as it is
 lock=$run/clusterctl-guard.lock
 wait=${CLUSTERCTL_WAIT:-2} # seconds for a new connection after each quick rung
 k3s_units='k3s.service k3s-agent.service'
@@ -479,7 +480,8 @@ run_undo() { # the phase's own way back, while the services still run
         undo_failed=''
         return
     fi
-    if [ -z "$same_boot" ]; then # K3s waits for this service, and would start first what is to be taken back
+    # K3s waits for this service, and would start first what is to be taken back; that may not cost the way in any time.
+    if [ -z "$same_boot" ] && ! is_alone; then
         stop_unit k3s.service
         start_member
     fi
@@ -491,11 +493,14 @@ run_undo() { # the phase's own way back, while the services still run
         rm -f "$armed/undo-failed"
         # Of an earlier phase that could not be undone it says that the node is still kept a member.
         if [ ! -f "$guard/member" ] || grep -qx "$(cat "$armed/phase")" "$guard/member"; then stop_member; fi
+    elif is_alone; then
+        return 1
     else
         write "$guard/member" "$(cat "$armed/phase")"
         return 1
     fi
 }
+is_alone() { [ -f "$armed/undo-alone" ]; }
 # While K3s must not run, a member of etcd stays one as a server without an agent, which starts no container: two members
 # have a quorum only together.
 counts_in_etcd() { [ -d "$etcd/etcd/member" ] && [ ! -e "$etcd/etcd/tombstone" ]; }
@@ -512,7 +517,7 @@ stop_units() { # what the change started; and K3s, if the Cilium that the change
     while read -r unit enabled active _ <&3; do
         now=$(property "$unit" ActiveState)
         [ "$now" != deactivating ] || now=active # an undo may have told it to stop
-        if [ -n "$undo_failed" ] && [ "$unit" = k3s.service ]; then
+        if [ -n "$undo_failed" ] && ! is_alone && [ "$unit" = k3s.service ]; then
             # Whoever asked for it got in while K3s ran: then it runs on.
             if [ "$(cat "$armed/firing")" = asked ] && [ ! -f "$armed/had-fired" ] && is_up "$now"; then continue; fi
             keep_stopped "$unit"

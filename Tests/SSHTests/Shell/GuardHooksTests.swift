@@ -40,6 +40,47 @@ import Testing
             """#)
     }
 
+    /// Links are such an undo: SSH may wait for it, and a member of etcd would wait for the network.
+    @Test(arguments: TestShell.all) func anUndoThatAsksNobodyComesAtOnceAtBoot(shell: TestShell) throws {
+        try check(
+            shell,
+            #"""
+            mkdir -p /var/lib/rancher/k3s/server/db/etcd/member
+            systemctl enable k3s.service
+            systemctl start k3s.service
+            expect 'arms' arm interfaces 20 nonce1
+            : >"$box/state/guard/armed/undo-alone"
+            echo other >"$box/state/guard/armed/boot"
+            echo 'systemctl is-active clusterctl-etcd.service && echo late >>"$BOX/undone"' >>"$box/state/guard/armed/undo"
+            echo 'systemctl is-active k3s.service || echo stopped >>"$BOX/undone"' >>"$box/state/guard/armed/undo"
+            expect 'fires at boot' guard fire
+            expect 'says so' says 'rolled-back * because=boot left=none'
+            expect 'nothing came before it' test "$(cat "$box/undone")" = undone
+            expect 'no member was started' test ! -e "$box/started"
+            expect 'K3s runs' systemctl is-active k3s.service
+            """#)
+    }
+
+    @Test(arguments: TestShell.all) func k3sRunsOnWhereAnUndoFailsThatSaysNothingOfIt(shell: TestShell) throws {
+        try check(
+            shell,
+            #"""
+            mkdir -p /var/lib/rancher/k3s/server/db/etcd/member
+            systemctl enable k3s.service
+            systemctl start k3s.service
+            expect 'arms' arm interfaces 20 nonce1
+            : >"$box/state/guard/armed/undo-alone"
+            echo 'exit 1' >"$box/state/guard/armed/undo"
+            late
+            expect 'fires' guard fire
+            expect 'names it' says 'rolled-back * because=deadline left=undo:not-done'
+            expect 'K3s runs' systemctl is-active k3s.service
+            expect 'and at the next boot' systemctl is-enabled k3s.service
+            expect 'no member in its place' test ! -e "$box/started"
+            expect 'nor later' test ! -e "$box/state/guard/member"
+            """#)
+    }
+
     /// Cilium may have started pods meanwhile, which serve on.
     @Test(arguments: TestShell.all) func podsOfACiliumThatRanBeforeKeepTheirLinks(shell: TestShell) throws {
         try check(
