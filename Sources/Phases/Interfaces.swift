@@ -53,11 +53,14 @@ public struct Interfaces: Phase {
 
     public func gate(_ node: NodeName) -> Gate? {
         let question = question(node)
+        let isServer = cluster[node].isControlPlane
         return Gate(
-            waitingFor: "the links of \(node) to be up, with their members and addresses",
-            asks: [Ask(node, InterfacesQuestion.lacks)], deadlineSeconds: deadline(node),
-            lookAt: "'ip addr', and 'networkctl' or 'nmcli device', on \(node)"
-        ) { facts in question.verdict(facts[node, InterfacesQuestion.lacks]) }
+            waitingFor: "the links of \(node) to be up, with their members and addresses"
+                + (isServer ? ", and etcd there to be as healthy as before" : ""),
+            asks: question.asks, deadlineSeconds: deadline(node),
+            lookAt:
+                "'ip addr', and 'networkctl' or 'nmcli device'\(isServer ? ", and 'journalctl -u k3s'" : ""), on \(node)"
+        ) { facts in question.verdict(facts) }
     }
 
     public func witness(_ node: NodeName) -> Ask? { cluster.neighbour(of: node, amongChanged: nodes) }

@@ -75,6 +75,20 @@ extension OrderRules {
         }
     }
 
+    /// A control plane node whose links were changed is a member again before the next one is out for a moment.
+    static func linksGate(_ plan: PlanView) -> [String] {
+        let members = Set(plan.cluster.controlPlane)
+        return plan.plan.phases.flatMap { phase in
+            phase.work.compactMap { work in
+                guard members.contains(work.node), work.changesLinks else { return nil }
+                let asks = work.gate?.asks ?? []
+                let isAsked = [EtcdQuestion.probe, NodesQuestion.probe].allSatisfy { asks.contains(Ask(work.node, $0)) }
+                return isAsked
+                    ? nil : "the gate of \(work.node) in \(phase.id) does not ask whether its etcd member votes"
+            }
+        }
+    }
+
     /// Routers are changed one at a time, each behind its guard, and before anybody waits for sessions with them.
     static func routersGuarded(_ plan: PlanView) -> [String] {
         guard let phase = plan.phase("routers"), !phase.work.isEmpty else { return [] }

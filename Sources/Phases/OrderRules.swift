@@ -17,6 +17,7 @@ public enum OrderRules {
         case replicasJoinPrimary = "order.replicas-join-primary"
         case oneControlPlaneNodeAtATime = "order.one-control-plane-node-at-a-time"
         case replicaGate = "order.replica-gate"
+        case linksGate = "order.links-gate"
         case noServiceAddress = "order.no-service-address"
         case kubeProxyReplaced = "order.kube-proxy-replaced"
         case networkBeforeAddons = "order.network-before-addons"
@@ -47,6 +48,7 @@ public enum OrderRules {
         case .replicasJoinPrimary: replicasJoinPrimary(plan)
         case .oneControlPlaneNodeAtATime: oneControlPlaneNodeAtATime(plan)
         case .replicaGate: replicaGate(plan)
+        case .linksGate: linksGate(plan)
         case .noServiceAddress: noServiceAddress(plan)
         case .kubeProxyReplaced: kubeProxyReplaced(plan)
         case .networkBeforeAddons: networkBeforeAddons(plan)

@@ -8,8 +8,8 @@ import Testing
 /// files it finds, a `networkctl` that does what a test lets networkd do, and an `nmstatectl` and an `nmcli` that note what
 /// they are told. Real netplan and networkd are in the lab; no real nmstatectl has ever been asked.
 @ShellThread struct InterfacesScriptTests {
-    private let stage: Stage
-    private let root: String
+    let stage: Stage
+    let root: String
 
     init() throws {
         stage = try Stage()
@@ -40,7 +40,9 @@ import Testing
         try stage.command("networkctl", "[ $1 != reload ] || [ ! -f '\(root)/networkd' ] || . '\(root)/networkd'")
         try stage.command("sleep", "")
         try stage.command("systemctl", "grep -qx \"$3\" '\(root)/active'")
-        try stage.command("nmcli", "case $* in *STATE*) cat '\(root)/managed' ;; *UUID*) echo some-uuid ;; esac")
+        try stage.command(
+            "nmcli",
+            "case $* in *STATE*) cat '\(root)/managed' ;; *UUID*) printf 'some-uuid:eth0\\nother-uuid:eth9\\n' ;; esac")
         try stage.write("", to: "active")
         try stage.write("", to: "kernel/routes")
         try stage.write("", to: "var/lib/clusterctl/guard/armed/paths")
@@ -49,7 +51,7 @@ import Testing
         try device("eth0", addresses: ["10.0.0.1/24"])
     }
 
-    private func device(_ name: String, _ more: String = "", mtu: Int = 1500, addresses: [String] = []) throws {
+    func device(_ name: String, _ more: String = "", mtu: Int = 1500, addresses: [String] = []) throws {
         try stage.write(
             "2: \(name): <BROADCAST,UP,LOWER_UP> mtu \(mtu) qdisc noqueue \(more) state UP \(name)\n",
             to: "kernel/link.\(name.prefix { $0 != "@" })")
@@ -57,7 +59,7 @@ import Testing
         try stage.write(lines.joined(), to: "kernel/addr.\(name.prefix { $0 != "@" })")
     }
 
-    private func want(_ interfaces: [Interface]) throws {
+    func want(_ interfaces: [Interface]) throws {
         let files = InterfaceFiles(interfaces)
         for (path, text) in [
             (InterfaceFiles.netplanPath, files.netplan), (InterfaceFiles.nmstatePath, files.nmstate),
@@ -65,7 +67,7 @@ import Testing
         ] { try stage.write(text, to: String(path.dropFirst())) }
     }
 
-    private func run(_ words: String..., shell: [String] = ["sh"]) throws -> Shell.Result {
+    func run(_ words: String..., shell: [String] = ["sh"]) throws -> Shell.Result {
         if !FileManager.default.fileExists(atPath: "\(root)/program") {
             try stage.write(Template.interfaces.source, to: "program")
         }
@@ -73,13 +75,13 @@ import Testing
             ["env", "CLUSTERCTL_ROOT=\(root)"] + shell + ["\(root)/program"] + words, commands: stage.commands)
     }
 
-    private func text(_ path: String) -> String? { try? String(contentsOfFile: "\(root)/\(path)", encoding: .utf8) }
-    private func netplanHasIt(_ other: String = "network:\n  version: 2\n") throws {
+    func text(_ path: String) -> String? { try? String(contentsOfFile: "\(root)/\(path)", encoding: .utf8) }
+    func netplanHasIt(_ other: String = "network:\n  version: 2\n") throws {
         try stage.write(other, to: "etc/netplan/50-other.yaml")
         try stage.write("systemd-networkd.service\n", to: "active")
     }
-    private let ours = "etc/netplan/90-clusterctl.yaml"
-    private func eth0(_ addresses: String...) -> Interface {
+    let ours = "etc/netplan/90-clusterctl.yaml"
+    func eth0(_ addresses: String...) -> Interface {
         Interface(name: "eth0", addresses: addresses.compactMap { InterfaceAddress($0) })
     }
 
@@ -172,6 +174,49 @@ import Testing
         #expect(!stage.calls.contains { $0.hasPrefix("networkctl") })
     }
 
+    /// A row: whether there are etcd data, what etcd answers, and whether the node has to be a member again.
+    @Test(arguments: [
+        (true, #"{"health":"true","reason":""}"#, true), (true, #"{"health":"false"}"#, false), (true, "", false),
+        (false, #"{"health":"true"}"#, false),
+    ])
+    func aMemberOfEtcdIsNotedBeforeAnythingIsChanged(_ hasData: Bool, _ health: String, _ isNoted: Bool) throws {
+        try netplanHasIt()
+        try want([eth0("10.0.0.1/24")])
+        if hasData { try stage.write("", to: "var/lib/rancher/k3s/server/db/etcd/member/wal") }
+        try stage.command("curl", "echo '\(health)'")
+        let noted = "var/lib/clusterctl/guard/armed/interfaces/member"
+        try stage.write("[ ! -e '\(root)/\(noted)' ] || : >'\(root)/in-time'", to: "networkd")
+        #expect(try run("apply", "500").status == 0)
+        #expect((text(noted) != nil) == isNoted && (text("in-time") != nil) == isNoted)
+        #expect(hasData || !stage.calls.contains { $0.hasPrefix("curl") })
+    }
+
+    @Test func theGuardIsToldThatTheWayBackAsksNobody() throws {
+        try netplanHasIt()
+        try want([eth0("10.0.0.1/24")])
+        try stage.write(": >'\(root)/told'; cat '\(root)/var/lib/clusterctl/guard/armed/undo-alone'", to: "networkd")
+        #expect(try run("apply", "500").status == 0)
+        #expect(text("told") != nil && text("var/lib/clusterctl/guard/armed/undo-alone") == "")
+    }
+
+    @Test(arguments: [["sh"], ["dash"], ["busybox", "sh"], ["bash", "--posix"]])
+    func onlyWhatWasBegunGoesOnWhileNobodyHasConfirmedIt(_ shell: [String]) throws {
+        try netplanHasIt()
+        try want([eth0("10.0.0.1/24", "10.9.0.1/24")])
+        #expect(try !run("look", "own:eth0").output.contains("begun"))
+        guard try run("apply", "500", shell: shell).status != 127 else { return }
+        let begun = "begun\nbegun link eth0 ethernet\nbegun address eth0 10.0.0.1/24\nbegun address eth0 10.9.0.1/24\n"
+        #expect(try run("look", "own:eth0", shell: shell).output == begun + "charge netplan networkd\n")
+        #expect(try run("apply", "500", shell: shell).status == 0, "the next run goes on with it")
+        let before = text(ours)
+        try want([eth0("10.0.0.1/24"), Interface(name: "v7", kind: .vlan(link: "eth0", id: 7))])
+        let refused = try run("apply", "500", shell: shell)
+        #expect(refused.status == 3 && refused.error.contains("has begun to set other links"), "\(refused.error)")
+        #expect(text(ours) == before, "nothing that the way back does not know was begun")
+        #expect(try run("back", shell: shell).status == 0)
+        #expect(text(ours) == nil)
+    }
+
     @Test func nothingIsDoneWithoutAnArmedGuard() throws {
         try netplanHasIt()
         try want([eth0("10.0.0.1/24")])
@@ -210,6 +255,8 @@ import Testing
         #expect(try !run("look", "own:v5", "vlan:v5:5:eth0").output.contains("foreign"))
         let left = try run("look", "own:eth0").output
         #expect(left.hasSuffix("leaves v5\n"), "\(left)")
+        try netplanHasIt("network:\n  version: 2\n  vlans:\n    v5:\n      id: 5\n      link: eth0\n")
+        #expect(try !run("look", "own:eth0").output.contains("leaves"), "somebody else has it by now")
     }
 
     @Test func whatTheInventoryHasNoMoreGoes() throws {
@@ -224,149 +271,5 @@ import Testing
         #expect(stage.calls.contains("ip link del dev v5"))
         #expect(!stage.calls.contains("ip link del dev eth0"), "a device is never deleted")
         #expect(try run("done").status == 0)
-    }
-
-    // MARK: And back
-
-    @Test(arguments: [["sh"], ["dash"], ["busybox", "sh"], ["bash", "--posix"]])
-    func everythingIsAsItWasAfterTheWayBack(_ shell: [String]) throws {
-        try netplanHasIt()
-        try device("v7@eth0", "vlan protocol 802.1Q id 7 <REORDER_HDR>")
-        try device("eth9", addresses: ["10.3.0.1/24"])
-        try FileManager.default.removeItem(atPath: "\(root)/kernel/link.v7")
-        try want([eth0("10.0.0.1/32", "10.9.0.1/24"), Interface(name: "v7", kind: .vlan(link: "eth0", id: 7))])
-        try stage.write(
-            """
-            echo '2: eth0    inet 10.9.0.1/24 scope global eth0' >'\(root)/kernel/addr.eth0'
-            echo '3: v7@eth0: <UP,LOWER_UP> mtu 1500 vlan protocol 802.1Q id 7 ' >'\(root)/kernel/link.v7'
-            echo '9: eth9    inet 10.4.0.1/24 scope global eth9' >>'\(root)/kernel/addr.eth9'
-            """, to: "networkd")
-        let applied = try run("apply", "500", shell: shell)
-        guard applied.status != 127 else { return }
-        #expect(applied.status == 0, "\(applied.error)")
-        try stage.write(": >'\(root)/kernel/addr.eth0'", to: "networkd")  // it drops what it had set, and what was there
-        let back = try run("back", shell: shell)
-        #expect(back.status == 0, "\(back.error)")
-        #expect(text(ours) == nil)
-        #expect(text("kernel/link.v7") == nil)
-        #expect(text("kernel/addr.eth0")?.contains("10.0.0.1/24") == true)
-        #expect(text("kernel/addr.eth0")?.contains("10.9.0.1/24") == false)
-        #expect(text("kernel/addr.eth9")?.contains("10.4.0.1/24") == true, "what is no concern of ours is left alone")
-        #expect(text("var/lib/clusterctl/guard/armed/links-left") == "", "nothing is left")
-        #expect(text("var/lib/clusterctl/interfaces/applied") == nil)
-    }
-
-    @Test func anEndpointsAddressThatHasMovedIsNotPutBack() throws {
-        try netplanHasIt()
-        try device("eth0", addresses: ["10.0.0.1/24", "10.0.0.100/32"])
-        try want([eth0("10.0.0.1/24", "10.9.0.1/24")])
-        #expect(try run("apply", "500").status == 0)
-        try device("eth0", addresses: ["10.0.0.1/24"])
-        #expect(try run("back").status == 0)
-        #expect(text("kernel/addr.eth0")?.contains("10.0.0.100") == false)
-    }
-
-    @Test(arguments: [["sh"], ["dash"], ["busybox", "sh"], ["bash", "--posix"]])
-    func anAddressThatTheNetworkGaveIsNotLost(_ shell: [String]) throws {
-        try netplanHasIt()
-        try stage.write(
-            "2: eth0    inet 10.0.0.5/24 scope global dynamic eth0\n", to: "kernel/addr.eth0")
-        try want([eth0("10.0.0.5/24")])
-        try stage.write(
-            "echo '2: eth0    inet 10.0.0.5/24 scope global eth0' >'\(root)/kernel/addr.eth0'", to: "networkd")
-        let applied = try run("apply", "500", shell: shell)
-        guard applied.status != 127 else { return }
-        #expect(applied.status == 0, "\(applied.error)")
-        try stage.write("", to: "networkd")
-        #expect(try run("back", shell: shell).status == 0)
-        #expect(text("kernel/addr.eth0")?.contains("10.0.0.5/24") == true, "it was there before")
-        #expect(text("var/lib/clusterctl/guard/armed/links-left") == "")
-        try stage.write(": >'\(root)/kernel/addr.eth0'", to: "networkd")  // and nobody asks for a lease
-        #expect(try run("back", shell: shell).status == 0)
-        #expect(text("kernel/addr.eth0")?.contains("10.0.0.5/24") == true)
-        #expect(text("var/lib/clusterctl/guard/armed/links-left") == "address:eth0:10.0.0.5/24\n")
-    }
-
-    @Test func whatCannotBePutBackIsNamed() throws {
-        try netplanHasIt()
-        try want([eth0("10.0.0.1/32")])
-        try stage.write(": >'\(root)/kernel/addr.eth0'", to: "networkd")
-        #expect(try run("apply", "500").status == 0)
-        try stage.command("sleep", ": >'\(root)/kernel/addr.eth0'")
-        #expect(try run("back").status == 0)
-        #expect(text("var/lib/clusterctl/guard/armed/links-left") == "address:eth0:10.0.0.1/24\n")
-    }
-
-    @Test func afterARebootTheFilesAreWhatCounts() throws {
-        try netplanHasIt()
-        try want([eth0("10.0.0.1/32")])
-        #expect(try run("apply", "500").status == 0)
-        try stage.write("another boot\n", to: "var/lib/clusterctl/guard/armed/boot")
-        try device("eth0", addresses: [])
-        #expect(try run("back").status == 0)
-        #expect(text(ours) == nil)
-        #expect(text("kernel/addr.eth0") == "", "the node may have other addresses by now")
-    }
-
-    @Test func theWayBackOfWhatHasNotBegunDoesNothing() throws {
-        #expect(try run("back").status == 0)
-        #expect(stage.calls.isEmpty)
-    }
-
-    // MARK: NetworkManager
-
-    private func networkManagerHasIt() throws {
-        try stage.write("NetworkManager.service\n", to: "active")
-        try stage.write("eth0:connected\n", to: "managed")
-        try stage.write("old profile", to: "etc/NetworkManager/system-connections/eth0.nmconnection")
-        try stage.command(
-            "nmstatectl",
-            """
-            for last; do :; done
-            case $1 in
-                apply)
-                    cp "$last" '\(root)/given'
-                    echo 'new profile' >'\(root)/etc/NetworkManager/system-connections/eth0.nmconnection'
-                    : >'\(root)/etc/NetworkManager/system-connections/v5.nmconnection' ;;
-                rollback) [ ! -e '\(root)/no-checkpoint' ] ;;
-            esac
-            """)
-    }
-
-    @Test func networkManagerKeepsTheChangeOnlyWhenTheGuardLetsGo() throws {
-        try networkManagerHasIt()
-        try stage.write("link old bond\n", to: "var/lib/clusterctl/interfaces/applied")
-        try want([eth0("10.0.0.1/24")])
-        #expect(try run("apply", "555").status == 0)
-        #expect(stage.calls.contains { $0.hasPrefix("nmstatectl apply --no-commit --timeout 555 /") })
-        #expect(!stage.calls.contains { $0.hasPrefix("nmstatectl commit") })
-        #expect(text("given")?.hasSuffix("  - name: \"old\"\n    state: absent\n") == true)
-        #expect(text("var/lib/clusterctl/guard/armed/keep") == "nmstatectl commit\n")
-        #expect(text(ours) == nil)
-        #expect(try run("done").status == 0)
-    }
-
-    @Test func networkManagersOwnCheckpointIsTheWayBack() throws {
-        try networkManagerHasIt()
-        try want([eth0("10.0.0.1/24")])
-        #expect(try run("apply", "555").status == 0)
-        #expect(try run("back").status == 0)
-        #expect(stage.calls.contains("nmstatectl rollback"))
-        #expect(!stage.calls.contains { $0.hasPrefix("nmcli connection reload") })
-        #expect(text("var/lib/clusterctl/guard/armed/keep") == nil)
-        #expect(try run("done").status != 0)
-    }
-
-    @Test func withoutACheckpointTheProfilesArePutBack() throws {
-        try networkManagerHasIt()
-        try want([eth0("10.0.0.1/24")])
-        #expect(try run("apply", "555").status == 0)
-        try stage.write("", to: "no-checkpoint")
-        #expect(try run("back").status == 0)
-        let profiles = "etc/NetworkManager/system-connections"
-        #expect(text("\(profiles)/eth0.nmconnection") == "old profile")
-        #expect(text("\(profiles)/v5.nmconnection") == nil)
-        #expect(stage.calls.contains("nmcli connection reload"))
-        #expect(stage.calls.contains("nmcli connection up uuid some-uuid"))
     }
 }

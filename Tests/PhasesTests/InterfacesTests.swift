@@ -160,9 +160,39 @@ struct InterfacesTests {
         let gate = try #require(phase.gate("dpu-01"))
         var facts = Facts()
         facts["dpu-01", gate.asks[0].probe] = Answer(status: 0, output: "p1 does not belong to bond0\n")
+        facts["dpu-01", InterfacesQuestion.wasMember] = Answer(status: 0, output: "absent")
         #expect(gate.judge(facts) == .waiting("p1 does not belong to bond0 on dpu-01"))
         facts["dpu-01", gate.asks[0].probe] = Answer(status: 0, output: "")
         #expect(gate.judge(facts) == .holds)
+    }
+
+    @Test func aMemberOfEtcdHasToBeOneAgainBeforeTheNextNodeIsTouched() throws {
+        let phase = Interfaces(try Self.inventory())
+        let gate = try #require(phase.gate("dpu-01"))
+        var facts = Facts()
+        facts["dpu-01", InterfacesQuestion.lacks] = Answer(status: 0, output: "")
+        #expect(gate.judge(facts) != .holds, "whether it was one has to be known")
+        facts["dpu-01", InterfacesQuestion.wasMember] = Answer(status: 0, output: "file 0600 0")
+        #expect(gate.judge(facts) == .waiting("dpu-01 has not said yet how its etcd is"))
+        facts["dpu-01", EtcdQuestion.probe] = Answer(status: 0, output: "503\n{\"health\":\"false\"}")
+        #expect(gate.judge(facts) == .waiting("etcd on dpu-01 is not healthy"))
+        facts["dpu-01", EtcdQuestion.probe] = Answer(status: 0, output: "200\n{\"health\":\"true\"}")
+        facts["dpu-01", NodesQuestion.probe] = Answer(status: 0, output: "dpu-01\tTrue\tFalse\tv1.35.7+k3s1\t\n")
+        #expect(gate.judge(facts) == .waiting("the etcd member on dpu-01 is still a learner"))
+        facts["dpu-01", NodesQuestion.probe] = Answer(status: 0, output: "dpu-01\tTrue\tTrue\tv1.35.7+k3s1\t\n")
+        #expect(gate.judge(facts) == .holds)
+        #expect(phase.gate("worker-01")?.asks == [Ask("worker-01", InterfacesQuestion.lacks)], "a worker has no etcd")
+    }
+
+    @Test func otherLinksThanWereBegunAreRefused() throws {
+        let files = try files()
+        let begun = (["begun"] + files.links.split(separator: "\n").map { "begun \($0)" }).joined(separator: "\n")
+        #expect(try problems("\(begun)\ncharge netplan networkd\n").isEmpty, "the same ones go on")
+        let more = try problems("\(begun)\nbegun link v9 vlan\ncharge netplan networkd\nunknown up0\n")
+        #expect(more.count == 1 && more[0].what.contains("has begun to set other links"), "\(more)")
+        #expect(more.first?.fix.contains("90 s") == true)
+        #expect(try problems("begun\ncharge netplan networkd\n").count == 1, "it was taking them away")
+        #expect(try problems("begun\ncharge netplan networkd\n", "interfaces: {}").isEmpty)
     }
 
     @Test func networkManagersClockRunsOutAfterTheGuards() throws {

@@ -138,6 +138,14 @@ struct OrderRulesTests {
         #expect(fired == ["order.replica-gate"])
     }
 
+    @Test func changedLinksWithoutAGate() throws {
+        let fired = violations(try InterfacesTests.inventory(), changing("interfaces") { $0.hasGate = false })
+        #expect(
+            fired == [
+                "order.links-gate: the gate of dpu-01 in interfaces does not ask whether its etcd member votes"
+            ], "a worker has none")
+    }
+
     @Test(arguments: ["k3s-primary", "replicas", "cilium"] as [PhaseID]) func withoutAnArmedGuard(_ phase: PhaseID)
         throws
     {

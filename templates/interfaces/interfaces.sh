@@ -2,10 +2,10 @@
 # A node's links as the inventory has them, through what is in charge of them there: netplan or NetworkManager.
 #
 #   look own:LINK... on:LINK... bond:LINK:MODE... vlan:LINK:ID:LINK...
-#                                who is in charge, which links have default routes, which leave the inventory, and what
-#                                stands in the way: links of the inventory (own) that others define too, devices that are
-#                                missing, links below (on) that netplan does not know, bonds and VLANs that are there
-#                                otherwise and not by us
+#                                who is in charge, which links have default routes, which leave the inventory, what a run
+#                                has begun that nobody has confirmed, and what stands in the way: links of the inventory
+#                                (own) that others define too, devices that are missing, links below (on) that netplan
+#                                does not know, bonds and VLANs that are there otherwise and not by us
 #   done                         whether what is in charge has our state, and the links are so
 #   lacks                        what is not so of the links, a line each; nothing where all is
 #   apply SECONDS                saves how the links are, below the guard's armed state, and leads them to ours; what
@@ -29,6 +29,7 @@ armed=$state/guard/armed
 saved=$armed/interfaces
 ours=$root/etc/netplan/90-clusterctl.yaml
 profiles=$root/etc/NetworkManager/system-connections
+health=http://127.0.0.1:2381/health
 work=$(mktemp -d "${TMPDIR:-/tmp}/clusterctl-interfaces.XXXXXX") || exit 2
 trap 'rm -rf "$work"' EXIT
 trap 'exit 143' TERM INT HUP
@@ -136,6 +137,7 @@ look() {
             *) exit 2 ;;
         esac
     done
+    if [ -f "$saved/complete" ]; then echo begun && sed 's/^/begun /' "$saved/wanted"; fi
     # shellcheck disable=SC2086
     charge=$(in_charge $own $on)
     echo "charge $charge"
@@ -236,11 +238,13 @@ foreign() { # foreign FILE: of those, what we have not made: once deleted, no fi
     made "$wanted/applied" >"$work/made"
     differs "$1" | while read -r name; do grep -qxF "$name" "$work/made" || echo "$name"; done
 }
-reload_networkd() { # reload_networkd LINK...: these links alone
+reload_networkd() { # reload_networkd LINK...: these links alone, and none less because of another one
     netplan generate && networkctl reload || return
+    failed=0
     for name; do
-        ! ip link show dev "$name" >/dev/null 2>&1 || networkctl reconfigure "$name" || return
+        ! ip link show dev "$name" >/dev/null 2>&1 || networkctl reconfigure "$name" || failed=1
     done
+    return "$failed"
 }
 rehearse_netplan() { # would netplan take our file beside those of others?
     others
@@ -251,6 +255,9 @@ rehearse_netplan() { # would netplan take our file beside those of others?
 }
 apply() { # apply SECONDS
     [ -d "$armed" ] || refuse 'the guard is not armed'
+    # The way back knows what was begun, and no other links.
+    [ ! -f "$saved/complete" ] || cmp -s "$saved/wanted" "$wanted/links" ||
+        refuse 'an earlier run has begun to set other links, which nobody has confirmed'
     charge=$(in_charge)
     case $charge in
         none*) refuse "${charge#none }" ;;
@@ -260,6 +267,8 @@ apply() { # apply SECONDS
             [ ! -s "$wanted/links" ] || rehearse_netplan
             ;;
     esac
+    is_begun=''
+    [ ! -f "$saved/complete" ] || is_begun=yes
     save "$charge" || refuse 'how the links are cannot be saved'
     gone=$(vanished)
     case $charge in
@@ -276,6 +285,8 @@ apply() { # apply SECONDS
         'netplan NetworkManager') bounded 120 netplan apply || exit 1 ;;
         nmstate)
             cp "$wanted/nmstate.yaml" "$work/nmstate.yaml" || exit 1
+            # There is one checkpoint at a time, and the earlier run's leads to the same.
+            [ -z "$is_begun" ] || bounded 60 nmstatectl rollback
             for name in $gone; do printf '  - name: "%s"\n    state: absent\n' "$name" >>"$work/nmstate.yaml"; done
             nmstatectl apply --no-commit --timeout "$1" "$work/nmstate.yaml" || exit 1
             # The guard runs it before it lets go: NetworkManager would else take the change back by its own clock.
@@ -315,6 +326,15 @@ kinds_now() { # kinds_now LINK...: what networkd never changes of a bond or VLAN
         }'
     done
 }
+is_member() { # whether a member of etcd serves here; an election may take some seconds
+    [ -d "$root/var/lib/rancher/k3s/server/db/etcd/member" ] || return
+    for try in 1 2 3; do
+        if has curl; then curl -s -m 5 "$health"; else bounded 5 wget -q -O - "$health"; fi 2>/dev/null |
+            grep -q '"health" *: *"true"' && return
+        [ "$try" = 3 ] || sleep 3
+    done
+    return 1
+}
 save() { # save CHARGE; what was saved first is what counts
     [ ! -f "$saved/complete" ] || return 0
     rm -rf "$saved" && mkdir -p "$saved" && echo "$1" >"$saved/charge" || return
@@ -327,9 +347,12 @@ save() { # save CHARGE; what was saved first is what counts
     done
     if [ "$1" = nmstate ]; then
         mkdir "$saved/profiles" && { [ ! -d "$profiles" ] || cp -Rp "$profiles"/. "$saved/profiles"; } || return
-        nmcli -t -f UUID connection show --active >"$saved/active"
+        nmcli -t -f UUID,DEVICE connection show --active >"$saved/active"
     fi
-    sync && : >"$saved/complete"
+    # What was a member of etcd before has to be one again; see the gate.
+    if is_member; then : >"$saved/member"; fi
+    # The way back needs nobody's help and says nothing of K3s: at boot it comes at once.
+    : >"$armed/undo-alone" && sync && : >"$saved/complete"
 }
 put_back() { # put_back FILE: as it was, or gone as it was
     if [ -f "$saved/$(basename "$1")" ]; then cp -p "$saved/$(basename "$1")" "$1"; else rm -f "$1"; fi
@@ -381,15 +404,23 @@ lost_leases() { # "LINK ADDRESS/LENGTH" the network gave of a family that its li
         ' || echo "$name $address"
     done <"$saved/leases"
 }
+starts_anew() { # starts_anew UNIT: at boot, what is just starting may have read its files and not hear anybody yet
+    [ -n "$same_boot" ] || bounded 60 systemctl try-restart "$1"
+}
 back() {
     [ -f "$saved/complete" ] || return 0 # nothing has been changed yet
-    charge=$(cat "$saved/charge")
+    charge=$(cat "$saved/charge") same_boot=''
+    if [ "$(cat "$armed/boot")" = "$(cat /proc/sys/kernel/random/boot_id)" ]; then same_boot=yes; fi
     rm -f "$armed/keep"
-    if [ "$charge" = nmstate ] && ! bounded 90 nmstatectl rollback; then
-        # NetworkManager's own checkpoint is gone, as after a reboot.
+    if [ "$charge" = nmstate ] && { [ -z "$same_boot" ] || ! bounded 90 nmstatectl rollback; }; then
+        # NetworkManager's own checkpoint is gone.
         rm -f "$profiles"/*.nmconnection
-        mkdir -p "$profiles" && cp -Rp "$saved/profiles"/. "$profiles" && nmcli connection reload
-        while read -r profile <&3; do bounded 30 nmcli connection up uuid "$profile"; done 3<"$saved/active"
+        mkdir -p "$profiles" && cp -Rp "$saved/profiles"/. "$profiles" &&
+            { nmcli connection reload || starts_anew NetworkManager.service; }
+        concerned >"$work/concerned"
+        while IFS=: read -r profile name <&3; do
+            ! grep -qxF "$name" "$work/concerned" || bounded 30 nmcli connection up uuid "$profile"
+        done 3<"$saved/active"
     fi
     put_back "$ours"
     put_back "$wanted/applied"
@@ -402,11 +433,11 @@ back() {
     done
     case $charge in
         # shellcheck disable=SC2046
-        'netplan networkd') reload_networkd $(concerned) ;;
-        'netplan NetworkManager') bounded 60 netplan apply ;;
+        'netplan networkd') reload_networkd $(concerned) || starts_anew systemd-networkd.service ;;
+        'netplan NetworkManager') bounded 60 netplan apply || starts_anew NetworkManager.service ;;
     esac
     # A reboot has other addresses by then than those that were saved; what is in charge has set them.
-    [ "$(cat "$armed/boot")" = "$(cat /proc/sys/kernel/random/boot_id)" ] || return 0
+    [ -n "$same_boot" ] || return 0
     calm=0 tries=0
     until [ "$calm" -ge 2 ] || [ "$tries" -ge 10 ]; do # networkd works on after it has answered
         # Whoever asks for leases gets time to do so.

@@ -20,6 +20,8 @@ struct InterfacesQuestion {
                 ["look"] + files.own.map { "own:\($0)" } + files.devices.map { "on:\($0)" } + files.made))
     }
     static let lacks = Probe.command(["sh", GuardFiles.interfaces.path, "lacks"])
+    /// There from before the first change until it is confirmed, where a healthy member of etcd was on the node.
+    static let wasMember = Probe.path("\(K3sPaths.state)/guard/armed/interfaces/member")
 
     func problems(_ answer: Answer?, _ host: HostFacts?) -> [Problem] {
         guard let answer, answer.succeeded else {
@@ -29,8 +31,28 @@ struct InterfacesQuestion {
                     fix: "leave 'interfaces' of \(node.name) out")
             ]
         }
-        let leaving = Set(answer.lines.filter { $0.hasPrefix("leaves ") }.map { String($0.dropFirst(7)) })
+        if let problem = otherLinksBegun(answer) { return [problem] }
+        let leaving = InterfacesQuestion.leaving(answer)
         return answer.lines.compactMap { problem($0, leaving) } + (host.map { lostAddresses($0, leaving) } ?? [])
+    }
+
+    /// Links that are taken away or left alone from now on.
+    static func leaving(_ answer: Answer) -> Set<String> {
+        Set(answer.lines.filter { $0.hasPrefix("leaves ") }.map { String($0.dropFirst(7)) })
+    }
+
+    /// The way back of what an earlier run has begun knows the links of that run alone; and all else that the node says
+    /// of its links is of neither the one state nor the other.
+    private func otherLinksBegun(_ answer: Answer) -> Problem? {
+        let begun = answer.lines.filter { $0 == "begun" || $0.hasPrefix("begun ") }
+        guard !begun.isEmpty else { return nil }
+        let lines = begun.compactMap { $0 == "begun" ? nil : $0.dropFirst(6) }
+        guard lines != files.links.split(whereSeparator: \.isNewline) else { return nil }
+        return Problem(
+            "an earlier run has begun to set other links than the inventory has now, and nobody has confirmed them",
+            fix:
+                "have them taken back first ('clusterctl guard rollback INVENTORY \(node.name)'), or wait until the node "
+                + "does so by itself, \(node.profile.linkGuardWindow.wholeSeconds) s after it last heard of that run")
     }
 
     private func problem(_ line: Substring, _ leaving: Set<String>) -> Problem? {
@@ -108,7 +130,30 @@ struct InterfacesQuestion {
         }
     }
 
-    func verdict(_ answer: Answer?) -> Verdict {
+    /// What the gate asks: a node that serves etcd has to do so again before the next one is touched.
+    var asks: [Ask] {
+        let member = node.isControlPlane ? [InterfacesQuestion.wasMember, EtcdQuestion.probe, NodesQuestion.probe] : []
+        return ([InterfacesQuestion.lacks] + member).map { Ask(node.id, $0) }
+    }
+
+    func verdict(_ facts: Facts) -> Verdict {
+        let links = links(facts[node.id, InterfacesQuestion.lacks])
+        return node.isControlPlane ? .all(links, member(facts)) : links
+    }
+
+    /// Where no member was healthy before, nothing is waited for: what keeps it from being so may be the links of others,
+    /// or what a later phase puts right.
+    private func member(_ facts: Facts) -> Verdict {
+        guard let before = facts[node.id, InterfacesQuestion.wasMember], before.succeeded else {
+            return .waiting("\(node.name) has not said yet whether it was a member of etcd")
+        }
+        guard !before.output.hasPrefix("absent") else { return .holds }
+        return .all(
+            EtcdQuestion.verdict(facts[node.id, EtcdQuestion.probe], on: node.id),
+            NodesQuestion.voter(facts[node.id, NodesQuestion.probe], node.id))
+    }
+
+    private func links(_ answer: Answer?) -> Verdict {
         guard let answer else { return .waiting("\(node.name) has not said yet how its links are") }
         guard answer.succeeded else { return .waiting("\(node.name) does not say how its links are: \(answer.reason)") }
         return answer.lines.first.map { .waiting("\($0) on \(node.name)") } ?? .holds
