@@ -5,6 +5,12 @@ public struct HostFacts: Sendable, Equatable {
         public let interface: String
         public let number: Int
         public let parent: String
+
+        public init(interface: String, number: Int, parent: String) {
+            self.interface = interface
+            self.number = number
+            self.parent = parent
+        }
     }
 
     /// Which control groups the kernel offers; without the memory controller K3s does not start.

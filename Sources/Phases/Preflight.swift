@@ -18,11 +18,12 @@ public struct Preflight: Phase {
         ]
         let member: [Probe] = cluster[node].isControlPlane ? [Preflight.latency, Preflight.keptMember] : []
         return common + member + (node == cluster.primary ? [LeftAddonsQuestion.probe] : [])
+            + [NodeVLANs.leavingLinks(of: cluster[node])].compactMap(\.self)
     }
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
         guard let host = HostFacts(facts[node, .host]) else { return .pending("\(node) has not been asked yet") }
-        var problems = machineProblems(node, host) + networkProblems(node, host)
+        var problems = machineProblems(node, host) + networkProblems(node, host, facts)
         if cluster[node].management == .full { problems += softwareProblems(node, facts) }
         if node == cluster.primary { problems += secondCluster(facts) }
         problems += clockProblem(node, facts)
@@ -210,7 +211,7 @@ extension Preflight {
         if let skew = skew(name, facts), skew > Preflight.skewNotedBeyond {
             notes.append("its clock may differ from that of \(cluster.primary) by up to \(skew) s")
         }
-        if let note = vlanNote(node, host) { notes.append(note) }
+        if let note = NodeVLANs(node, cluster.inventory, host, facts).note { notes.append(note) }
         if let note = latencyNote(facts[name, Preflight.latency]) { notes.append(note) }
         return notes
     }

@@ -3,9 +3,10 @@ import Inventory
 
 /// What a node's own links say of the addresses, the segment and the VLANs that the inventory has.
 extension Preflight {
-    func networkProblems(_ name: NodeName, _ host: HostFacts) -> [Problem] {
+    func networkProblems(_ name: NodeName, _ host: HostFacts, _ facts: Facts) -> [Problem] {
         let node = cluster[name]
-        return addressProblems(node, host) + segmentProblems(node, host) + vlanProblems(node, host)
+        return addressProblems(node, host) + segmentProblems(node, host)
+            + NodeVLANs(node, cluster.inventory, host, facts).problems
     }
 
     // MARK: The node's addresses
@@ -69,52 +70,6 @@ extension Preflight {
                 fix: "announce pods ('bgp: {announce: {pods: true}}'), or write 'routing: tunnel'")
         }
     }
-
-    // MARK: VLANs
-
-    /// What Cilium does by its pkg/datapath/linux/config: a device's VLAN passes if it is listed, five of them at most.
-    private func vlanProblems(_ node: Node, _ host: HostFacts) -> [Problem] {
-        guard let listed = cluster.inventory.network.datapath.vlans else { return [] }
-        let found = vlans(node, host)
-        let all = Set(listed).union(found.map(\.number)).sorted()
-        if found.count > Preflight.vlansAtMost {
-            return [
-                Problem(
-                    "it has \(found.count) VLAN devices (\(Preflight.text(found))), and with more than "
-                        + "\(Preflight.vlansAtMost) of them Cilium does not load its datapath",
-                    fix: "leave 'network.vlans' out, which lets every VLAN pass")
-            ]
-        }
-        let missing = found.filter { !listed.contains($0.number) }
-        guard !missing.isEmpty else { return [] }
-        return [
-            Problem(
-                "'network.vlans' lacks VLANs that it has devices for (\(Preflight.text(missing))), and Cilium would drop "
-                    + "their frames",
-                fix:
-                    "write 'vlans: [\(all.map(String.init).joined(separator: ", "))]', or leave it out, which lets every "
-                    + "VLAN pass")
-        ]
-    }
-
-    static let vlansAtMost = 5
-
-    func vlanNote(_ node: Node, _ host: HostFacts) -> String? {
-        let found = vlans(node, host)
-        guard !found.isEmpty else { return nil }
-        let passing = cluster.inventory.network.datapath.vlans.map { $0.map(String.init).joined(separator: ", ") }
-        return "has VLAN devices (\(Preflight.text(found))); Cilium lets \(passing ?? "every VLAN") pass"
-    }
-
-    /// Without those on links that Cilium leaves alone.
-    private func vlans(_ node: Node, _ host: HostFacts) -> [HostFacts.VLAN] {
-        host.vlans.filter { !node.profile.excludes($0.parent) }
-            .sorted { ($0.number, $0.interface) < ($1.number, $1.interface) }
-    }
-
-    private static func text(_ vlans: [HostFacts.VLAN]) -> String {
-        vlans.map { "\($0.number) on \($0.interface)" }.joined(separator: ", ")
-    }
 }
 
 /// An address of a node with its subnet, as values.
@@ -136,7 +91,7 @@ private struct NodeAddress {
 
 extension Profile {
     /// Whether Cilium must leave this link alone.
-    fileprivate func excludes(_ link: String) -> Bool {
+    func excludes(_ link: String) -> Bool {
         excludedDevices.contains { $0.hasSuffix("+") ? link.hasPrefix($0.dropLast()) : link == $0 }
     }
 }

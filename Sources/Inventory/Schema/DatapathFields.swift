@@ -32,7 +32,8 @@ enum DatapathFields {
         Field(
             "vlans", .list(.integer(1...4094)),
             "VLANs that pass a node's links without Cilium, which otherwise drops the frames of those that it has no "
-                + "device for; the run is refused where a node has a device of another VLAN", standard: "every VLAN",
+                + "device for; the run is refused where frames of a VLAN device would be dropped",
+            standard: "every VLAN",
             example: "[10, 20]"),
     ]
 
