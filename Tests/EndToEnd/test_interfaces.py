@@ -5,7 +5,7 @@ Only addresses of a device: bonds and VLANs are not in every kernel, and are pla
 
 import unittest
 
-from .harness import LAB_DIR, LifeCase, enter, snapshot
+from .harness import LAB_DIR, LifeCase, enter, lab, snapshot
 
 NODE = "server-01"
 OURS = "/etc/netplan/90-clusterctl.yaml"
@@ -69,6 +69,40 @@ class InterfacesTest(LifeCase):
         self.assertEqual(enter(NODE, "stat", "-c", "%a", OURS).strip(), "600")
         ended = self.clusterctl("bootstrap", self.inventory, "--yes")
         self.assertIn("nothing to do", ended.output + ended.said())
+
+    def test_4_after_a_restart_the_links_are_led_back_before_the_boot_waits_for_the_network(self):
+        """A unit plays cloud-init's, which keeps most of the boot, sshd too, waiting until the network is up."""
+        enter(NODE, "sh", "-c", "systemctl enable --quiet systemd-networkd && printf '%s\\n' '[Unit]' DefaultDependencies=no "
+              "Before=sysinit.target '[Service]' Type=oneshot "
+              "'ExecStart=/bin/sh -c \"sleep 15; cat /var/lib/clusterctl/guard/rolled-back >/run/seen\"' "
+              "'[Install]' WantedBy=sysinit.target >/etc/systemd/system/waits.service && systemctl enable --quiet waits")
+        ours = enter(NODE, "cat", OURS)
+        self.want("10.77.0.11/32", "10.80.0.11/24", gateway="10.80.0.1")
+        run = self.start("bootstrap", self.inventory, "--yes")
+        self.eventually(True, lambda: "/32" in enter(NODE, "cat", OURS))
+        run.kill()
+        lab("fault", NODE, "reboot")
+        self.eventually(True, lambda: "because=boot left=none" in enter(NODE, "cat", "/run/seen", check=False))
+        self.assertEqual(enter(NODE, "cat", OURS), ours)
+        self.eventually(True, lambda: {"10.77.0.11/24", "10.80.0.11/24"} <= self.addresses())
+        log = enter(NODE, "cat", "/var/lib/clusterctl/guard/log").split("because: boot")[1]
+        self.assertNotIn("clusterctl-etcd", log, "K3s is no concern of that way back")
+        self.want("10.77.0.11/24", "10.80.0.11/24")
+        self.clusterctl("bootstrap", self.inventory, "--yes")
+
+    def test_5_other_links_wait_until_what_was_begun_is_taken_back(self):
+        self.want("10.77.0.11/24", "10.80.0.11/24", "10.81.0.11/24")
+        run = self.start("bootstrap", self.inventory, "--yes")
+        self.eventually(True, lambda: "10.81.0.11/24" in enter(NODE, "cat", OURS))
+        run.kill()
+        self.want("10.77.0.11/24", "10.80.0.11/24", "10.82.0.11/24")
+        ended = self.clusterctl("bootstrap", self.inventory, "--yes", status=1)
+        self.assertIn("has begun to set other links", ended.output + ended.said())
+        state = ("sh", "/var/lib/clusterctl/guard/guard.sh", "state")
+        self.eventually(True, lambda: enter(NODE, *state).startswith("rolled-back phase=interfaces "))
+        self.clusterctl("bootstrap", self.inventory, "--yes")
+        self.assertLessEqual({"10.77.0.11/24", "10.82.0.11/24"}, self.addresses())
+        self.assertNotIn("10.81.0.11/24", self.addresses())
 
 
 if __name__ == "__main__":
