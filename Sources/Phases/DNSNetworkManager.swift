@@ -9,14 +9,10 @@ import Rendering
 public struct DNSNetworkManager: Phase {
     public let id: PhaseID = "dns-networkmanager"
     public let title = "NetworkManager's dnsmasq asks the cluster for its names"
-    public var nodes: [NodeName] { question == nil ? [] : cluster.managed }
-    let cluster: Cluster
+    public var nodes: [NodeName] { question?.cluster.managed ?? [] }
     let question: ResolverQuestion?
 
-    public init(_ inventory: Inventory) {
-        cluster = Cluster(inventory)
-        question = ResolverQuestion(inventory)
-    }
+    public init(_ inventory: Inventory) { question = ResolverQuestion(inventory) }
 
     static let unit = "NetworkManager.service"
     static let file = "/etc/NetworkManager/dnsmasq.d/clusterctl.conf"
@@ -25,9 +21,7 @@ public struct DNSNetworkManager: Phase {
     public func needs(_ node: NodeName) -> [Probe] { question.map { [$0.probe] } ?? [] }
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
-        guard let question else { return .satisfied }
-        let resolver = question.resolver(facts[node, question.probe])
-        return resolver == .dnsmasq ? .satisfied : .notApplicable(question.reason(resolver))
+        question?.finding(facts, on: node, wanted: .dnsmasq) ?? .satisfied
     }
 
     public func apply(_ node: NodeName) -> [Step] {
@@ -35,7 +29,7 @@ public struct DNSNetworkManager: Phase {
         return [
             Step(
                 .file(
-                    path: DNSNetworkManager.file, content: .text(question.names.dnsmasq(cluster[node])),
+                    path: DNSNetworkManager.file, content: .text(question.names.dnsmasq(question.cluster[node])),
                     mode: .publicFile),
                 because: "names of the domain are asked for at the cluster, all others as before"),
             Step(
@@ -47,7 +41,7 @@ public struct DNSNetworkManager: Phase {
         ]
     }
 
-    public func gate(_ node: NodeName) -> Gate? { question?.gate(on: node, cluster, unit: DNSNetworkManager.unit) }
+    public func gate(_ node: NodeName) -> Gate? { question?.gate(on: node, unit: DNSNetworkManager.unit) }
 
     public func undo(_ node: NodeName) -> Undo {
         let unload = Command(

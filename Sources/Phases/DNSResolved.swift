@@ -6,14 +6,10 @@ import Rendering
 public struct DNSResolved: Phase {
     public let id: PhaseID = "dns-resolved"
     public let title = "systemd-resolved asks the cluster for its names"
-    public var nodes: [NodeName] { question == nil ? [] : cluster.managed }
-    let cluster: Cluster
+    public var nodes: [NodeName] { question?.cluster.managed ?? [] }
     let question: ResolverQuestion?
 
-    public init(_ inventory: Inventory) {
-        cluster = Cluster(inventory)
-        question = ResolverQuestion(inventory)
-    }
+    public init(_ inventory: Inventory) { question = ResolverQuestion(inventory) }
 
     static let unit = "systemd-resolved.service"
     static let file = "/etc/systemd/resolved.conf.d/clusterctl.conf"
@@ -21,21 +17,19 @@ public struct DNSResolved: Phase {
     public func needs(_ node: NodeName) -> [Probe] { question.map { [$0.probe] } ?? [] }
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
-        guard let question else { return .satisfied }
-        let resolver = question.resolver(facts[node, question.probe])
-        return resolver == .resolved ? .satisfied : .notApplicable(question.reason(resolver))
+        question?.finding(facts, on: node, wanted: .resolved) ?? .satisfied
     }
 
     public func apply(_ node: NodeName) -> [Step] {
-        guard let names = question?.names else { return [] }
-        let words = [names.settings.domain] + names.resolvedServers(cluster[node]).map(\.description)
+        guard let question else { return [] }
+        let (names, node) = (question.names, question.cluster[node])
+        let words = [names.settings.domain] + names.resolvedServers(node).map(\.description)
         let load = Command(
             name: "have systemd-resolved read its files", arguments: Script.arguments(.loadResolved, ["load"] + words),
             unless: Script.arguments(.loadResolved, ["check"] + words))
         return [
             Step(
-                .file(
-                    path: DNSResolved.file, content: .text(names.resolved(cluster[node])), mode: .publicFile),
+                .file(path: DNSResolved.file, content: .text(names.resolved(node)), mode: .publicFile),
                 because: "names of the domain are asked for at the cluster, whatever servers the links have"),
             Step(
                 .unit(UnitState(name: DNSResolved.unit, enabled: true, activity: .running(restartOn: []))),
@@ -44,7 +38,7 @@ public struct DNSResolved: Phase {
         ]
     }
 
-    public func gate(_ node: NodeName) -> Gate? { question?.gate(on: node, cluster, unit: DNSResolved.unit) }
+    public func gate(_ node: NodeName) -> Gate? { question?.gate(on: node, unit: DNSResolved.unit) }
 
     /// What was there before is put back and started again, when the controller says so: SSH comes by addresses.
     public func undo(_ node: NodeName) -> Undo { .restore(first: [], guardWindowSeconds: nil) }

@@ -13,11 +13,13 @@ struct ResolverQuestion: Sendable {
         case other
     }
 
+    let cluster: Cluster
     let names: ClusterNames
 
     init?(_ inventory: Inventory) {
         guard let names = ClusterNames(inventory) else { return nil }
         self.names = names
+        cluster = Cluster(inventory)
     }
 
     var probe: Probe { .command(Script.arguments(.resolver, names.servers.map(\.description))) }
@@ -25,6 +27,12 @@ struct ResolverQuestion: Sendable {
     func resolver(_ answer: Answer?) -> Resolver? {
         guard let answer, answer.succeeded, let word = answer.lines.first else { return nil }
         return Resolver(rawValue: String(word))
+    }
+
+    /// A node that finds names by another resolver than the wanted one is left alone.
+    func finding(_ facts: Facts, on node: NodeName, wanted: Resolver) -> Finding {
+        let found = resolver(facts[node, probe])
+        return found == wanted ? .satisfied : .notApplicable(reason(found))
     }
 
     /// Why nothing is put in the way of this node's names, and what its owner can do.
@@ -67,7 +75,7 @@ struct ResolverQuestion: Sendable {
         return .holds
     }
 
-    func gate(on node: NodeName, _ cluster: Cluster, unit: String) -> Gate {
+    func gate(on node: NodeName, unit: String) -> Gate {
         Gate(
             waitingFor: "\(node) to find \(api)", asks: [Ask(node, lookup)],
             deadlineSeconds: cluster.deadline(cluster.inventory.deadlines.dns, node), journal: (node, unit),
