@@ -139,13 +139,18 @@ public struct Command: Sendable, Hashable {
     public let arguments: [String]
     /// Not run when this command exits 0; nil: run each time.
     public let unless: [String]?
+    /// The files that it writes and that taking its phase back must restore.
+    public let writes: [String]
     /// Seconds after which it is ended and counts as failed.
     public let timeoutSeconds: Int
 
-    public init(name: String, arguments: [String], unless: [String]? = nil, timeoutSeconds: Int = 60) {
+    public init(
+        name: String, arguments: [String], unless: [String]? = nil, writes: [String] = [], timeoutSeconds: Int = 60
+    ) {
         self.name = name
         self.arguments = arguments
         self.unless = unless
+        self.writes = writes
         self.timeoutSeconds = timeoutSeconds
     }
 }

@@ -65,7 +65,7 @@ public struct NodeWork: Sendable, Equatable {
     private static func checkpointed(_ steps: [Step], phase: PhaseID, undo: Undo) -> [Step] {
         guard case .restore(let first, let window) = undo else { return steps }
         let checkpoint = Checkpoint(
-            phase: phase, paths: steps.compactMap(\.operation.touchedPath),
+            phase: phase, paths: steps.flatMap(\.operation.touchedPaths),
             units: steps.compactMap(\.operation.touchedUnit),
             undo: first, windowSeconds: window)
         let because =
@@ -90,11 +90,12 @@ public struct PlannedGate: Sendable, Equatable {
 }
 
 extension Operation {
-    /// The path that taking this operation back must restore.
-    public var touchedPath: String? {
+    /// The paths that taking this operation back must restore.
+    public var touchedPaths: [String] {
         switch self {
-        case .file(let path, _, _), .link(let path, _), .absent(let path), .directory(let path, _): path
-        default: nil
+        case .file(let path, _, _), .link(let path, _), .absent(let path), .directory(let path, _): [path]
+        case .command(let command): command.writes
+        default: []
         }
     }
 

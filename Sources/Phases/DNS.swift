@@ -86,7 +86,7 @@ extension DNS {
         let words = [DNS.upstreamsFile] + names.servers.map(\.description)
         return Command(
             name: "note whom the node asks for names", arguments: Script.arguments(.findUpstreams, ["note"] + words),
-            unless: Script.arguments(.findUpstreams, ["check"] + words))
+            unless: Script.arguments(.findUpstreams, ["check"] + words), writes: [DNS.upstreamsFile])
     }
 }
 

@@ -130,7 +130,7 @@ public struct Keepalived: Phase {
         let words = [address.description, Keepalived.linkFile]
         return Command(
             name: "note which link has \(address)", arguments: Script.arguments(.findLink, ["note"] + words),
-            unless: Script.arguments(.findLink, ["check"] + words))
+            unless: Script.arguments(.findLink, ["check"] + words), writes: [Keepalived.linkFile])
     }
 
     /// Asked twice where it is not accepted: the second time for the reason.

@@ -87,7 +87,7 @@ struct KeepalivedTests {
             ("haproxy", Keepalived.haproxyFile, Keepalived.haproxyUnit),
             ("keepalived", Keepalived.keepalivedFile, Keepalived.keepalivedUnit),
         ] {
-            let written = try #require(steps.firstIndex { $0.touchedPath == path })
+            let written = try #require(steps.firstIndex { $0.touchedPaths == [path] })
             let accepted = try #require(
                 steps.firstIndex {
                     if case .command(let command) = $0 { command.arguments.first == program } else { false }
