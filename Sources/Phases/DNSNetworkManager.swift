@@ -36,7 +36,8 @@ public struct DNSNetworkManager: Phase {
                 .command(
                     Command(
                         name: "have NetworkManager start its dnsmasq anew",
-                        arguments: DNSNetworkManager.script("load"), unless: DNSNetworkManager.script("check"))),
+                        arguments: DNSNetworkManager.script("load"), unless: DNSNetworkManager.script("check"),
+                        writes: [DNSNetworkManager.note])),
                 because: "dnsmasq reads its files at its start; no link is touched"),
         ]
     }
@@ -45,7 +46,8 @@ public struct DNSNetworkManager: Phase {
 
     public func undo(_ node: NodeName) -> Undo {
         let unload = Command(
-            name: "have NetworkManager's dnsmasq forget the cluster", arguments: DNSNetworkManager.script("unload"))
+            name: "have NetworkManager start its dnsmasq with what was there before",
+            arguments: DNSNetworkManager.script("unload"))
         return .restore(
             first: [Step(.command(unload), because: "dnsmasq reads its files at its start")], guardWindowSeconds: nil)
     }
