@@ -16,7 +16,7 @@ public struct DNSNetworkManager: Phase {
 
     static let unit = "NetworkManager.service"
     static let file = "/etc/NetworkManager/dnsmasq.d/clusterctl.conf"
-    private static let note = "/run/clusterctl-dnsmasq/loaded"
+    private static let note = "\(K3sPaths.state)/dnsmasq/loaded"
 
     public func needs(_ node: NodeName) -> [Probe] { question.map { [$0.probe] } ?? [] }
 

@@ -113,6 +113,13 @@ class NetworkManagerTest(LifeCase):
         self.eventually(["10.77.0.11"], lambda: found("worker-01", "api.lab.example.org"))
         self.assertIn("nothing to do", self.bootstrap().said())
 
+    def test_6_a_hook_that_was_taken_out_by_hand_comes_back(self):
+        enter("worker-01", "rm", HOOK)
+        enter("worker-01", "nmcli", "general", "reload", "dns-full")
+        self.eventually([], lambda: found("worker-01", "api.lab.example.org"))
+        self.bootstrap()
+        self.assertEqual(found("worker-01", "api.lab.example.org"), ["10.77.0.11"])
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

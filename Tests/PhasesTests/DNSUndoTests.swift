@@ -48,7 +48,7 @@ private let canUnshare = geteuid() == 0 && FileManager.default.isExecutableFile(
             shift 2
         done
         state() {
-            find /etc/NetworkManager /var/lib/clusterctl/dns /var/lib/rancher /run/clusterctl-dnsmasq /run/loaded \\
+            find /etc/NetworkManager /var/lib/clusterctl/dns /var/lib/clusterctl/dnsmasq /var/lib/rancher /run/loaded \\
                 ! -type d -exec stat -c '%n %a' {} + -exec cksum {} + 2>/dev/null | sort
         }
         nmcli general reload dns-full

@@ -1,7 +1,8 @@
 # load-dnsmasq check|load|unload FILE NOTE: NetworkManager's dnsmasq runs with FILE as it is; the links stay as they are.
 #
-# NOTE tells the checksum of what it was last started with. It goes with a reboot, as dnsmasq does. "unload" is said while
-# the guard takes the phase back: dnsmasq runs with FILE as it was before.
+# NOTE is as old as the last start of dnsmasq for FILE's sake. FILE is never newer: somebody may have removed it, started
+# dnsmasq without it, and written the same again. "unload" is said while the guard takes the phase back: dnsmasq runs with
+# FILE as it was before.
 task=$1 file=$2 note=$3
 armed=/var/lib/clusterctl/guard/armed
 
@@ -12,7 +13,6 @@ if [ "$task" = unload ]; then
     [ -z "$saved" ] || cp -pP "$armed/files/$saved" "$file" || exit
     exec nmcli general reload dns-full
 fi
-sum=$(cksum <"$file") || exit
-[ "$(cat "$note" 2>/dev/null)" != "$sum" ] || exit 0
+if newer=$(find "$file" -newer "$note" 2>/dev/null) && [ -z "$newer" ]; then exit 0; fi
 [ "$task" = load ] || exit 1
-nmcli general reload dns-full && mkdir -p "${note%/*}" && echo "$sum" >"$note"
+nmcli general reload dns-full && mkdir -p "${note%/*}" && : >"$note"
