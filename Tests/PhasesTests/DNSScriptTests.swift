@@ -126,7 +126,8 @@ import Testing
         try FileManager.default.removeItem(atPath: words[0])
         #expect(try status("check") == 1)
         try stage.write("server=/a/1\n", to: "clusterctl.conf")
-        #expect(try [status("check"), status("load"), status("check")] == [1, 0, 0], "meanwhile it was there without it")
+        #expect(
+            try [status("check"), status("load"), status("check")] == [1, 0, 0], "meanwhile it was there without it")
         #expect(stage.calls == ["nmcli general reload dns-full", "nmcli general reload dns-full"])
         try stage.command("nmcli", "exit 8")
         try stage.write("server=/a/3\n", to: "clusterctl.conf")
