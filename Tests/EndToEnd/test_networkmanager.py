@@ -2,7 +2,7 @@
 
 import unittest
 
-from .harness import LAB_DIR, LifeCase, enter
+from .harness import LAB_DIR, LifeCase, enter, lab
 from .test_keepalived import SITE, STATIC_POD, found, write
 
 INVENTORY = f"""\
@@ -38,6 +38,7 @@ dns=10.77.0.21;
 method=disabled
 """
 HOOK = "/etc/NetworkManager/dnsmasq.d/clusterctl.conf"
+LOADED = "/var/lib/clusterctl/dnsmasq/loaded"
 BY_HAND = "# By hand\naddress=/by-hand.example.net/192.0.2.77\n"
 
 
@@ -57,9 +58,12 @@ class NetworkManagerTest(LifeCase):
         for protocol in ("udp", "tcp"):
             enter("worker-01", "iptables", flag, "OUTPUT", "-d", "10.77.0.11", "-p", protocol, "--dport", "53", "-j", "DROP")
 
-    def test_1_nodes_get_names_by_networkmanager(self):
+    def begin_site_dns(self):
         write("worker-01", "/usr/local/lib/site-dns.py", SITE)
         enter("worker-01", "systemd-run", "--quiet", "--unit=site-dns", "python3", "/usr/local/lib/site-dns.py")
+
+    def test_1_nodes_get_names_by_networkmanager(self):
+        self.begin_site_dns()
         for node, address in ADDRESSES.items():
             profile = "/etc/NetworkManager/system-connections/eth0.nmconnection"
             write(node, profile, PROFILE.format(address=address))
@@ -119,6 +123,16 @@ class NetworkManagerTest(LifeCase):
         self.eventually([], lambda: found("worker-01", "api.lab.example.org"))
         self.bootstrap()
         self.assertEqual(found("worker-01", "api.lab.example.org"), ["10.77.0.11"])
+
+    def test_7_after_a_new_start_of_the_node_dnsmasq_has_the_file_already(self):
+        before = enter("worker-01", "stat", "-c", "%y", LOADED)
+        lab("fault", "worker-01", "reboot")
+        self.eventually("running", lambda: enter("worker-01", "nmcli", "-t", "-f", "RUNNING", "general", check=False).strip())
+        self.begin_site_dns()
+        enter("worker-01", "nmcli", "connection", "up", "lab")  # the lab has set the link up before
+        self.eventually(["10.77.0.11"], lambda: found("worker-01", "api.lab.example.org"))
+        self.bootstrap()
+        self.assertEqual(enter("worker-01", "stat", "-c", "%y", LOADED), before, "it is not started once more")
 
 
 if __name__ == "__main__":
