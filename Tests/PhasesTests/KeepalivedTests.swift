@@ -95,6 +95,7 @@ struct KeepalivedTests {
             let started = try #require(steps.firstIndex { $0.touchedUnit == unit })
             #expect(written < accepted && accepted < started)
         }
+        #expect(steps.contains { $0.touchedPaths == [Keepalived.linkFile] }, "a command writes it, and it is put back")
         #expect(Keepalived(try inventory()).undo("dpu-01") == .restore(first: [], guardWindowSeconds: nil))
     }
 }
