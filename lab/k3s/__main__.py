@@ -15,6 +15,7 @@ COMMANDS:
    agent    Run node agent
    kubectl  Run kubectl
    crictl   Run crictl
+   etcd-snapshot  Save and list snapshots of etcd
 """
 
 
@@ -22,6 +23,15 @@ def _version():
     from . import paths
 
     print(f"k3s version {paths.version()} (cd43afc7)\ngo version stand-in")
+
+
+def _help(role):
+    from .flags import KINDS
+
+    print(f"NAME:\n   k3s {role}\n\nOPTIONS:")
+    for name, kind in KINDS[role].items():
+        print(f"   --{name}{'' if kind == 'bool' else ' value'}")
+    return 0
 
 
 def _kubectl(arguments):
@@ -64,7 +74,11 @@ def main():
 
         status = crictl(rest)
     elif command in ("server", "agent"):
-        status = _service(command, rest)
+        status = _help(command) if rest in (["--help"], ["-h"]) else _service(command, rest)
+    elif command == "etcd-snapshot":
+        from .snapshots import main as snapshots
+
+        status = snapshots(rest)
     elif command in ("help", "--help", "-h"):
         status = print(USAGE, end="") or 0
     else:

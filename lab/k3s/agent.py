@@ -95,6 +95,7 @@ class Agent:
         if not known["disableKubeProxy"]:  # learned once, at start: an agent keeps its kube-proxy until it is restarted
             proxy.install_proxy_rules(service, known["servers"])
         kubelet_logs.serve(self.kubelet)
+        kubelet_logs.serve_health()
         self.kubelet.start()
         log.info("k3s agent is up and running")
         systemd.notify("READY=1")

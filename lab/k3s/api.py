@@ -11,7 +11,7 @@ import time
 import traceback
 import urllib.parse
 
-from . import log, resources, selectors, tables, tls
+from . import budgets, log, resources, selectors, tables, tls
 from .objects import ApiError
 from .web import Unreachable, WebError
 
@@ -201,11 +201,11 @@ class Application:
             if query.get("watch") in ("1", "true"):
                 return self._watch(handler, resource, namespace, name, query)
             return self._get(handler, resource, namespace, name, query)
+        if method == "POST" and subresource == "eviction":
+            budgets.evict(self.objects, namespace, name, dry_run=bool(query.get("dryRun")))
+            return handler.answer(201, {"kind": "Status", "apiVersion": "v1", "status": "Success", "metadata": {}})
         if query.get("dryRun"):
             return self._dry_run(handler, resource, namespace, name, body)
-        if method == "POST" and subresource == "eviction":
-            self.objects.delete(resource, namespace, name)
-            return handler.answer(201, {"kind": "Status", "apiVersion": "v1", "status": "Success", "metadata": {}})
         if method == "POST":
             return handler.answer(201, self.objects.create(resource, namespace, self._decode(body)))
         if method == "PUT":

@@ -17,6 +17,8 @@ CRITICAL = ("cluster-cidr", "service-cidr", "cluster-dns", "cluster-domain", "fl
 DEFAULTS = {"cluster-cidr": ["10.42.0.0/16"], "service-cidr": ["10.43.0.0/16"], "cluster-domain": "cluster.local",
             "flannel-backend": "vxlan", "egress-selector-mode": "agent", "write-kubeconfig-mode": "0600",
             "secrets-encryption-provider": "aescbc"}
+# Those that tests use; the real kubelet knows many more, and ends at one that it does not know.
+KUBELET_FLAGS = {"max-pods", "node-status-update-frequency", "system-reserved", "kube-reserved", "image-gc-high-threshold"}
 DISABLEABLE = {"coredns", "servicelb", "traefik", "local-storage", "metrics-server", "runtimes"}
 
 

@@ -7,7 +7,7 @@ import copy
 import hashlib
 import json
 
-from . import scheduling
+from . import budgets, scheduling
 from .log import now
 from .objects import ApiError
 
@@ -68,6 +68,8 @@ class Controllers:
             self._deployment(deployment, owned(pods, deployment))
         for job in self.objects.list("jobs")[0]:
             self._job(job, owned(pods, job))
+        for budget in self.objects.list("poddisruptionbudgets")[0]:
+            self._set_status("poddisruptionbudgets", budget, budgets.status(budget, pods, ready))
         self._schedule(nodes)
         self._collect(nodes)
 

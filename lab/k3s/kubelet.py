@@ -7,8 +7,9 @@ import shutil
 import threading
 
 from . import log, paths, proxy
+from .config import KUBELET_FLAGS
 from .container import Container
-from .log import now
+from .log import Fatal, now
 from .nodes import condition, with_condition
 from .staticpods import StaticPods, is_mirror
 from .web import Unreachable, WebError
@@ -89,6 +90,10 @@ class Kubelet:
     # The loop
 
     def start(self):
+        for argument in self.settings.get("kubelet-arg", []):
+            flag = argument.partition("=")[0]
+            if flag not in KUBELET_FLAGS:
+                raise Fatal(f"kubelet exited: failed to parse kubelet flag: unknown flag: --{flag}")
         for name, function in (("kubelet", self._loop), ("pods", self._follow), ("lease", self._renew)):
             threading.Thread(target=function, name=name, daemon=True).start()
 

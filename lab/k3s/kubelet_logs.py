@@ -53,6 +53,24 @@ class _LogServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
         pass
 
 
+class _HealthHandler(http.server.BaseHTTPRequestHandler):
+    """Port 10248 of the loopback: whether the kubelet is well."""
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        self.send_response(200 if self.path == "/healthz" else 404)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok" if self.path == "/healthz" else b"no")
+
+
+def serve_health():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", paths.HEALTH_PORT), _HealthHandler)
+    threading.Thread(target=server.serve_forever, args=(1,), name="kubelet health", daemon=True).start()
+
+
 def serve(kubelet):
     """Listens with the node's own certificate; who asks needs one of the cluster's."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -24,11 +24,12 @@ FAULTS = "/etc/clusterctl-lab/faults"
 API_PORT = 6443
 LOCAL_PORT = 6444
 KUBELET_PORT = 10250
+HEALTH_PORT = 10248
 
 
 def fault(name):
-    """True while the lab's fault of this name is set on this node (`lab fault`)."""
-    return os.path.exists(os.path.join(FAULTS, name))
+    """True while the lab's fault of this name is set on this node (`lab fault`), for all versions of K3s or for this one."""
+    return read(os.path.join(FAULTS, name)) in ("", version())
 
 
 def write(path, text, mode=0o644):

@@ -156,6 +156,7 @@ class Server:
         if not self.settings.get("disable-kube-proxy"):
             proxy.install_proxy_rules(service, self.supervisor.servers())
         kubelet_logs.serve(self.kubelet)
+        kubelet_logs.serve_health()
         self.kubelet.start()
 
     def _manage(self):

@@ -14,15 +14,15 @@ FLAGS = "/etc/clusterctl-lab/faults"
 FLAG_FAULTS = {
     "cilium-cuts-ssh": "whenever Cilium starts there, a rule of its drops everything to port 22",
     "kube-vip-fails": "kube-vip cannot come up there; its log says why",
-    "k3s-never-ready": "k3s starts there, but never gets ready",
+    "k3s-never-ready": "k3s starts there, but never gets ready; with VERSION only that one",
 }
 
 
-def set_flag(lab, node, fault):
+def set_flag(lab, node, fault, version=""):
     directory = node.root + FLAGS
     os.makedirs(directory, exist_ok=True)
-    with open(os.path.join(directory, fault), "w", encoding="utf-8"):
-        pass
+    with open(os.path.join(directory, fault), "w", encoding="utf-8") as file:
+        file.write(version)
 
 
 def power_off(lab, node):
@@ -106,7 +106,7 @@ def inflict(lab, name, fault, *arguments):
         raise LabError(f"there is no fault '{fault}'; faults:\n{known}", settings.EXIT_USAGE)
     node = lab.nodes[0] if fault == "artifact-corrupt" else lab.node(name)
     if fault in FLAG_FAULTS:
-        set_flag(lab, node, fault)
+        set_flag(lab, node, fault, *arguments)
     else:
         ACTIONS[fault][0](lab, node, *arguments)
 
