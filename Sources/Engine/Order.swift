@@ -35,6 +35,9 @@ public struct Order: Sendable {
                 precondition(
                     seen.contains(dependency.phase), "\(entry.phase.id) comes after an unknown \(dependency.phase)")
             }
+            if let ended = entry.phase.ends {
+                precondition(seen.contains(ended), "\(entry.phase.id) ends an unknown \(ended)")
+            }
             precondition(seen.insert(entry.phase.id).inserted, "two phases are called \(entry.phase.id)")
         }
         self.name = name

@@ -16,7 +16,17 @@ public protocol Phase: Sendable {
     /// A phase beside which this one runs: what this one has done stands when all of that one stands, and is taken back
     /// when some of that one is; nil: it stands alone.
     var standsWith: PhaseID? { get }
+    /// An earlier phase whose effect on a node this one ends, as uncordoning ends draining; nil: none.
+    ///
+    /// A node's turn in that phase lasts until this one has passed on it. Where the run fails or is interrupted in
+    /// between, this one is run all the same.
+    var ends: PhaseID? { get }
 
+    /// Where the steps for this node run: another node, where they change what the cluster keeps of it. Such a phase is
+    /// not taken back.
+    func place(_ node: NodeName) -> NodeName
+    /// The nodes in the order of rolling work, where that depends on what was found.
+    func turns(_ facts: Facts) -> [NodeName]
     /// Read-only questions whose answers `check` uses, besides the states of the steps and the gate's own questions.
     func needs(_ node: NodeName) -> [Probe]
     /// What the facts mean for this node. The engine adds "pending" where a step differs or the gate does not hold.
@@ -39,6 +49,9 @@ extension Phase {
     public var atOnce: Int { .max }
     public var last: NodeName? { nil }
     public var standsWith: PhaseID? { nil }
+    public var ends: PhaseID? { nil }
+    public func place(_ node: NodeName) -> NodeName { node }
+    public func turns(_ facts: Facts) -> [NodeName] { nodes }
     public func needs(_ node: NodeName) -> [Probe] { [] }
     public func check(_ node: NodeName, _ facts: Facts) -> Finding { .satisfied }
     public func gate(_ node: NodeName) -> Gate? { nil }
@@ -61,6 +74,8 @@ public struct Tie: Sendable, Equatable {
 /// What a phase concludes from the facts of a node.
 public enum Finding: Sendable, Equatable {
     case satisfied
+    /// So are its steps, whose commands have no question of their own, by what the facts say.
+    case settled
     /// This phase does not concern the node as it is now, for this reason: neither steps nor gate are run.
     case notApplicable(String)
     /// It cannot be seen to now, for this reason: neither steps nor gate are run, and the run does not end as done.
@@ -90,6 +105,11 @@ public enum Undo: Sendable, Equatable {
     /// What the steps touch is saved beforehand and put back; `first` runs before that, while the services still run.
     /// With a window the node itself does it unless a new connection confirms.
     case restore(first: [Step], guardWindowSeconds: Int?)
+
+    var isNothing: Bool {
+        if case .nothing = self { return true }
+        return false
+    }
 
     /// The guard's window; nil where none is armed.
     public var guardWindowSeconds: Int? {

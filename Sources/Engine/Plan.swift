@@ -20,6 +20,8 @@ public struct PlannedPhase: Sendable, Equatable {
     public let atOnce: Int
     /// The node whose steps begin only when the others have had theirs.
     public let last: NodeName?
+    /// The earlier phase that this one ends; see `Phase.ends`.
+    public let ends: PhaseID?
     public let work: [NodeWork]
 
     init(_ entry: Order.Entry) {
@@ -29,6 +31,7 @@ public struct PlannedPhase: Sendable, Equatable {
         after = entry.after
         atOnce = phase.atOnce
         last = phase.last
+        ends = phase.ends
         work = phase.nodes.map { NodeWork(phase: phase, node: $0) }
     }
 }
@@ -36,6 +39,8 @@ public struct PlannedPhase: Sendable, Equatable {
 /// What one phase does to one node.
 public struct NodeWork: Sendable, Equatable {
     public let node: NodeName
+    /// Where the steps run; see `Phase.place`.
+    public let place: NodeName
     /// The probes that are asked before, the gate's included, each once.
     public let probes: [Probe]
     /// The steps; where the phase can be taken back the first is the checkpoint.
@@ -49,7 +54,9 @@ public struct NodeWork: Sendable, Equatable {
         let steps = phase.apply(node)
         let gate = phase.gate(node)
         self.node = node
+        self.place = phase.place(node)
         self.undo = phase.undo(node)
+        precondition(place == node || undo.isNothing, "\(phase.id) on \(node) runs elsewhere and cannot be taken back")
         self.steps = NodeWork.checkpointed(steps, phase: phase.id, undo: undo)
         self.gate = gate.map(PlannedGate.init)
         self.witness = phase.witness(node)

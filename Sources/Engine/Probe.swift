@@ -6,7 +6,7 @@ public enum Probe: Sendable, Hashable {
     case host
     /// Whether something is at this path: `file`, `directory`, `link`, `other` or `absent`, then mode and size.
     case path(String)
-    /// `systemctl show` of a unit: LoadState, ActiveState, SubState, UnitFileState, NRestarts, Result.
+    /// `systemctl show` of a unit: LoadState, ActiveState, SubState, UnitFileState, NRestarts, Result, Job.
     case unit(String)
     /// The last lines of a unit's journal.
     case journal(unit: String, lines: Int)

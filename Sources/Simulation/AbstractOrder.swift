@@ -2,11 +2,11 @@ import Engine
 
 /// A phase of a real plan with everything of it that the order depends on, and nothing of what it does.
 ///
-/// It keeps the id, the nodes, how many at once, how many steps there are, which of them hold secrets, whether and how
-/// it is taken back, the guard's window, whom its gate asks, and for how long. Each step is a switch that is on or off.
-/// What the gate's judge would have read is replaced by a word that the model says: the gate comes to hold a while
-/// after the steps were applied. What starts K3s on a control plane node is the only step that is a unit's, and what
-/// talks to the API the only one that is a command.
+/// It keeps the id, the nodes, how many at once, where it is done, what it ends, how many steps there are, which of them
+/// hold secrets, whether and how it is taken back, the guard's window, whom its gate asks, and for how long. Each step
+/// is a switch that is on or off. What the gate's judge would have read is replaced by a word that the model says: the
+/// gate comes to hold a while after the steps were applied. What starts K3s on a control plane node is the only step
+/// that is a unit's, and what talks to the API the only one that is a command.
 struct AbstractPhase: Phase {
     let id: PhaseID
     let title: String
@@ -14,10 +14,12 @@ struct AbstractPhase: Phase {
     let atOnce: Int
     let last: NodeName?
     let standsWith: PhaseID?
+    let ends: PhaseID?
     private var steps: [NodeName: [Step]] = [:]
     private var gates: [NodeName: Gate] = [:]
     private var undos: [NodeName: Undo] = [:]
     private var witnesses: [NodeName: Ask] = [:]
+    private var places: [NodeName: NodeName] = [:]
 
     static let holds = Answer(status: 0, output: "holds")
     static let waits = Answer(status: 0, output: "waits")
@@ -30,8 +32,10 @@ struct AbstractPhase: Phase {
         atOnce = phase.atOnce
         last = phase.last
         standsWith = phase.standsWith
+        ends = phase.ends
         for (offset, node) in phase.nodes.enumerated() {
             let task = number + offset
+            places[node] = phase.place(node)
             steps[node] = phase.apply(node).enumerated().map { offset, step in
                 AbstractPhase.step(
                     step, name: "\(task).\(offset)", isStart: controlPlane?.starts(step, on: node) == true)
@@ -46,6 +50,7 @@ struct AbstractPhase: Phase {
         }
     }
 
+    func place(_ node: NodeName) -> NodeName { places[node] ?? node }
     func apply(_ node: NodeName) -> [Step] { steps[node] ?? [] }
     func gate(_ node: NodeName) -> Gate? { gates[node] }
     func witness(_ node: NodeName) -> Ask? { witnesses[node] }
@@ -57,6 +62,12 @@ struct AbstractPhase: Phase {
         }
         if case .file(_, .secret(let source), let mode) = step.operation {
             return Step(.file(path: name, content: .secret(source), mode: mode), because: "")
+        }
+        // Whoever only looks needs no API of its own: its question is its deed.
+        if case .command(let command) = step.operation, let question = command.unless,
+            question.prefix(4) == command.arguments.prefix(4)
+        {
+            return Step(.module(name), because: "")
         }
         switch step.operation {
         case .object, .command:

@@ -35,8 +35,18 @@ struct Etcd: Sendable {
     /// For each host, where it is among the members.
     private let positions: [Int?]
 
-    init(hosts: [Int], of count: Int) {
-        members = hosts.map { Member(host: $0) }
+    /// - Parameter isLiving: whether all of them are members already, whose etcd runs.
+    init(hosts: [Int], of count: Int, isLiving: Bool = false) {
+        members = hosts.map { host in
+            var member = Member(host: host)
+            guard isLiving else { return member }
+            member.standing = .voter
+            member.hasData = true
+            member.isEnabled = true
+            member.runs = true
+            member.answersSince = 0
+            return member
+        }
         var positions = [Int?](repeating: nil, count: count)
         for (position, host) in hosts.enumerated() { positions[host] = position }
         self.positions = positions

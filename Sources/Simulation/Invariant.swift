@@ -15,6 +15,9 @@ public enum Invariant: String, Sendable, CaseIterable, Hashable {
     case afterPredecessors = "after-predecessors"
     /// Of a rolling phase never more nodes are between their first change and their passing than it allows.
     case rollingAtOnce = "rolling-at-once"
+    /// What a run has begun on a node for as long as a change takes, such as draining it, it has ended when it comes to its
+    /// end itself; or it says that it could not.
+    case turnsAreEnded = "turns-are-ended"
     /// By our hand etcd never has fewer voters than its quorum: not by a step, and not by what a guard takes back. A machine
     /// that starts anew by itself is nobody's hand.
     case quorumIsKept = "quorum-is-kept"

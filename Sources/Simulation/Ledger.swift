@@ -15,6 +15,9 @@ struct Ledger: Sendable {
         let operations: [Operation]
         let hasSteps: Bool
         let etcd: EtcdNeed
+        /// The task whose effect on the node this one ends, and the one that ends this one's.
+        let ends: Int?
+        var endedBy: Int?
         /// For each step, the checkpoint included, whether it is as it should be.
         var isDone: [Bool]
         var missing: Int
@@ -24,8 +27,10 @@ struct Ledger: Sendable {
         var isHeld = false
         /// When the gate comes to hold.
         var ripeAt = 0.0
-        /// Whether it is between its first change and its passing.
+        /// Whether it is between its first change and its passing, or the passing of what ends it.
         var isOut = false
+        /// Whose doing its last change was.
+        var changedBy = 0
         var hasPassed = false
         /// How often it was taken back.
         var takenBack = 0
@@ -88,8 +93,10 @@ struct Ledger: Sendable {
                     hasGate: work.gate?.asks.isEmpty == false, gateDeadline: Double(work.gate?.deadlineSeconds ?? 0),
                     operations: work.steps.map(\.operation), hasSteps: done.contains(false),
                     etcd: members.contains(work.node) ? .vote : members.isEmpty ? .nothing : .quorum,
+                    ends: planned.ends.flatMap { index[TaskID(phase: $0, node: work.node)] },
                     isDone: done, missing: done.count { !$0 })
                 entry.hasPassed = entry.canPass
+                if let ended = entry.ends { entries[ended].endedBy = number }
                 phases[phase].tasks += 1
                 phases[phase].unpassed += entry.hasPassed ? 0 : 1
                 entries.append(entry)
@@ -110,7 +117,8 @@ struct Ledger: Sendable {
 
     /// A program begins to change this task's node: with it the task is out, where that is counted.
     /// - Returns: how many of the phase are out, where that is more than it allows.
-    mutating func change(_ number: Int, step: Int) -> Int? {
+    mutating func change(_ number: Int, step: Int, by life: Int) -> Int? {
+        entries[number].changedBy = life
         if !entries[number].isDone[step] {
             entries[number].isDone[step] = true
             entries[number].missing -= 1
@@ -179,6 +187,25 @@ struct Ledger: Sendable {
         return before == nil || before == isDone
     }
 
+    /// Something was begun that this task ends: it has to be done again.
+    mutating func beginAnew(_ number: Int) {
+        entries[number].isDone = entries[number].operations.map(\.isCheckpoint)
+        entries[number].missing = entries[number].isDone.count { !$0 }
+        entries[number].isHeld = false
+        update(number)
+    }
+
+    /// What this run has begun and not ended, but for what it says it could not end.
+    func leftUnended(by life: Int, besides failed: Set<TaskID>) -> TaskID? {
+        let ending = entries.first { entry in
+            guard let number = entry.ends, entries[number].isOut, entries[number].changedBy == life else {
+                return false
+            }
+            return !failed.contains(entry.id)
+        }
+        return ending?.ends.map { entries[$0].id }
+    }
+
     private mutating func leave(_ number: Int) {
         guard entries[number].isOut else { return }
         entries[number].isOut = false
@@ -187,7 +214,8 @@ struct Ledger: Sendable {
 
     private mutating func update(_ number: Int) {
         let passes = entries[number].canPass
-        if passes { leave(number) }
+        if passes, entries[number].endedBy == nil { leave(number) }
+        if passes, let ended = entries[number].ends { leave(ended) }
         guard passes != entries[number].hasPassed else { return }
         entries[number].hasPassed = passes
         phases[entries[number].phase].unpassed += passes ? -1 : 1

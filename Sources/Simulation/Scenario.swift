@@ -1,6 +1,6 @@
 import Engine
 
-/// A cluster to be simulated again and again: its order made abstract, once, and bare nodes.
+/// A cluster to be simulated again and again: its order made abstract, once, and bare nodes, or those of a living one.
 public struct Scenario: Sendable {
     private let fleet: MemoryFleet
     private let ledger: Ledger
@@ -16,19 +16,30 @@ public struct Scenario: Sendable {
     /// The longest pause that a node needs to be through with what it is doing, once faults have stopped.
     private static let settlingSeconds = 600.0
 
-    /// - Parameter controlPlane: nil where nobody is a member of etcd.
-    public init(cluster: String, order: Order, nodes: [NodeName], controlPlane: ControlPlane?) {
-        self.init(cluster: cluster, order: order, nodes: nodes, controlPlane: controlPlane, drivenBy: order)
+    /// - Parameters:
+    ///   - controlPlane: nil where nobody is a member of etcd.
+    ///   - isLiving: whether K3s runs on all of it already.
+    public init(
+        cluster: String, order: Order, nodes: [NodeName], controlPlane: ControlPlane?, isLiving: Bool = false
+    ) {
+        self.init(
+            cluster: cluster, order: order, nodes: nodes, controlPlane: controlPlane, isLiving: isLiving,
+            drivenBy: order)
     }
 
     /// - Parameters:
     ///   - order: what the checkers go by.
     ///   - driven: what the run machine is given; another one only to see that the checkers notice.
-    init(cluster: String, order: Order, nodes: [NodeName], controlPlane: ControlPlane?, drivenBy driven: Order) {
+    init(
+        cluster: String, order: Order, nodes: [NodeName], controlPlane: ControlPlane?, isLiving: Bool = false,
+        drivenBy driven: Order
+    ) {
         fleet = MemoryFleet(nodes)
         ledger = Ledger(order.abstracted(for: controlPlane))
         machine = Machine(cluster: cluster, order: driven.abstracted(for: controlPlane), nodes: nodes)
-        etcd = controlPlane.map { [fleet] in Etcd(hosts: $0.nodes.map(fleet.index), of: fleet.hosts.count) }
+        etcd = controlPlane.map { [fleet] in
+            Etcd(hosts: $0.nodes.map(fleet.index), of: fleet.hosts.count, isLiving: isLiving)
+        }
     }
 
     /// One cluster: runs are begun, with faults, until one says that it is done; then one more, which must be empty.

@@ -14,7 +14,8 @@ extension Simulator {
         judgeTurn(of: program.life)
         guard let number = program.entry, let entry = ledger?.entries[number] else { return }
         let node = fleet.hosts[host].name
-        if let phase = ledger?.unpassedPredecessor(of: number) {
+        let isEnding = entry.ends != nil && stopping.contains(program.life)
+        if !isEnding, let phase = ledger?.unpassedPredecessor(of: number) {
             violate(.afterPredecessors, "\(entry.id) changes something before \(phase) has passed")
         }
         if entry.isRisky {
@@ -22,7 +23,7 @@ extension Simulator {
             let stands = armed?.phase == entry.id.phase && armed?.windowSeconds != nil && armed?.firing == nil
             if !stands { violate(.armedBeforeRisk, "\(entry.id) changes something without an armed guard") }
         }
-        if let out = ledger?.change(number, step: step) {
+        if let out = ledger?.change(number, step: step, by: program.life) {
             violate(.rollingAtOnce, "with \(node) \(out) nodes of \(entry.id.phase) are out")
         }
     }
@@ -36,6 +37,20 @@ extension Simulator {
         {
             violate(.oneProgramAStep, "two programs are at step \(step) of \(program.task)")
         }
+    }
+
+    /// A run has come to its end, and says how.
+    mutating func judgeEnd(_ outcome: Outcome, of life: Int, isInterruptedTwice: Bool) {
+        let failures: [Failure]
+        switch outcome {
+        case .failed(let all), .interrupted(_, let all): failures = all
+        case .nothingToDo, .done, .unfinished: failures = []
+        case .declined, .blocked, .stale, .unreachable, .refused: return
+        }
+        guard !isInterruptedTwice, let task = ledger?.leftUnended(by: life, besides: Set(failures.map(\.task))) else {
+            return
+        }
+        violate(.turnsAreEnded, "a run has ended, and has not ended what \(task) had begun")
     }
 
     /// The guard was told to let go, and did.

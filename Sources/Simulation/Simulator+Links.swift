@@ -10,10 +10,10 @@ extension Simulator {
             send(request, id, to: node, of: at)
         case .review(let review, _):
             if !review.items.isEmpty { schedule(.event(life: life, .approved), after: 0) }
-        case .apply(let id, let task, _, _):
+        case .apply(let id, let task, let node, _, _):
             controllers[at].sent.insert(task)
             if firstApplied == nil { firstApplied = task }
-            send(request, id, to: task.node, of: at)
+            send(request, id, to: node, of: at)
         case .stop(let id):
             controllers[at].calls[id] = nil
             controllers[at].watches[id] = nil

@@ -15,7 +15,7 @@ extension Simulator {
             answers.reserveCapacity(probes.count)
             for probe in probes { answers[probe] = reply(to: probe, on: host, of: life).0 }
             answer(life, id, .surveyed(id, answers: answers, states: states))
-        case .apply(let id, let task, let steps, let watch):
+        case .apply(let id, let task, _, let steps, let watch):
             // What a controller that was killed had sent may be long on its way, but not across a new start.
             guard at(life) != nil || fleet.hosts[host].upSince < sentAt else { return }
             if connects(life, id, host, fresh: false) { apply(life, id, task, steps, watch, on: host) }
@@ -151,6 +151,7 @@ extension Simulator {
             fleet.hosts[host].armed?.touched.append(step.operation)
         }
         fleet.hosts[host].contents.perform(step.operation)
+        if let entry = program.entry, let ending = ledger?.entries[entry].endedBy { beginAnew(ending, on: host) }
         fleet.afterStep(program.task.node, step, &fleet.hosts[host])
         if step.startsService { startService(host) }
         fleet.hosts[host].programs[at].results.append(.changed)
@@ -158,6 +159,14 @@ extension Simulator {
         if wasReachable, fleet.hosts[host].cut == .allConnections { breakLinks(host) }
         if program.cutBefore == position { cut(host) }
         noteReach(host)
+    }
+
+    /// What ends the effect of a step that was just done is no longer so.
+    private mutating func beginAnew(_ ending: Int, on host: Int) {
+        for operation in ledger?.entries[ending].operations ?? [] {
+            fleet.hosts[host].contents.restore(operation, from: Contents())
+        }
+        ledger?.beginAnew(ending)
     }
 
     /// The node is another run's: its owner is told that these steps were not done to their end.

@@ -50,6 +50,8 @@ public struct Simulator: Sendable {
     /// Who has changed something last, and who did before.
     var lastToChange = 0
     var superseded: Set<Int> = []
+    /// Runs that begin nothing new any more, but for ending what they have begun.
+    var stopping: Set<Int> = []
     var lastProgram = 0
 
     /// A process of clusterctl.
@@ -174,10 +176,15 @@ public struct Simulator: Sendable {
         let made = controllers[at].machine.handle(event, at: seconds - controllers[at].began)
         for request in turn.map({ made.map($0) }) ?? made {
             if keepsRequests { requests.append(request) }
-            if tellsStory, case .tell(let happening) = request { note(happening.words, by: life) }
+            if case .tell(let happening) = request {
+                if tellsStory { note(happening.words, by: life) }
+                if happening.stopsTheRun { stopping.insert(life) }
+            }
             if looksForSecrets { look(at: request) }
             if case .finish(let outcome) = request {
                 releaseLease(of: life)
+                let again = controllers[at].fate.isInterruptedAgainAfter != nil
+                judgeEnd(outcome, of: life, isInterruptedTwice: again)
                 controllers.remove(at: at)
                 return outcome
             }
@@ -280,4 +287,13 @@ enum Occurrence: Sendable {
     /// Its disk gets slow or full.
     case disk(host: Int)
     case clockIsSet(host: Int)
+}
+
+extension Happening {
+    fileprivate var stopsTheRun: Bool {
+        switch self {
+        case .failed, .interrupted, .takenBack(_, by: .node, _): true
+        default: false
+        }
+    }
 }

@@ -27,7 +27,7 @@ import Testing
     }
 
     static func sent(_ steps: [Step]) -> Application {
-        var application = Application(steps)
+        var application = Application(steps, on: "n")
         application.run = Application.Run(
             nonce: "nonce000", sentAt: .now, positions: application.positionsToSend)
         return application

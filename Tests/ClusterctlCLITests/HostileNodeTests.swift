@@ -92,7 +92,7 @@ struct HostileNodeTests {
         let told = Mutex(0)
         let steps = ["a", "b"].map { Step(.absent(path: node.path($0)), because: "a test") }
         let failure = await failure {
-            try await node.fleet.apply(TaskID(phase: "p", node: "n"), steps: steps, then: nil) { _ in
+            try await node.fleet.apply(TaskID(phase: "p", node: "n"), on: "n", steps: steps, then: nil) { _ in
                 told.withLock { $0 += 1 }
             }
         }
@@ -110,7 +110,7 @@ struct HostileNodeTests {
             checksum: .pinned(String(repeating: "0", count: 64)))
         let step = Step(.artifact(path: "/k3s", source: source, mode: .program), because: "a test")
         let failure = await failure {
-            try await node.fleet.apply(TaskID(phase: "p", node: "n"), steps: [step], then: nil) { _ in }
+            try await node.fleet.apply(TaskID(phase: "p", node: "n"), on: "n", steps: [step], then: nil) { _ in }
         }
         #expect(failure == LinkFailure(kind: .garbled, message: Self.unasked))
         await node.close()

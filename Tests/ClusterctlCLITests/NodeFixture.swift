@@ -75,7 +75,7 @@ struct NodeFixture {
         for losses in 0..<10 {
             do {
                 let told = Mutex<[StepResult]>([])
-                try await fleet.apply(TaskID(phase: "p", node: "n"), steps: steps, then: nil) { progress in
+                try await fleet.apply(TaskID(phase: "p", node: "n"), on: "n", steps: steps, then: nil) { progress in
                     if case .applied(let results) = progress { told.withLock { $0 = results } }
                 }
                 return (told.withLock(\.self), losses)

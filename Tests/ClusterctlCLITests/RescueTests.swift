@@ -244,7 +244,7 @@ private final class CutFleet: Fleet {
     }
 
     func apply(
-        _ task: TaskID, steps: [Step], then watch: GateWatch?,
+        _ task: TaskID, on node: NodeName, steps: [Step], then watch: GateWatch?,
         tell: @escaping @Sendable (ClusterctlCLI.Progress) -> Void
     ) async throws(LinkFailure) { tell(.applied(steps.map { _ in .changed })) }
 

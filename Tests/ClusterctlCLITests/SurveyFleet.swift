@@ -19,7 +19,7 @@ struct SurveyFleet: Fleet {
     }
 
     func apply(
-        _ task: TaskID, steps: [Step], then watch: GateWatch?,
+        _ task: TaskID, on node: NodeName, steps: [Step], then watch: GateWatch?,
         tell: @escaping @Sendable (ClusterctlCLI.Progress) -> Void
     ) async throws(LinkFailure) {
         Issue.record("\(task) was applied")

@@ -25,7 +25,7 @@ import Testing
         #expect(outcome == .done(changed: 1))
         let words = simulator.requests.compactMap { request -> String? in
             switch request {
-            case .apply(_, _, let steps, _): steps.map(\.operation.summary).joined(separator: " ")
+            case .apply(_, _, _, let steps, _): steps.map(\.operation.summary).joined(separator: " ")
             case .guardian(_, _, let verb): "\(verb)"
             case .stop: "gate held"
             default: nil
@@ -81,7 +81,7 @@ import Testing
         let held = Answer(status: 0, output: "held phase=late nonce=n rung=1 until=9")
         _ = machine.handle(.surveyed(1, answers: [.guardState: held], states: [:]), at: 1)
         let applied = machine.agree(at: 1).compactMap {
-            if case .apply(_, let task, _, _) = $0 { task.phase } else { nil }
+            if case .apply(_, let task, _, _, _) = $0 { task.phase } else { nil }
         }
         #expect(applied == ["late"], "arming for another phase would be refused by the node")
     }
@@ -151,7 +151,7 @@ import Testing
         let order = Order(name: "test", [.init(phases[0]), .init(phases[1], after: [.all("early")])])
         _ = simulator.run(Machine(cluster: "test", order: order, nodes: ["a"]))
         let applied = simulator.requests.compactMap {
-            if case .apply(_, let task, _, _) = $0 { task.phase } else { nil }
+            if case .apply(_, let task, _, _, _) = $0 { task.phase } else { nil }
         }
         #expect(applied == ["late"], "arming for another phase would be refused by the node")
     }
@@ -173,7 +173,7 @@ import Testing
         let outcome = simulator.run(Machine(cluster: "test", order: order, nodes: ["a", "b"]))
         #expect(outcome == .done(changed: 3))
         let applied = simulator.requests.compactMap {
-            if case .apply(_, let task, _, _) = $0 { task.phase } else { nil }
+            if case .apply(_, let task, _, _, _) = $0 { task.phase } else { nil }
         }
         #expect(applied == ["early", "late", "last"])
     }
@@ -196,7 +196,7 @@ import Testing
         #expect(
             simulator.run(Machine(cluster: "test", order: order, nodes: ["a"])) == .done(changed: 3))
         let applied = simulator.requests.compactMap {
-            if case .apply(_, let task, _, _) = $0 { task.phase } else { nil }
+            if case .apply(_, let task, _, _, _) = $0 { task.phase } else { nil }
         }
         #expect(applied == ["first", "two", "one"])
     }
@@ -242,7 +242,7 @@ import Testing
         #expect(simulator.run(Machine(cluster: "test", order: order, nodes: ["a"])) == .done(changed: 2))
         let story = simulator.requests.compactMap { request -> String? in
             switch request {
-            case .apply(_, let task, _, _): "apply \(task.phase)"
+            case .apply(_, let task, _, _, _): "apply \(task.phase)"
             case .guardian(_, let task, .confirm): "confirm \(task.phase)"
             default: nil
             }
@@ -261,10 +261,10 @@ import Testing
         var requests = machine.handle(.begin, at: 0)
         requests += machine.handle(.surveyed(1, answers: [:], states: [:]), at: 1)
         requests += machine.agree(at: 1)
-        for case .apply(let apply, _, let steps, _) in requests {
+        for case .apply(let apply, _, _, let steps, _) in requests {
             requests += machine.handle(.applied(apply, steps.map { _ in .changed }), at: 2)
         }
-        for case .apply(_, _, _, let watch?) in requests {
+        for case .apply(_, _, _, _, let watch?) in requests {
             requests += machine.handle(.observed(watch.id, .path("/p"), Answer(status: 0, output: "file")), at: 3)
         }
         for case .guardian(let confirm, _, .confirm) in requests { id = confirm }
@@ -312,7 +312,7 @@ import Testing
         requests += machine.handle(.surveyed(2, answers: [:], states: [:]), at: 1)
         requests += machine.agree(at: 1)
         var old: RequestID?
-        for case .apply(let apply, let task, let steps, let watch) in requests {
+        for case .apply(let apply, let task, _, let steps, let watch) in requests {
             _ = machine.handle(.applied(apply, steps.map { _ in .changed }), at: 2)
             if task.node == "a" { old = watch?.id }
         }

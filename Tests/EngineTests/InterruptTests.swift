@@ -23,7 +23,7 @@ import Testing
             _ = machine.handle(.begin, at: 0)
             _ = machine.handle(.surveyed(1, answers: [:], states: [:]), at: 0)
             for request in machine.agree(at: 0) {
-                if case .apply(let id, _, let sent, let then) = request {
+                if case .apply(let id, _, _, let sent, let then) = request {
                     (apply, steps, watch) = (id, sent.count, then?.id)
                 }
             }
@@ -153,7 +153,7 @@ import Testing
         var run = try Conversation()
         let lost = run.machine.handle(.lost(run.apply, LinkFailure(kind: .unreachable, message: "no route")), at: 1)
         let again = run.machine.handle(.woke(try #require(waking(lost))), at: 3)
-        for case .apply(let id, _, _, _) in again { run.apply = id }
+        for case .apply(let id, _, _, _, _) in again { run.apply = id }
         #expect(words(run.machine.handle(.interrupted, at: 4)) == [])
         let through = run.stepsAreThrough(at: 5)
         #expect(words(through).last == "rollback")

@@ -31,7 +31,7 @@ import Testing
     }
 
     private func applies(_ requests: [Request]) -> [RequestID] {
-        requests.compactMap { if case .apply(let id, _, _, _) = $0 { id } else { nil } }
+        requests.compactMap { if case .apply(let id, _, _, _, _) = $0 { id } else { nil } }
     }
 
     @Test func readsWhatANodeSays() {

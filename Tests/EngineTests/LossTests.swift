@@ -13,7 +13,7 @@ import Testing
     }
 
     private func apply(_ requests: [Request]) -> RequestID? {
-        requests.compactMap { if case .apply(let id, _, _, _) = $0 { id } else { nil } }.last
+        requests.compactMap { if case .apply(let id, _, _, _, _) = $0 { id } else { nil } }.last
     }
 
     private func wake(_ requests: [Request]) -> (id: RequestID, seconds: Int)? {

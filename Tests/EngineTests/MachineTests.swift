@@ -10,7 +10,7 @@ import Testing
     func simulator() -> Simulator { Simulator(MemoryFleet(Fixture.nodes, answer: Fixture.answer)) }
 
     func applied(_ simulator: Simulator) -> [TaskID] {
-        simulator.requests.compactMap { if case .apply(_, let task, _, _) = $0 { task } else { nil } }
+        simulator.requests.compactMap { if case .apply(_, let task, _, _, _) = $0 { task } else { nil } }
     }
 
     @Test func firstRunAppliesEverythingInOrder() {
@@ -79,7 +79,7 @@ import Testing
         var most = 0
         for request in simulator.requests {
             switch request {
-            case .apply(_, let task, _, let watch?):
+            case .apply(_, let task, _, _, let watch?):
                 #expect(task.node == "a" && watch.probes == [.path("/second")])
                 open.insert(watch.id)
             case .watch(let id, let node, let probes, _):
@@ -242,7 +242,7 @@ import Testing
         var simulator = Simulator(fleet)
         _ = simulator.run(Machine(cluster: "test", order: order, nodes: Fixture.nodes))
         let rolled = simulator.requests.compactMap { request -> NodeName? in
-            if case .apply(_, let task, _, _) = request, task.phase == "roll" { task.node } else { nil }
+            if case .apply(_, let task, _, _, _) = request, task.phase == "roll" { task.node } else { nil }
         }
         #expect(rolled == ["a", "b", "c"])
     }

@@ -30,7 +30,7 @@ import Testing
 
         private mutating func note(_ new: [Request]) {
             requests += new
-            for case .apply(let id, let task, let steps, _) in new { sent[task, default: []].append((id, steps.count)) }
+            for case .apply(let id, let task, _, let steps, _) in new { sent[task, default: []].append((id, steps.count)) }
         }
 
         func count(_ phase: PhaseID, _ node: NodeName) -> Int { sent[TaskID(phase: phase, node: node)]?.count ?? 0 }
@@ -41,7 +41,7 @@ import Testing
             handle(.applied(last.id, Array(repeating: result, count: answer == nil ? last.steps : 1)))
         }
         mutating func gateHolds(on node: NodeName) {
-            for case .apply(_, let task, _, let watch?) in requests where task.node == node {
+            for case .apply(_, let task, _, _, let watch?) in requests where task.node == node {
                 handle(.observed(watch.id, .path("/first"), Answer(status: 0, output: "file")))
             }
         }

@@ -32,7 +32,7 @@ import Testing
     func through(
         _ machine: inout Machine, _ requests: [Request], deadline: (RequestID) -> Void = { _ in }
     ) throws -> [Request] {
-        for case .apply(let id, _, let steps, let watch) in requests {
+        for case .apply(let id, _, _, let steps, let watch) in requests {
             let applied = machine.handle(.applied(id, steps.map { _ in .changed }), at: 1)
             for case .wake(let id, 30) in applied { deadline(id) }
             let answer = Answer(status: 0, output: "file")

@@ -30,6 +30,7 @@ struct FactsTests {
         var lines: [String] = []
         switch phase.check(node, facts) {
         case .satisfied: if phase.gate(node) == nil { lines.append("satisfied") }
+        case .settled: lines.append("settled")
         case .notApplicable(let reason): lines.append("not applicable: \(reason)")
         case .putOff(let reason): lines.append("put off: \(reason)")
         case .pending(let reason): lines.append("pending: \(reason)")

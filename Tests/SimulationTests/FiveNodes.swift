@@ -4,7 +4,7 @@ import Engine
 
 /// A phase made of values.
 struct ModelPhase: Phase {
-    let id: PhaseID
+    var id: PhaseID
     var title: String { id.rawValue }
     var nodes: [NodeName]
     var atOnce = Int.max
@@ -17,6 +17,9 @@ struct ModelPhase: Phase {
     var asksAPI = false
     /// Who is asked besides the node itself.
     var asked: NodeName?
+    var ends: PhaseID?
+    /// Where its steps run; nil: on the node itself.
+    var placed: NodeName?
 
     static let guarded = Undo.restore(first: [], guardWindowSeconds: 90)
     /// With an undo of its own.
@@ -29,14 +32,15 @@ struct ModelPhase: Phase {
                 let running = UnitState(name: "k3s.service", enabled: true, activity: .running(restartOn: []))
                 return Step(.unit(running), because: "")
             }
-            if asksAPI, node == asked {
-                return Step(.command(Command(name: "\(id) \(number)", arguments: [], unless: [])), because: "")
+            if asksAPI, asked == placed ?? node {
+                return Step(.command(Command(name: "\(id) \(node) \(number)", arguments: [], unless: [])), because: "")
             }
             let content = number == 0 ? FileContent.secret(.generated(bytes: 16)) : .text("x")
             return Step(.file(path: "/\(id)/\(number)", content: content, mode: .privateFile), because: "")
         }
     }
 
+    func place(_ node: NodeName) -> NodeName { placed ?? node }
     func undo(_ node: NodeName) -> Undo { undoing }
 
     func witness(_ node: NodeName) -> Ask? {
@@ -93,6 +97,21 @@ enum FiveNodes {
         let restart = ModelPhase(
             id: "restart", nodes: controlPlane, atOnce: atOnce, stepCount: 1, startsService: true)
         return Order(name: "five", order().entries + [.init(restart, after: [.all("others")])])
+    }
+
+    /// The workers in turn: begun on the first control plane node, changed, and ended there.
+    static func turns(atOnce: Int = 1, isEnded: Bool = true) -> Order {
+        let begin = ModelPhase(
+            id: "begin", nodes: workers, atOnce: atOnce, stepCount: 1, hasGate: false, asksAPI: true, asked: "d1",
+            placed: "d1")
+        let change = ModelPhase(id: "change", nodes: workers, undoing: ModelPhase.guarded, asked: "d1")
+        var end = begin
+        end.id = "end"
+        end.atOnce = .max
+        end.ends = isEnded ? "begin" : nil
+        return Order(
+            name: "turns",
+            [.init(begin), .init(change, after: [.sameNode("begin")]), .init(end, after: [.sameNode("change")])])
     }
 
     static func scenario(

@@ -15,6 +15,24 @@ import Testing
         #expect(FiveNodes.firstSeed(FiveNodes.scenario(drivenBy: driven), finding: .rollingAtOnce) != nil)
     }
 
+    @Test func aTurnThatEndsBeforeItIsEnded() {
+        let scenario = FiveNodes.scenario(FiveNodes.turns(), drivenBy: FiveNodes.turns(atOnce: 2))
+        #expect(FiveNodes.firstSeed(scenario, finding: .rollingAtOnce) != nil)
+    }
+
+    @Test func aRunThatLeavesBehindWhatItHasBegun() {
+        let scenario = FiveNodes.scenario(FiveNodes.turns(), drivenBy: FiveNodes.turns(isEnded: false))
+        #expect(FiveNodes.firstSeed(scenario, finding: .turnsAreEnded) != nil)
+    }
+
+    @Test func turnsAsTheyShouldBe() {
+        let scenario = FiveNodes.scenario(FiveNodes.turns())
+        for seed in UInt64(1)...300 {
+            let trial = scenario.run(seed: seed, faults: Set(Fault.allCases))
+            #expect(trial.violations.isEmpty, "seed \(seed): \(trial.violations)")
+        }
+    }
+
     @Test func aGateThatIsNotWaitedFor() {
         let driven = FiveNodes.order { phases in phases[2].hasGate = false }
         let scenario = FiveNodes.scenario(drivenBy: driven)
@@ -33,17 +51,17 @@ import Testing
     @Test(arguments: [Invariant.armedBeforeRisk, .everyNodeComesBack])
     func aGuardThatIsNotArmed(invariant: Invariant) {
         let scenario = FiveNodes.scenario { request in
-            guard case .apply(let id, let task, let steps, let watch) = request else { return request }
-            return .apply(id, task, steps: steps.filter { !$0.operation.isCheckpoint }, then: watch)
+            guard case .apply(let id, let task, let node, let steps, let watch) = request else { return request }
+            return .apply(id, task, on: node, steps: steps.filter { !$0.operation.isCheckpoint }, then: watch)
         }
         #expect(FiveNodes.firstSeed(scenario, finding: invariant) != nil)
     }
 
     @Test func aDriverThatShowsASecret() {
         let scenario = FiveNodes.scenario { request in
-            guard case .apply(let id, let task, let steps, let watch) = request else { return request }
+            guard case .apply(let id, let task, let node, let steps, let watch) = request else { return request }
             let told = steps.map { Step($0.operation, because: Contents.secretText) }
-            return .apply(id, task, steps: told, then: watch)
+            return .apply(id, task, on: node, steps: told, then: watch)
         }
         #expect(FiveNodes.firstSeed(scenario, finding: .secretsStaySecret) != nil)
     }
@@ -51,10 +69,10 @@ import Testing
     @Test func anOrderThatLeavesWorkForTheNextRun() {
         // The second run is asked about a step that the first was never told to apply.
         let scenario = FiveNodes.scenario { request in
-            guard case .apply(let id, let task, let steps, let watch) = request, task.phase == "prepare" else {
+            guard case .apply(let id, let task, let node, let steps, let watch) = request, task.phase == "prepare" else {
                 return request
             }
-            return .apply(id, task, steps: Array(steps.dropLast()) + [steps[0]], then: watch)
+            return .apply(id, task, on: node, steps: Array(steps.dropLast()) + [steps[0]], then: watch)
         }
         #expect(FiveNodes.firstSeed(scenario, finding: .secondRunIsEmpty) != nil)
     }

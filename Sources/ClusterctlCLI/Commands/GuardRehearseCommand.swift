@@ -51,7 +51,7 @@ struct GuardRehearseCommand: AsyncParsableCommand {
     private func arm(_ fleet: SSHFleet, _ node: NodeName) async throws {
         let steps = GuardRehearseCommand.steps(window: window)
         let results = Mutex<[StepResult]>([])
-        try await fleet.apply(TaskID(phase: Self.phase, node: node), steps: steps, then: nil) { progress in
+        try await fleet.apply(TaskID(phase: Self.phase, node: node), on: node, steps: steps, then: nil) { progress in
             if case .applied(let told) = progress { results.withLock { $0 = told } }
         }
         guard case .failed(let answer)? = results.withLock(\.last) else { return }

@@ -60,7 +60,7 @@ extension PlanFacts {
                     reasons[id] != nil ? .pending : review.notApplicable[id] != nil ? .notApplicable : .satisfied
                 return Task(
                     id: id, conclusion: conclusion, reason: reasons[id] ?? review.notApplicable[id] ?? "",
-                    steps: work.steps.filter { !$0.operation.isCheckpoint }.map { StepFact($0, facts[work.node, $0]) })
+                    steps: work.steps.filter { !$0.operation.isCheckpoint }.map { StepFact($0, facts[work.place, $0]) })
             }
         }
     }

@@ -28,6 +28,7 @@ struct PlanJSON {
             json.field("nodes", phase.work.map(\.node.rawValue))
             json.field("atOnce", min(phase.atOnce, max(1, phase.work.count)))
             if let last = phase.last, phase.work.count > 1 { json.field("last", last.rawValue) }
+            if let ended = phase.ends { json.field("ends", ended.rawValue) }
             json.array("operations") { json in
                 for work in phase.work {
                     for step in work.steps { write(step, of: work, to: &json) }
@@ -43,6 +44,7 @@ struct PlanJSON {
         let description = Description(step.operation)
         json.object { json in
             json.field("node", work.node.rawValue)
+            if work.place != work.node { json.field("on", work.place.rawValue) }
             json.field("kind", description.kind)
             json.field(description.isPath ? "path" : "name", description.subject)
             for (key, value) in description.fields { json.field(key, value) }

@@ -41,6 +41,7 @@ struct PlanText {
         let after = phase.after.map(\.words).joined(separator: ", ")
         item("nodes: \(phase.work.map(\.node.rawValue).joined(separator: ", "))\(atOnce(phase))")
         if !after.isEmpty { item("after: \(after)") }
+        if let ended = phase.ends { item("ends what \(ended) has done, also where the run fails in between") }
         for group in groups(phase.work) { write(group) }
     }
 
@@ -53,13 +54,15 @@ struct PlanText {
     /// Nodes that get the same steps, gate and undo are shown once.
     private func groups(_ work: [NodeWork]) -> [(nodes: [NodeName], work: NodeWork)] {
         struct Key: Hashable {
+            let place: NodeName?
             let steps: [Step]
             let gate: String
         }
         var position: [Key: Int] = [:]
         var groups: [(nodes: [NodeName], work: NodeWork)] = []
         for item in work {
-            let key = Key(steps: item.steps, gate: item.gate?.waitingFor ?? "")
+            let key = Key(
+                place: item.place == item.node ? nil : item.place, steps: item.steps, gate: item.gate?.waitingFor ?? "")
             if let found = position[key] {
                 groups[found].nodes.append(item.node)
             } else {
@@ -73,7 +76,8 @@ struct PlanText {
     private func write(_ group: (nodes: [NodeName], work: NodeWork)) {
         let work = group.work
         let names = group.nodes.map(\.rawValue).joined(separator: ", ")
-        if style == .markdown { line("\n### \(names)\n") } else { line("   \(names):") }
+        let place = work.place == work.node ? "" : ", done on \(work.place)"
+        if style == .markdown { line("\n### \(names)\(place)\n") } else { line("   \(names)\(place):") }
         for step in work.steps { write(step) }
         if let gate = work.gate {
             item("gate: waiting for \(gate.waitingFor), at most \(gate.deadlineSeconds) s")

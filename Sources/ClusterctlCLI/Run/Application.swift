@@ -19,6 +19,7 @@ struct Application: Sendable {
     /// How often a program may die before the steps count as failed.
     static let maximumDeaths = 3
 
+    let node: NodeName
     let steps: [Step]
     var run: Run?
     private var deaths = 0
@@ -27,7 +28,10 @@ struct Application: Sendable {
     /// Steps that are done and would be done a second time if they were sent again.
     private var finished: Set<Int> = []
 
-    init(_ steps: [Step]) { self.steps = steps }
+    init(_ steps: [Step], on node: NodeName) {
+        self.node = node
+        self.steps = steps
+    }
 
     /// What the next program has to hold: each step looks first whether it is needed, but for those that cannot.
     var positionsToSend: [Int] { steps.indices.filter { !finished.contains($0) } }

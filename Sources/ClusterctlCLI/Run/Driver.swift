@@ -54,7 +54,7 @@ struct Driver {
                     case .declined: if !review.items.isEmpty { feed.yield(.declined) }
                     }
                 case .stop(let id): underWay[id]?.cancel()
-                case .apply(let id, _, _, let watch):
+                case .apply(let id, _, _, _, let watch):
                     let task = Task { [fleet] in await Driver.perform(request, on: fleet, feed: feed) }
                     underWay[id] = task
                     if let watch { underWay[watch.id] = task }
@@ -77,8 +77,8 @@ struct Driver {
             case .survey(let id, let node, let probes, let steps):
                 let (answers, states) = try await fleet.survey(node, probes: probes, steps: steps)
                 feed.yield(.surveyed(id, answers: answers, states: states))
-            case .apply(let steps, let task, let operations, let watch):
-                try await fleet.apply(task, steps: operations, then: watch) { progress in
+            case .apply(let steps, let task, let node, let operations, let watch):
+                try await fleet.apply(task, on: node, steps: operations, then: watch) { progress in
                     switch progress {
                     case .applied(let results):
                         id.withLock { $0 = watch?.id }
@@ -114,7 +114,7 @@ struct Driver {
 extension Request {
     fileprivate var id: RequestID? {
         switch self {
-        case .survey(let id, _, _, _), .apply(let id, _, _, _), .watch(let id, _, _, _), .guardian(let id, _, _),
+        case .survey(let id, _, _, _), .apply(let id, _, _, _, _), .watch(let id, _, _, _), .guardian(let id, _, _),
             .lease(let id, _, _), .wake(let id, _), .stop(let id):
             id
         case .review, .tell, .finish: nil

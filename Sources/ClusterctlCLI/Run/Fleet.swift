@@ -7,10 +7,11 @@ protocol Fleet: Sendable {
         _ node: NodeName, probes: [Probe], steps: [Step]
     ) async throws(LinkFailure) -> (answers: [Probe: Answer], states: [Step: StepState])
 
-    /// Applies steps in order in one exec, and stops at the first that fails; `tell` gets their results once. When all
-    /// went well it goes on as `watch` does, where a watch is given.
+    /// Applies a task's steps in order on this node in one exec, and stops at the first that fails; `tell` gets their
+    /// results once. When all went well it goes on as `watch` does, where a watch is given.
     func apply(
-        _ task: TaskID, steps: [Step], then watch: GateWatch?, tell: @escaping @Sendable (Progress) -> Void
+        _ task: TaskID, on node: NodeName, steps: [Step], then watch: GateWatch?,
+        tell: @escaping @Sendable (Progress) -> Void
     ) async throws(LinkFailure)
 
     /// Polls on the node and calls `observe` with first and changed answers; returns when the deadline has passed.

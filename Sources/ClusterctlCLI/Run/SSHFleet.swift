@@ -31,6 +31,13 @@ actor SSHFleet: Fleet {
     static let applySeconds = 900
     private static let guardSeconds = 420
 
+    /// What the steps may take at most, commands by their own words.
+    private static func seconds(for steps: [Step]) -> Int {
+        steps.reduce(applySeconds) { sum, step in
+            if case .command(let command) = step.operation { sum + command.timeoutSeconds } else { sum }
+        }
+    }
+
     init(
         pool: SessionPool, artifacts: Artifacts, relay: Relay? = nil, secrets: [SecretSource: Secret], canWrite: Bool
     ) {
@@ -70,20 +77,21 @@ actor SSHFleet: Fleet {
     }
 
     func apply(
-        _ task: TaskID, steps: [Step], then watch: GateWatch?, tell: @escaping @Sendable (Progress) -> Void
+        _ task: TaskID, on node: NodeName, steps: [Step], then watch: GateWatch?,
+        tell: @escaping @Sendable (Progress) -> Void
     ) async throws(LinkFailure) {
         guard canWrite else { throw LinkFailure(kind: .refused, message: "this run may only read") }
-        var application = applications[task] ?? Application(steps)
+        var application = applications[task] ?? Application(steps, on: node)
         while true {
             if application.run == nil {
-                if let failure = try await upload(steps, to: task.node) { return tell(.applied(failure)) }
+                if let failure = try await upload(steps, to: node) { return tell(.applied(failure)) }
                 if try await send(&application, of: task, then: watch, tell) { return }
             } else if let results = try await ask(&application, of: task) {
                 applications[task] = nil
                 tell(.applied(results))
                 guard let watch, results.isComplete(steps) else { return }
                 return try await self.watch(
-                    task.node, probes: watch.probes, deadlineSeconds: watch.deadlineSeconds
+                    node, probes: watch.probes, deadlineSeconds: watch.deadlineSeconds
                 ) { tell(.observed($0, $1)) }
             }
         }
@@ -93,9 +101,10 @@ actor SSHFleet: Fleet {
     private func ask(_ application: inout Application, of task: TaskID) async throws(LinkFailure) -> [StepResult]? {
         defer { applications[task] = application }
         guard let run = application.run else { return nil }
-        switch try await collect(run, on: task.node) {
+        let node = application.node
+        switch try await collect(run, on: node) {
         case .ended(let frames):
-            collected[task.node, default: []].append(run.nonce)
+            collected[node, default: []].append(run.nonce)
             guard frames.last?.kind != .overtaken else {
                 application.overtaken(frames)
                 return nil
@@ -105,7 +114,7 @@ actor SSHFleet: Fleet {
             application.run = nil
             return nil
         case .died(let frames, let hasRestarted):
-            collected[task.node, default: []].append(run.nonce)
+            collected[node, default: []].append(run.nonce)
             return application.died(frames, hasRestarted: hasRestarted)
         }
     }
@@ -117,6 +126,7 @@ actor SSHFleet: Fleet {
         _ application: inout Application, of task: TaskID, then watch: GateWatch?,
         _ tell: @escaping @Sendable (Progress) -> Void
     ) async throws(LinkFailure) -> Bool {
+        let node = application.node
         let positions = application.positionsToSend
         let steps = positions.map { application.steps[$0] }
         let sums: [ArtifactSource: String]
@@ -125,7 +135,7 @@ actor SSHFleet: Fleet {
         case .failure(let failure): throw LinkFailure(kind: .refused, message: failure.description)
         }
         let all = try await secrets(for: steps)
-        let forgotten = collected.removeValue(forKey: task.node) ?? []
+        let forgotten = collected.removeValue(forKey: node) ?? []
         let program = try compile { () throws(ShellError) in
             try ShellCompiler.apply(
                 steps: steps, then: watch.map { ($0.probes, 1, $0.deadlineSeconds) }, checksums: sums, secrets: all,
@@ -139,7 +149,7 @@ actor SSHFleet: Fleet {
         let watching = watch?.deadlineSeconds ?? 0
         do throws(ProgramFailure) {
             _ = try await perform(
-                program, on: task.node, seconds: Self.applySeconds + watching,
+                program, on: node, seconds: Self.seconds(for: steps) + watching,
                 frames: steps.count + ((watch?.probes.count ?? 0) + 1) * (watching + 10), each: answer.take)
         } catch {
             if answer.isOvertaken { return overtaken(&application, answer.received, program, of: task) }
@@ -150,13 +160,13 @@ actor SSHFleet: Fleet {
                 throw error.link
             }
             applications[task] = nil
-            collected[task.node, default: []].append(program.nonce)
+            collected[node, default: []].append(program.nonce)
             if watch == nil { return true }
             throw error.link
         }
         if answer.isOvertaken { return overtaken(&application, answer.received, program, of: task) }
         applications[task] = nil
-        collected[task.node, default: []].append(program.nonce)
+        collected[node, default: []].append(program.nonce)
         answer.end()
         return true
     }
@@ -167,7 +177,7 @@ actor SSHFleet: Fleet {
     ) -> Bool {
         application.overtaken(received)
         applications[task] = application
-        collected[task.node, default: []].append(program.nonce)
+        collected[application.node, default: []].append(program.nonce)
         return true
     }
 

@@ -181,7 +181,7 @@ struct FailoverTest {
             let told = Mutex<Engine.StepResult?>(nil)
             let isOvertaken = Mutex(false)
             do throws(LinkFailure) {
-                try await fleet.apply(task, steps: steps, then: nil) { progress in
+                try await fleet.apply(task, on: task.node, steps: steps, then: nil) { progress in
                     switch progress {
                     case .applied(let results): told.withLock { $0 = results.last }
                     case .overtaken: isOvertaken.withLock { $0 = true }

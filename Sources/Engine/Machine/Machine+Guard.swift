@@ -37,8 +37,7 @@ extension Machine {
         let patience = Double(tasks[position].windowSeconds ?? 0) + Self.rollbackPatienceSeconds
         guard silence < patience else {
             stopWatching(position)
-            tasks[position].failure = makeFailure(position, .link(failure), .unconfirmed(failure.message))
-            return failed(position)
+            return giveUp(position, failure)
         }
         retryLife(position)
     }
@@ -64,6 +63,12 @@ extension Machine {
         let patience = Double(tasks[position].windowSeconds ?? 0) + Self.rollbackPatienceSeconds
         if now - since < patience { return wake(.confirmRetry(position), afterSeconds: Self.reconnectPause) }
         guard tasks[position].windowSeconds != nil else { return fail(position, .link(failure)) }
+        giveUp(position, failure)
+    }
+
+    /// Nobody knows what the node has made of it.
+    private mutating func giveUp(_ position: Int, _ failure: LinkFailure) {
+        tell(.failed(tasks[position].id, why: failure.message))
         tasks[position].failure = makeFailure(position, .link(failure), .unconfirmed(failure.message))
         failed(position)
     }

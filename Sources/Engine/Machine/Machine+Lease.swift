@@ -48,7 +48,7 @@ extension Machine {
             out.append(.lease(id, keeper, .take(fence: highestFence + 1, seen: seen)))
         case .renew, .overtaken: out.append(.lease(id, keeper, .renew))
         case .outrun(let node): out.append(.lease(id, node, .claim))
-        case .reclaim(let position): out.append(.lease(id, tasks[position].id.node, .claim))
+        case .reclaim(let position): out.append(.lease(id, tasks[position].work.place, .claim))
         }
     }
 

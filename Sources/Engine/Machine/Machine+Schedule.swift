@@ -48,10 +48,14 @@ extension Machine {
     /// Starts those of these tasks that are ready, and whatever a task that passes at once makes ready.
     mutating func startReady(_ candidates: [Int]) {
         var stack = Array(candidates.reversed())
-        while let position = stack.popLast(), stage == .running {
-            guard tasks[position].state == .waiting, isNext(position), !waitsForTheRestOfItsPhase(position) else {
+        while let position = stack.popLast() {
+            if isEnding(position) {
+                if tasks[position].state == .waiting { start(position, isAfterChange: true) }
                 continue
             }
+            guard stage == .running, tasks[position].state == .waiting, isNext(position),
+                !waitsForTheRestOfItsPhase(position)
+            else { continue }
             let isTakenBack = tasks[position].canBeTakenBack
             guard
                 !(isTakenBack && underCheckpoint.contains(tasks[position].id.node)),
@@ -90,7 +94,7 @@ extension Machine {
         let all = byPhase[id.phase] ?? []
         let atOnce = tasks[position].phase.atOnce
         guard atOnce < all.count else { return true }
-        return (progress[id.phase]?.underWay ?? 0) < atOnce && all.first { tasks[$0].state == .waiting } == position
+        return (progress[id.phase]?.turns ?? 0) < atOnce && all.first { tasks[$0].state == .waiting } == position
     }
 
     /// The tasks that may start now that this one has passed: never a look at all tasks for each that passes.
@@ -98,7 +102,11 @@ extension Machine {
         let id = tasks[position].id
         var ready: [Int] = tasks[position].canBeTakenBack ? byNode[id.node] ?? [] : []
         ready += last(ofPhaseOf: position)
-        if tasks[position].phase.atOnce < (byPhase[id.phase] ?? []).count { ready += byPhase[id.phase] ?? [] }
+        for phase in [id.phase, tasks[position].phase.ends].compactMap(\.self) {
+            guard let rolling = byPhase[phase], let first = rolling.first, tasks[first].phase.atOnce < rolling.count
+            else { continue }
+            ready += rolling
+        }
         for (follower, dependency) in followers[id.phase] ?? [] {
             switch dependency {
             case .all: if progress[id.phase]?.unpassed == 0 { ready += byPhase[follower] ?? [] }
@@ -138,7 +146,9 @@ extension Machine {
             tell(.applying(task.id, steps: task.work.steps.count, undo: task.work.undo))
         }
         out.append(
-            .apply(open(.apply(position)), task.id, steps: task.work.steps, then: watchAfterSteps(position)))
+            .apply(
+                open(.apply(position)), task.id, on: task.work.place, steps: task.work.steps,
+                then: watchAfterSteps(position)))
         if task.windowSeconds != nil { startLifeTimer(position) }
     }
 
@@ -169,7 +179,7 @@ extension Machine {
             tasks[position].isDirty = true
         }
         tell(.applied(tasks[position].id, changed: changed))
-        if isInterrupted {
+        if isInterrupted, !isEnding(position) {
             if let id = tasks[position].watchAfterSteps { out.append(.stop(id)) }
             dropWatchAfterSteps(position)
             leaveInterrupted(position)
@@ -184,12 +194,14 @@ extension Machine {
     mutating func applyLost(_ position: Int, _ failure: LinkFailure) {
         dropWatchAfterSteps(position)
         if tasks[position].lastLoss != failure {
-            tell(.linkLost(tasks[position].id.node, during: tasks[position].id, failure))
+            tell(.linkLost(tasks[position].work.place, during: tasks[position].id, failure))
         }
         tasks[position].lastLoss = failure
         let since = tasks[position].lostSince ?? now
         tasks[position].lostSince = since
-        guard failure.kind == .unreachable, now - since < Self.reconnectSeconds, stage != .stopping else {
+        guard failure.kind == .unreachable, now - since < Self.reconnectSeconds,
+            stage != .stopping || isEnding(position)
+        else {
             return fail(position, .link(failure))
         }
         let pause = max(Self.reconnectPause, min(Self.longestReconnectPause, Int(now - since) / 4))
@@ -207,6 +219,7 @@ extension Machine {
     mutating func settle() {
         decideHeld()
         guard stage == .running || stage == .stopping, underWay == 0 else { return }
+        if stage == .stopping, case let left = leftToEnd, !left.isEmpty { return startReady(left) }
         guard failures.allSatisfy(\.isMerelyInterrupted) else { return finish(.failed(failures)) }
         if stage == .stopping { return finish(.interrupted(guarded: [], undone: failures)) }
         guard progress.values.allSatisfy({ $0.unpassed == 0 }) else {

@@ -44,7 +44,9 @@ extension Machine {
         }
         move(position, to: .undoing)
         tell(.takingBack(tasks[position].id))
-        out.append(.apply(open(.stepsBack(position)), tasks[position].id, steps: steps, then: nil))
+        out.append(
+            .apply(
+                open(.stepsBack(position)), tasks[position].id, on: tasks[position].work.place, steps: steps, then: nil))
     }
 
     mutating func steppedBack(_ position: Int, _ results: [StepResult]) {

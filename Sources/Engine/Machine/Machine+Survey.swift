@@ -25,7 +25,7 @@ extension Machine {
         func add(_ probe: Probe) { if seenProbes.insert(probe).inserted { probes.append(probe) } }
         gateProbes[node]?.forEach(add)
         if changedNodes.contains(node) { add(.lease) }
-        for task in (byNode[node] ?? []).map({ tasks[$0] }) {
+        for task in (byPlace[node] ?? []).map({ tasks[$0] }) {
             task.work.probes.forEach(add)
             if task.canBeTakenBack { add(.guardState) }
             for step in task.work.steps where !step.operation.isCheckpoint && seenSteps.insert(step).inserted {
@@ -79,12 +79,13 @@ extension Machine {
             default: continue
             }
         }
+        takeTurns()
         var blocked: [Outcome.Blocked] = []
         var items: [Review.Item] = []
         for position in tasks.indices {
             let changes = changes(position)
             switch conclude(position, changes) {
-            case .satisfied: tasks[position].isSatisfied = true
+            case .satisfied, .settled: tasks[position].isSatisfied = true
             case .notApplicable(let why): tasks[position].notApplicable = why
             case .putOff(let why):
                 tasks[position].notApplicable = why
@@ -122,6 +123,7 @@ extension Machine {
     private func concludeAlone(_ position: Int, _ changes: [Review.Change]) -> Finding {
         let node = tasks[position].id.node
         let finding = tasks[position].phase.check(node, facts)
+        if finding == .settled { return .satisfied }
         guard finding == .satisfied else { return finding }
         if leftArmed[node] == tasks[position].id.phase {
             return .pending("the guard of an earlier run is still armed")
@@ -138,7 +140,7 @@ extension Machine {
     }
 
     private func changes(_ position: Int) -> [Review.Change] {
-        let states = facts.states(of: tasks[position].id.node)
+        let states = facts.states(of: tasks[position].work.place)
         return tasks[position].work.steps.compactMap { step in
             if step.operation.isCheckpoint { return nil }
             switch states[step] {

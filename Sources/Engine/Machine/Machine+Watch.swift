@@ -13,7 +13,7 @@ extension Machine {
 
     /// What the gate of this task asks its own node goes with its steps, which saves a round trip or two.
     mutating func watchAfterSteps(_ position: Int) -> GateWatch? {
-        let node = tasks[position].id.node
+        let node = tasks[position].work.place
         let probes = tasks[position].probes(of: node)
         guard let gate = tasks[position].gate, !probes.isEmpty, watches[node] == nil else { return nil }
         let id = open(.watch(node))
@@ -28,7 +28,7 @@ extension Machine {
     }
 
     mutating func joinWatch(_ position: Int, on node: NodeName) {
-        if let id = tasks[position].watchAfterSteps, node == tasks[position].id.node {
+        if let id = tasks[position].watchAfterSteps, node == tasks[position].work.place {
             tasks[position].watchAfterSteps = nil
             guard watches[node] != nil else {
                 watches[node] = Watch(id: id, members: [position])

@@ -20,9 +20,10 @@ public struct Machine: Sendable {
     var facts = Facts()
     var tasks: [Task]
     var index: [TaskID: Int] = [:]
-    /// Positions of the tasks of a phase and of a node, in order.
+    /// Positions of the tasks of a phase in the order of its turns, and of a node and those run there, in order.
     var byPhase: [PhaseID: [Int]] = [:]
     var byNode: [NodeName: [Int]] = [:]
+    var byPlace: [NodeName: [Int]] = [:]
     /// The phases that come after a phase, and how, in order.
     var followers: [PhaseID: [(phase: PhaseID, Order.Dependency)]] = [:]
     /// The gates' questions to a node, each once.
@@ -32,6 +33,8 @@ public struct Machine: Sendable {
     /// What each node is asked at the beginning, worked out once.
     var surveys: [NodeName: (probes: [Probe], steps: [Step])] = [:]
     var progress: [PhaseID: PhaseProgress] = [:]
+    /// The phase that ends an earlier one's effect; see `Phase.ends`.
+    var endedBy: [PhaseID: PhaseID] = [:]
     var lastID: RequestID = 0
     /// What each open request is for.
     var open: [RequestID: Purpose] = [:]
@@ -95,7 +98,7 @@ public struct Machine: Sendable {
         self.nodes = nodes
         self.limit = limit
         self.mayChange = mayChange
-        var changed = Set(plan.phases.flatMap(\.work).filter { !$0.steps.isEmpty }.map(\.node))
+        var changed = Set(plan.phases.flatMap(\.work).filter { !$0.steps.isEmpty }.map(\.place))
         if let keeper, !changed.isEmpty { changed.insert(keeper) }
         self.keeper = keeper ?? nodes.first(where: changed.contains)
         self.changedNodes = changed
@@ -110,11 +113,13 @@ public struct Machine: Sendable {
                 index[task.id] = position
                 byPhase[planned.id, default: []].append(position)
                 byNode[work.node, default: []].append(position)
+                byPlace[work.place, default: []].append(position)
                 for ask in Set(task.gate?.asks ?? []) { gateAskers[ask, default: []].append(position) }
                 for ask in task.gate?.asks ?? [] { gateProbes[ask.node, default: []].append(ask.probe) }
                 tasks.append(task)
             }
             progress[planned.id] = PhaseProgress(unpassed: planned.work.count)
+            if let ended = planned.ends { endedBy[ended] = planned.id }
         }
         for node in nodes { surveys[node] = surveyQuestions(node) }
     }
@@ -149,7 +154,6 @@ public struct Machine: Sendable {
         let old = tasks[position].state
         tasks[position].state = state
         guard var counts = progress[phase] else { return }
-        counts.underWay += (state.isUnderWay ? 1 : 0) - (old.isUnderWay ? 1 : 0)
         underWay += (state.isUnderWay ? 1 : 0) - (old.isUnderWay ? 1 : 0)
         if tasks[position].canBeTakenBack, state.isUnderWay != old.isUnderWay {
             if state.isUnderWay {
@@ -164,6 +168,7 @@ public struct Machine: Sendable {
             if leftArmed[tasks[position].id.node] == phase { leftArmed[tasks[position].id.node] = nil }
         }
         progress[phase] = counts
+        countTurns(position, from: old)
     }
 
     mutating func open(_ purpose: Purpose) -> RequestID {

@@ -5,9 +5,9 @@ public enum Request: Sendable {
     case survey(RequestID, NodeName, probes: [Probe], steps: [Step])
     /// Show what is about to happen and answer `approved` or `declined`.
     case review(Review, Facts)
-    /// Apply the steps in order, in one exec, stopping at the first that fails; when all went well, go on with this
-    /// watch of the same node, in the same exec where that can be.
-    case apply(RequestID, TaskID, steps: [Step], then: GateWatch?)
+    /// Apply the steps of this task in order on this node, in one exec, stopping at the first that fails; when all went
+    /// well, go on with this watch of the same node, in the same exec where that can be.
+    case apply(RequestID, TaskID, on: NodeName, steps: [Step], then: GateWatch?)
     /// Poll the probes on the node and report first and changed answers until stopped.
     case watch(RequestID, NodeName, probes: [Probe], deadlineSeconds: Int)
     case stop(RequestID)

@@ -85,7 +85,8 @@ enum TaskState: Sendable, Equatable {
 /// How far the tasks of one phase have come.
 struct PhaseProgress: Sendable {
     var unpassed: Int
-    var underWay = 0
+    /// Nodes whose turn it is.
+    var turns = 0
     /// Whether one of its tasks changed something in this run.
     var isDirty = false
 
