@@ -7,6 +7,9 @@ struct K3sFiles {
     let cluster: Cluster
     var joinThrough = JoinAddress.primary
 
+    /// What changes a node on which K3s runs: all of `steps`, with the version that it is started with.
+    func changeSteps(_ name: NodeName) -> [Step] { [Artifacts.link(to: cluster.inventory.k3s.version)] + steps(name) }
+
     func steps(_ name: NodeName) -> [Step] {
         let node = cluster[name]
         let config = K3sConfiguration(inventory: cluster.inventory, node: node, joinThrough: joinThrough).text
@@ -27,7 +30,7 @@ struct K3sFiles {
             Step(
                 .unit(
                     UnitState(
-                        name: node.unit, enabled: true, activity: .running(restartOn: [K3sPaths.config, unitFile]))),
+                        name: node.unit, enabled: true, activity: .running(restartOn: [K3sPaths.config, unitFile, K3sPaths.binary]))),
                 because: "started without waiting: it counts as started only when its API answers"),
         ]
     }

@@ -47,14 +47,6 @@ extension OrderRules {
         }
     }
 
-    /// What K3s compares when a server joins, and what it should compare (K3s pkg/daemons/config/types.go).
-    static let criticalKeys = [
-        "cluster-cidr", "service-cidr", "cluster-dns", "cluster-domain", "flannel-backend", "flannel-ipv6-masq",
-        "flannel-external-ip", "egress-selector-mode", "disable-network-policy", "disable-cloud-controller",
-        "disable-helm-controller", "disable-kube-proxy", "disable", "secrets-encryption", "secrets-encryption-provider",
-        "embedded-registry", "supervisor-metrics",
-    ]
-
     static func sameCriticalSettings(_ plan: PlanView) -> [String] {
         let members = plan.plan.phases.flatMap(\.work).compactMap { work -> (NodeName, YAMLMap)? in
             guard plan.cluster.node(work.node)?.isControlPlane == true,
@@ -66,7 +58,7 @@ extension OrderRules {
         }
         guard let (first, right) = members.first else { return [] }
         return members.dropFirst().flatMap { node, map in
-            criticalKeys.filter { map[$0] != right[$0] }.map { "'\($0)' differs between \(node) and \(first)" }
+            CriticalSettings.keys.filter { map[$0] != right[$0] }.map { "'\($0)' differs between \(node) and \(first)" }
         }
     }
 }

@@ -135,4 +135,30 @@ extension OrderRules {
             }
         }
     }
+
+    /// A living cluster's servers are changed when there is a snapshot, its workers after the servers, drained, and what
+    /// was drained takes pods again, whatever comes in between. A server is stopped only when all others serve.
+    static func upgradeInTurn(_ plan: PlanView) -> [String] {
+        guard let servers = plan.phase("upgrade-servers") else { return [] }
+        let snapshot = ["etcd-snapshot", "artifacts"].flatMap { plan.mustFollow("upgrade-servers", $0) }
+        let workers = ["drain", "upgrade-workers"].flatMap { plan.mustFollow($0, "upgrade-servers") }
+        var violations = snapshot + workers
+        for work in plan.phase("upgrade-workers")?.work ?? [] where work.runsK3s {
+            let isDrained = plan.phase("drain")?.work.contains { $0.node == work.node } ?? false
+            if !isDrained || !plan.follows("upgrade-workers", "drain", onAllNodes: false) {
+                violations.append("\(work.node) may be changed before it is drained")
+            }
+            let isEnded = plan.plan.phases.contains { $0.ends == "drain" && $0.work.contains { $0.node == work.node } }
+            if !isEnded { violations.append("\(work.node) is drained, and nothing lets pods come back") }
+        }
+        for work in servers.work where servers.work.count > 1 {
+            let looks = work.steps.firstIndex { $0.operation.summary == ServerQuestion.looksAtOthers }
+            let stops = work.steps.firstIndex { $0.operation.touchedUnit == Units.server }
+            guard let stops else { continue }
+            if looks.map({ $0 > stops }) ?? true {
+                violations.append("\(work.node) may be stopped while another one is out")
+            }
+        }
+        return violations
+    }
 }

@@ -22,6 +22,7 @@ public enum OrderRules {
         case kubeProxyReplaced = "order.kube-proxy-replaced"
         case networkBeforeAddons = "order.network-before-addons"
         case guardArmed = "order.guard-armed"
+        case upgradeInTurn = "order.upgrade-in-turn"
         case routersGuarded = "order.routers-guarded"
         case hostFirewallOff = "order.host-firewall-off"
         case keptLinks = "order.kept-links"
@@ -53,6 +54,7 @@ public enum OrderRules {
         case .kubeProxyReplaced: kubeProxyReplaced(plan)
         case .networkBeforeAddons: networkBeforeAddons(plan)
         case .guardArmed: guardArmed(plan)
+        case .upgradeInTurn: upgradeInTurn(plan)
         case .routersGuarded: routersGuarded(plan)
         case .hostFirewallOff: hostFirewallOff(plan)
         case .keptLinks: keptLinks(plan)

@@ -140,7 +140,7 @@ extension Preflight {
                     "there are etcd data of an earlier cluster in \(K3sPaths.etcdData)",
                     fix: "if nobody needs them: mv /var/lib/rancher/k3s/server /var/lib/rancher/k3s/server.old"))
         }
-        if isOurs, let text { problems += livingCluster(name, text) }
+        if isOurs, let text { problems += CriticalSettings.problems(cluster, name, text) }
         let isRunning = units.contains(where: \.isActive)
         if isOurs, isRunning, let version = K3sQuestion.version(facts[name, K3sQuestion.version]),
             version != cluster.inventory.k3s.version.description
@@ -153,19 +153,6 @@ extension Preflight {
         let isKept = facts[name, Preflight.keptMember].map { !$0.output.hasPrefix("absent") } ?? false
         if !isRunning, !isKept { problems += takenPorts(name, facts) }
         return problems
-    }
-
-    /// Pods and services keep the addresses that they were given: a living cluster cannot change its ranges.
-    private func livingCluster(_ node: NodeName, _ text: String) -> [Problem] {
-        let network = cluster.inventory.network
-        let wanted = [("cluster-cidr", network.pods), ("service-cidr", network.services)]
-        return wanted.compactMap { key, ranges in
-            let right = ranges.map(\.description).joined(separator: ",")
-            guard let found = K3sQuestion.value(of: key, in: text), found != right else { return nil }
-            return Problem(
-                "the cluster lives with \(key) \(found), and the inventory says \(right)",
-                fix: "put \(found) back into the inventory, or build a new cluster")
-        }
     }
 
     private func takenPorts(_ node: NodeName, _ facts: Facts) -> [Problem] {

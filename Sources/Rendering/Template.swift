@@ -7,6 +7,7 @@ public enum Template: String, Sendable, CaseIterable {
     case modules = "host/clusterctl-modules.conf"
     case sysctl = "host/clusterctl-sysctl.conf"
     case leaveEtcd = "etcd/leave-etcd.sh"
+    case etcdSnapshot = "etcd/etcd-snapshot.sh"
     case ciliumDbg = "cilium/cilium-dbg.sh"
     case envoyBackends = "cilium/envoy-backends.sh"
     case bgpPasswords = "cilium/bgp-passwords.sh"
@@ -26,6 +27,10 @@ public enum Template: String, Sendable, CaseIterable {
     case missingPrograms = "keepalived/missing-programs.sh"
     case readmit = "k3s/readmit.sh"
     case kubeProxyRules = "k3s/kube-proxy-rules.sh"
+    case othersServe = "k3s/others-serve.sh"
+    case disruption = "k3s/disruption.sh"
+    case drain = "k3s/drain.sh"
+    case newVersion = "k3s/new-version.sh"
     case pauseK3s = "k3s/pause-k3s.sh"
     case resumeK3s = "k3s/resume-k3s.sh"
     case frrConfiguration = "frr/clusterctl-bgp.conf.mustache"
@@ -59,6 +64,7 @@ public enum Template: String, Sendable, CaseIterable {
         case .modules: PackageResources.clusterctl_modules_conf
         case .sysctl: PackageResources.clusterctl_sysctl_conf
         case .leaveEtcd: PackageResources.leave_etcd_sh
+        case .etcdSnapshot: PackageResources.etcd_snapshot_sh
         case .ciliumDbg: PackageResources.cilium_dbg_sh
         case .envoyBackends: PackageResources.envoy_backends_sh
         case .bgpPasswords: PackageResources.bgp_passwords_sh
@@ -78,6 +84,10 @@ public enum Template: String, Sendable, CaseIterable {
         case .missingPrograms: PackageResources.missing_programs_sh
         case .readmit: PackageResources.readmit_sh
         case .kubeProxyRules: PackageResources.kube_proxy_rules_sh
+        case .othersServe: PackageResources.others_serve_sh
+        case .disruption: PackageResources.disruption_sh
+        case .drain: PackageResources.drain_sh
+        case .newVersion: PackageResources.new_version_sh
         case .pauseK3s: PackageResources.pause_k3s_sh
         case .resumeK3s: PackageResources.resume_k3s_sh
         case .frrConfiguration: PackageResources.clusterctl_bgp_conf_mustache

@@ -1,21 +1,26 @@
 import ArgumentParser
 import Engine
+import Phases
 import Simulation
 
 struct SimulateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "simulate",
-        abstract: "Build this cluster many times over in a model that breaks; contacts nothing.",
+        abstract: "Build this cluster many times over in a model that breaks, or upgrade it; contacts nothing.",
         discussion: """
-            Each seed is one cluster, from bare nodes to "done", with faults that the seed decides. What must never \
-            happen is checked after every event. The plan's order, nodes, guards and deadlines are real, and so is what \
-            decides; what steps do and what gates read is a model (docs/simulation.md). Exits 1 when something that must \
-            never happen did, and says how to see it again. With one run, its story is told.
+            Each seed is one cluster, from bare nodes (or a living cluster) to "done", with faults that the seed decides. \
+            What must never happen is checked after every event. The plan's order, nodes, guards and deadlines are \
+            real, and so is what decides; what steps do and what gates read is a model (docs/simulation.md). Exits 1 when \
+            something that must never happen did, and says how to see it again. With one run, its story is told.
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
+    enum Verb: String, ExpressibleByArgument, CaseIterable { case bootstrap, upgrade }
 
     @OptionGroup var argument: InventoryArgument
+
+    @Option(help: "What is carried out: bootstrap or upgrade.")
+    var order = Verb.bootstrap
 
     @Option(help: "How many seeds.")
     var runs = 1000
@@ -38,12 +43,18 @@ struct SimulateCommand: ParsableCommand {
     }
 
     func run() throws {
-        let site = try Site(try argument.read(), orders: .current)
+        let inventory = try argument.read()
+        let site =
+            switch order {
+            case .bootstrap: try Site(inventory, orders: .current)
+            case .upgrade: try Site.upgrade(inventory, Upgrade.Options())
+            }
         let controlPlane = ControlPlane(
             primary: NodeName(site.inventory.primary.name),
             replicas: site.inventory.replicas.map { NodeName($0.name) })
         let scenario = Scenario(
-            cluster: site.inventory.name, order: site.order, nodes: site.nodes, controlPlane: controlPlane)
+            cluster: site.inventory.name, order: site.order, nodes: site.nodes, controlPlane: controlPlane,
+            isLiving: order == .upgrade)
         let clock = ContinuousClock()
         let began = clock.now
         var campaign = Campaign()
@@ -53,7 +64,7 @@ struct SimulateCommand: ParsableCommand {
             campaign.add(trial)
         }
         let seconds = max(began.duration(to: clock.now).inSeconds, 0.000_001)
-        let text = SimulationText(campaign: campaign, inventory: argument.inventory, faults: faults)
+        let text = SimulationText(campaign: campaign, inventory: argument.inventory, order: order, faults: faults)
         Standard.output(output == .json ? text.json(cluster: site.inventory.name) : text.table())
         Standard.error("\(runs) seed\(runs == 1 ? "" : "s"), \(Int(Double(runs) / seconds)) a second")
         for line in text.broken { Standard.error(line) }
@@ -86,6 +97,7 @@ enum FaultList {
 struct SimulationText {
     let campaign: Campaign
     let inventory: String
+    let order: SimulateCommand.Verb
     let faults: Set<Fault>
 
     func table() -> String {
@@ -120,7 +132,10 @@ struct SimulationText {
     }
 
     private func replay(_ seed: UInt64) -> String {
-        (["clusterctl simulate \(inventory) --seed \(seed) --runs 1"] + [FaultList.option(faults)].compactMap(\.self))
+        let verb = order == .bootstrap ? nil : "--order \(order.rawValue)"
+        return
+            (["clusterctl simulate \(inventory) --seed \(seed) --runs 1"]
+            + [verb, FaultList.option(faults)].compactMap(\.self))
             .joined(separator: " ")
     }
 

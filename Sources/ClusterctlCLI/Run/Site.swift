@@ -19,7 +19,19 @@ struct Site {
     init(_ inventory: Inventory, orders: Orders) throws {
         let nodes = inventory.hosts.map { NodeName($0.name) }
         self.init(inventory, order: try orders.bootstrap(inventory), nodes: nodes, keeper: nil)
-        guard orders.areRulesEnforced else { return }
+        if orders.areRulesEnforced { try enforceRules() }
+    }
+
+    /// The nodes, with another version of K3s.
+    static func upgrade(_ inventory: Inventory, _ options: Upgrade.Options) throws -> Site {
+        let keeper = try Site(inventory, orders: .current).keeper
+        let nodes = inventory.nodes.map { NodeName($0.name) }
+        let site = Site(inventory, order: Upgrade.order(for: inventory, options: options), nodes: nodes, keeper: keeper)
+        try site.enforceRules()
+        return site
+    }
+
+    private func enforceRules() throws {
         let violations = OrderRules.violations(plan, for: inventory)
         guard violations.isEmpty else {
             for violation in violations { Standard.error("error: the order is not safe: \(violation)") }

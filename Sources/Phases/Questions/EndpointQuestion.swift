@@ -37,12 +37,18 @@ struct EndpointQuestion: Sendable {
 
     var asks: [Ask] {
         let ofLease = [EndpointQuestion.lease, EndpointQuestion.pods, NodesQuestion.probe].map { Ask(primary, $0) }
-        return (hasLease ? ofLease : []) + controlPlane.map { Ask($0, onLink) } + [Ask(witness, ping)]
+        return (hasLease ? ofLease : []) + asksForAnswer
     }
+
+    /// Who has the address on a link, and whether the API answers there.
+    var asksForAnswer: [Ask] { controlPlane.map { Ask($0, onLink) } + [Ask(witness, ping)] }
 
     func verdict(_ facts: Facts) -> Verdict {
         .all(hasLease ? leaseVerdict(facts) : holderVerdict(facts), answerVerdict(facts))
     }
+
+    /// One node has the address, and the API answers there.
+    func answered(_ facts: Facts) -> Verdict { .all(holderVerdict(facts), answerVerdict(facts)) }
 
     /// Who has the address on a link now; who could not be asked counts as one that has not.
     func holders(_ facts: Facts) -> [NodeName] {

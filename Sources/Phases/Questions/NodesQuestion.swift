@@ -47,6 +47,13 @@ struct NodesQuestion {
         return nodes[node] == nil ? .waiting("the cluster does not know \(node) yet") : .holds
     }
 
+    /// Whether the kubelet on the node is of this version, as in `v1.35.7+k3s1`.
+    static func runs(_ answer: Answer?, _ node: NodeName, version: String) -> Verdict {
+        guard let nodes = NodesQuestion(answer) else { return unanswered(answer) }
+        guard let row = nodes[node] else { return .waiting("the cluster does not know \(node) yet") }
+        return row.version == version ? .holds : .waiting("\(node) runs \(row.version)")
+    }
+
     static func ready(_ answer: Answer?, _ node: NodeName) -> Verdict {
         guard let nodes = NodesQuestion(answer) else { return unanswered(answer) }
         guard let row = nodes[node] else { return .waiting("the cluster does not know \(node) yet") }

@@ -21,6 +21,8 @@ struct UnitQuestion {
     var isLoaded: Bool { properties["LoadState"] == "loaded" }
     /// Running or on its way.
     var isActive: Bool { ["active", "activating", "reloading"].contains(properties["ActiveState"]) }
+    /// Whether something is queued for it, such as a start anew that has not come to its end.
+    var hasJob: Bool { !["", "0"].contains(properties["Job"] ?? "") }
     /// How often systemd has started it anew because it ended.
     var restarts: Int { properties["NRestarts"].flatMap { Int($0) } ?? 0 }
 }

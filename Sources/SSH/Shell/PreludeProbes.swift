@@ -44,7 +44,7 @@ extension Prelude {
         }
 
         answer_unit() {
-            systemctl show -p LoadState -p ActiveState -p SubState -p UnitFileState -p NRestarts -p Result -- "$1"
+            systemctl show -p LoadState -p ActiveState -p SubState -p UnitFileState -p NRestarts -p Result -p Job -- "$1"
         }
 
         answer_journal() { bounded 20 journalctl --no-pager -q -o short-iso -n "$2" -u "$1"; } # UNIT LINES

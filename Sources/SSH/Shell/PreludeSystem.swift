@@ -63,7 +63,13 @@ extension Prelude {
         # What a unit was last started with is noted as checksums, so that a run that was cut restarts it later.
         unit_files() { # unit_files FILE...
             for unit_file in "$@"; do
-                if [ -f "$unit_file" ]; then unit_digest=$(digest_of "$unit_file"); else unit_digest=absent; fi
+                if [ -h "$unit_file" ]; then
+                    unit_digest=$(readlink "$unit_file") # what it leads to is large, and has a name for each version
+                elif [ -f "$unit_file" ]; then
+                    unit_digest=$(digest_of "$unit_file")
+                else
+                    unit_digest=absent
+                fi
                 echo "$unit_digest $unit_file"
             done
         }

@@ -1,0 +1,53 @@
+import Engine
+import Inventory
+import Rendering
+
+/// Whether a server serves: its etcd member is healthy and votes.
+///
+/// One question for all who ask it, so that nobody takes a learner for a voter.
+enum ServerQuestion {
+    /// The newest answer of any server that gives one.
+    static func nodes(_ facts: Facts, _ cluster: Cluster) -> NodesQuestion? {
+        NodesQuestion(facts.first(of: cluster.controlPlane, NodesQuestion.probe))
+    }
+
+    static func isWell(_ node: NodeName, _ facts: Facts, _ nodes: NodesQuestion?) -> Bool {
+        EtcdQuestion.verdict(facts[node, EtcdQuestion.probe], on: node) == .holds && nodes?[node]?.isVoter == true
+    }
+
+    static let looksAtOthers = "see that all other servers serve"
+
+    /// Asked on a server before its own K3s is stopped: all others must serve, at that moment and not by what was once seen.
+    static func othersServe(_ node: NodeName, _ cluster: Cluster) -> Step? {
+        let others = cluster.inventory.controlPlane.filter { $0.id != node }
+        guard !others.isEmpty else { return nil }
+        let words = others.map { "\($0.name)=\(K3sConfiguration.serverURL($0, cluster.inventory))" }
+        return Step(
+            .command(
+                Command(
+                    name: looksAtOthers,
+                    arguments: Script.arguments(.othersServe, ["60"] + words),
+                    unless: Script.arguments(.othersServe, ["0"] + words), timeoutSeconds: 120)),
+            because: "never are two servers out at once")
+    }
+}
+
+/// Whether K3s on a node runs again since it was told to start anew, and its kubelet answers.
+enum RestartQuestion {
+    static let kubelet = Probe.http("http://127.0.0.1:10248/healthz")
+
+    static func asks(_ node: NodeName, _ unit: String) -> [Ask] { [Ask(node, .unit(unit)), Ask(node, kubelet)] }
+
+    static func verdict(_ facts: Facts, _ node: NodeName, _ unit: String) -> Verdict {
+        guard let state = UnitQuestion(facts[node, .unit(unit)]) else {
+            return .waiting("\(node) has not said yet how \(unit) is")
+        }
+        guard state.state == "active", !state.hasJob else {
+            return .waiting("\(unit) on \(node) is \(state.hasJob ? "being started" : String(state.state))")
+        }
+        guard let (code, _) = facts[node, kubelet]?.http, code == 200 else {
+            return .waiting("the kubelet on \(node) does not answer yet")
+        }
+        return .holds
+    }
+}

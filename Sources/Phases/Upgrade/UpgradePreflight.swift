@@ -1,0 +1,210 @@
+import Engine
+import Inventory
+import Rendering
+
+/// Asks the living cluster whether it can be led to what is wanted, one node at a time, and refuses the run with all
+/// reasons at once.
+public struct UpgradePreflight: Phase {
+    public let id: PhaseID = "preflight"
+    public let title = "Whether the cluster can be led there"
+    public var nodes: [NodeName] { cluster.all }
+    let cluster: Cluster
+    let options: Upgrade.Options
+    let workers: UpgradeWorkers
+
+    public init(_ inventory: Inventory, _ options: Upgrade.Options = Upgrade.Options()) {
+        cluster = Cluster(inventory)
+        self.options = options
+        workers = UpgradeWorkers(inventory)
+    }
+
+    /// The cluster is asked on every server, because any of them may be the one that is out.
+    public func needs(_ node: NodeName) -> [Probe] {
+        var probes: [Probe] = [.host, K3sQuestion.config]
+        if cluster[node].management == .full { probes.append(.guardState) }
+        guard cluster[node].isControlPlane else { return probes }
+        return probes + [NodesQuestion.probe, EtcdQuestion.probe, DisruptionQuestion.probe]
+    }
+
+    public func check(_ node: NodeName, _ facts: Facts) -> Finding {
+        let speaker = cluster.primary
+        guard let nodes = ServerQuestion.nodes(facts, cluster) else {
+            let why = facts.first(of: cluster.controlPlane, NodesQuestion.probe).map { ": \($0.reason)" } ?? ""
+            let problem = Problem(
+                "the cluster cannot be asked for its nodes\(why)",
+                fix: "see that K3s runs on the servers; a cluster that has no quorum cannot be upgraded")
+            return node == speaker ? .blocked([problem]) : .satisfied
+        }
+        var problems = machineProblems(node, facts) + versionProblems(node, nodes)
+        if node == speaker { problems += quorumProblems(facts, nodes) + disruptionProblems(facts, nodes) }
+        return problems.isEmpty ? .satisfied : .blocked(problems)
+    }
+
+    public func apply(_ node: NodeName) -> [Step] { [] }
+
+    private var wanted: K3sVersion { cluster.inventory.k3s.version }
+
+    private func machineProblems(_ node: NodeName, _ facts: Facts) -> [Problem] {
+        guard cluster[node].management == .full else { return [] }
+        var problems: [Problem] = []
+        if let free = HostFacts(facts[node, .host])?.diskFreeKiB, free < 1_000_000 {
+            problems.append(
+                Problem("only \(free / 1024) MiB are free below /var/lib, and images need more", fix: "make 2 GiB free")
+            )
+        }
+        switch facts[node, .guardState].map({ GuardState(line: $0.output) }) {
+        case .armed(let phase), .held(let phase, _), .firing(let phase):
+            if ![UpgradeServers.id, UpgradeWorkers.id].contains(phase) {
+                problems.append(
+                    Problem(
+                        "its guard is armed for \(phase) of an earlier run of another verb",
+                        fix: "let 'clusterctl bootstrap' go on with it, or wait until the node has taken it back"))
+            }
+        default: break
+        }
+        guard let text = K3sQuestion.text(facts[node, K3sQuestion.config]), K3sQuestion.isOurs(text) else {
+            return problems + [
+                Problem("there is no K3s that clusterctl set up", fix: "run 'clusterctl bootstrap' for this inventory")
+            ]
+        }
+        return problems + CriticalSettings.problems(cluster, node, text, adding: true) + tokenProblems(node, facts)
+    }
+
+    /// A server that comes with another token than the cluster's does not start.
+    private func tokenProblems(_ node: NodeName, _ facts: Facts) -> [Problem] {
+        for step in K3sFiles(cluster: cluster).steps(node) {
+            guard case .file(K3sPaths.token, .secret(.provided), _) = step.operation, let state = facts[node, step],
+                state != .same
+            else { continue }
+            return [
+                Problem(
+                    "the inventory has another token than the cluster",
+                    fix: "put the cluster's own token back into the inventory")
+            ]
+        }
+        return []
+    }
+}
+
+// MARK: Versions
+
+extension UpgradePreflight {
+    /// Kubernetes' rules of version skew: no minor version is skipped, none goes back, and no kubelet is newer than the
+    /// API servers or more than three minor versions older.
+    private func versionProblems(_ node: NodeName, _ nodes: NodesQuestion) -> [Problem] {
+        guard let row = nodes[node] else {
+            return [
+                Problem(
+                    "the cluster does not know it",
+                    fix: "let it join first: run 'clusterctl bootstrap' for this inventory")
+            ]
+        }
+        guard let running = K3sVersion(String(row.version)) else {
+            return [Problem("it runs \(row.version), which is no version of K3s", fix: "leave the node out")]
+        }
+        // What its operator brings there is waited for, not refused.
+        if options.keepsVersion, running != wanted, cluster[node].management == .full {
+            return [
+                Problem(
+                    "it runs \(running), and the inventory says \(wanted)",
+                    fix: "lead the cluster there first: 'clusterctl upgrade'; or put \(running) back into the inventory"
+                )
+            ]
+        }
+        if running > wanted {
+            return [
+                Problem(
+                    "it runs \(running) already, and Kubernetes' data do not go back",
+                    fix: "ask for \(running) or newer; to go back, restore the snapshot that was taken before")
+            ]
+        }
+        let isFar = running.major != wanted.major || wanted.minor - running.minor > 1
+        if cluster[node].isControlPlane, isFar {
+            return [
+                Problem(
+                    "it runs \(running), and minor versions must not be skipped",
+                    fix: "upgrade to the last v\(running.major).\(running.minor + 1) first")
+            ]
+        }
+        if !cluster[node].isControlPlane, running.major != wanted.major || wanted.minor - running.minor > 3 {
+            return [
+                Problem(
+                    "its kubelet is \(running), more than three minor versions older than \(wanted)",
+                    fix: "bring it to the servers' present version first")
+            ]
+        }
+        return []
+    }
+
+    /// One server that is not well is led back first, alone; a member that the inventory does not name counts for the
+    /// quorum too, and nobody here knows how it is.
+    private func quorumProblems(_ facts: Facts, _ nodes: NodesQuestion) -> [Problem] {
+        let servers = cluster.controlPlane
+        var problems: [Problem] = []
+        let unwell = servers.filter { !ServerQuestion.isWell($0, facts, nodes) }
+        if unwell.count > 1 || servers.count == 2 && !unwell.isEmpty {
+            problems.append(
+                Problem(
+                    "the etcd members on \(unwell.map(\.rawValue).joined(separator: ", ")) are not healthy voters, and only "
+                        + "one server may be out at a time",
+                    fix: "lead them back first: 'clusterctl status' says how they are"))
+        }
+        let strangers = nodes.rows.filter { $0.isVoter != nil && !servers.contains(NodeName(String($0.name))) }
+        if !strangers.isEmpty {
+            let names = strangers.map { String($0.name) }.joined(separator: ", ")
+            problems.append(
+                Problem(
+                    "\(names) is a member of etcd, and no server of the inventory",
+                    fix: "write it into the inventory, or take it out of the cluster: k3s kubectl delete node \(names)")
+            )
+        }
+        return problems
+    }
+
+    /// Of all workers that will be drained, at once: the answer may be long.
+    private func disruptionProblems(_ facts: Facts, _ nodes: NodesQuestion) -> [Problem] {
+        let drained = cluster.workers.filter { workers.isPending($0, facts) && nodes[$0]?.isReady == true }
+        guard !drained.isEmpty else { return [] }
+        guard let question = DisruptionQuestion(facts.first(of: cluster.controlPlane, DisruptionQuestion.probe)) else {
+            return [
+                Problem(
+                    "the cluster cannot be asked which pods a drain would send away",
+                    fix: "see what 'k3s kubectl get pods,poddisruptionbudgets -A' says on \(cluster.primary)")
+            ]
+        }
+        return drained.flatMap { question.problems(of: $0, options.drain) }
+    }
+}
+
+// MARK: Notes
+
+extension UpgradePreflight {
+    /// What a person may want to know before the run and what does not stop it.
+    public func notes(_ facts: Facts) -> [String] {
+        var notes: [String] = []
+        let servers = cluster.controlPlane.count
+        if servers < 3 {
+            notes.append(
+                "with \(servers) server\(servers == 1 ? "" : "s") the API is away while K3s starts anew"
+                    + (servers == 2 ? ", on either of them" : ""))
+        }
+        let running = ServerQuestion.nodes(facts, cluster)?.rows.compactMap { K3sVersion(String($0.version)) } ?? []
+        guard running.contains(where: { $0.minor != wanted.minor }) else { return notes }
+        notes.append(
+            "a server that misses its gate is led back to the earlier program; when it is the last one, etcd's data may be "
+                + "the new version's by then: it stays out in that case, and the next run leads it on")
+        let cilium = cluster.inventory.cilium.version
+        if let tested = CiliumVersions.testedKubernetes(cilium) {
+            if !tested.contains(wanted.minor) {
+                notes.append(
+                    "Cilium \(cilium) was tested with Kubernetes 1.\(tested.lowerBound) to 1.\(tested.upperBound), not with "
+                        + "1.\(wanted.minor)")
+            }
+        } else {
+            notes.append(
+                "clusterctl does not know whether Cilium \(cilium) was tested with Kubernetes 1.\(wanted.minor): see "
+                    + "Cilium's page on Kubernetes compatibility")
+        }
+        return notes
+    }
+}

@@ -1,0 +1,79 @@
+import Engine
+import Inventory
+import Rendering
+
+/// Changes the servers one at a time: the next one only when this one serves again. The one that holds the endpoint's
+/// address is the last, and one that is not well the first.
+public struct UpgradeServers: Phase {
+    static let id: PhaseID = "upgrade-servers"
+    public var id: PhaseID { UpgradeServers.id }
+    public let title = "Servers, one at a time"
+    public var nodes: [NodeName] { cluster.controlPlane }
+    public var atOnce: Int { 1 }
+    let cluster: Cluster
+    let endpoint: EndpointQuestion?
+
+    public init(_ inventory: Inventory) {
+        cluster = Cluster(inventory)
+        endpoint = EndpointQuestion(cluster)
+    }
+
+    public func needs(_ node: NodeName) -> [Probe] { [.guardState] }
+
+    /// One whose guard an earlier run left armed is under way already; one that is not well must be led back before
+    /// another one is out.
+    public func turns(_ facts: Facts) -> [NodeName] {
+        let holders = endpoint?.holders(facts) ?? []
+        let known = ServerQuestion.nodes(facts, cluster)
+        func rank(_ node: NodeName) -> Int {
+            switch facts[node, .guardState].map({ GuardState(line: $0.output) }) {
+            case .armed, .held, .firing: return 0
+            default: break
+            }
+            if !ServerQuestion.isWell(node, facts, known) { return 1 }
+            return holders.contains(node) ? 3 : 2
+        }
+        return (0...3).flatMap { wanted in nodes.filter { rank($0) == wanted } }
+    }
+
+    /// Whether something will be done on this server, as far as the facts tell.
+    func isPending(_ node: NodeName, _ facts: Facts) -> Bool {
+        K3sFiles(cluster: cluster).changeSteps(node).contains { facts[node, $0] != .same }
+    }
+
+    public func apply(_ node: NodeName) -> [Step] {
+        [ServerQuestion.othersServe(node, cluster)].compactMap(\.self) + K3sFiles(cluster: cluster).changeSteps(node)
+    }
+
+    public func gate(_ node: NodeName) -> Gate? {
+        let witness = endpoint.map { $0.witness }
+        var asks = [EtcdQuestion.probe, NodesQuestion.probe, CiliumQuestion.status].map { Ask(node, $0) }
+        asks += RestartQuestion.asks(node, Units.server)
+        if let endpoint { asks += endpoint.asksForAnswer }
+        let version = cluster.inventory.k3s.version.description
+        let atEndpoint = endpoint.map { ", and the API to answer at \($0.address)" } ?? ""
+        return Gate(
+            waitingFor:
+                "\(node) to run \(version), to be ready, a healthy voter of etcd, Cilium to serve there\(atEndpoint)",
+            asks: asks, deadlineSeconds: cluster.deadline(cluster.inventory.deadlines.replicas, node),
+            journal: (node, Units.server),
+            lookAt: "journalctl -u k3s on \(node)\(witness.map { "; the endpoint was asked from \($0)" } ?? "")"
+        ) { [endpoint] facts in
+            let nodes = facts[node, NodesQuestion.probe]
+            return .all([
+                RestartQuestion.verdict(facts, node, Units.server),
+                EtcdQuestion.verdict(facts[node, EtcdQuestion.probe], on: node),
+                NodesQuestion.runs(nodes, node, version: version),
+                NodesQuestion.voter(nodes, node),
+                NodesQuestion.ready(nodes, node),
+                CiliumQuestion.verdict(facts[node, CiliumQuestion.status], on: node),
+                endpoint?.answered(facts) ?? .holds,
+            ])
+        }
+    }
+
+    public func witness(_ node: NodeName) -> Ask? { cluster.witness(of: node, amongChanged: nodes) }
+
+    /// The link leads to the earlier program again, which is still there, and K3s is started with it.
+    public func undo(_ node: NodeName) -> Undo { cluster.restore(node) }
+}
