@@ -149,6 +149,11 @@ class UpgradeTest(LifeCase):
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.5)
 
+    def wait_for_room(self):
+        """Until the budget lets a pod go again: those of a drained worker have to be up elsewhere."""
+        self.wait_until(lambda: kubectl(
+            "get", "poddisruptionbudget", "web", "-o", "jsonpath={.status.disruptionsAllowed}") == "1", seconds=60)
+
     def test_1_what_cannot_be_is_refused_before_anything_is_changed(self):
         self.bootstrap()
         for version, words in [("v1.37.0+k3s1", "minor versions must not be skipped"),
@@ -166,8 +171,7 @@ class UpgradeTest(LifeCase):
         self.assertRegex(said, r"the disruption budget default/web lets none of its pods go, .* default/web-")
         self.assertEqual(set(self.versions().values()), {FIRST})
         kubectl("patch", "poddisruptionbudget", "web", "--type=merge", "-p", '{"spec":{"minAvailable":1}}')
-        self.wait_until(lambda: kubectl(
-            "get", "poddisruptionbudget", "web", "-o", "jsonpath={.status.disruptionsAllowed}") == "1")
+        self.wait_for_room()
 
     def test_3_a_server_that_does_not_get_ready_goes_back_and_nobody_else_is_touched(self):
         lab("fault", "dpu-02", "k3s-never-ready", PATCH)
@@ -181,6 +185,7 @@ class UpgradeTest(LifeCase):
         lab("heal", "dpu-02")
 
     def test_4_a_worker_that_does_not_get_ready_goes_back_and_takes_pods_again(self):
+        self.wait_for_room()
         lab("fault", "worker-02", "k3s-never-ready", PATCH)
         self.upgrade(status=5)
         self.wait_until(lambda: kubectl("get", "node", "worker-02", "-o", READY) == "True")
@@ -188,6 +193,7 @@ class UpgradeTest(LifeCase):
         lab("heal", "worker-02")
 
     def test_5_the_next_run_goes_on_there_and_a_further_one_finds_nothing_to_do(self):
+        self.wait_for_room()
         run = self.upgrade()
         self.assertNotIn("upgrade-servers", run.said(), "what is done is left alone")
         self.assertEqual(self.versions(), dict.fromkeys(SERVERS + WORKERS, PATCH))
@@ -195,6 +201,7 @@ class UpgradeTest(LifeCase):
         self.assertRegex(enter("dpu-01", "k3s", "etcd-snapshot", "ls"), r"(?m)^before-v1-35-8-k3s1-dpu-01-\d+")
 
     def test_6_all_nodes_come_to_the_next_minor_version_while_clients_use_the_cluster(self):
+        self.wait_for_room()
         client = Client(self.directory)
         try:
             run = self.upgrade(to=MINOR)
@@ -215,6 +222,7 @@ class UpgradeTest(LifeCase):
                  r"uncordon +worker-01 .*passed"]
         killed = []
         while marks:
+            self.wait_for_room()
             run = self.start("upgrade", self.inventory, "--to", LAST, "--yes")
             # What a killed run had begun may end by itself on the nodes: then the next run goes on behind it.
             found = run.wait_for("|".join(f"({mark})" for mark in marks))
@@ -225,6 +233,7 @@ class UpgradeTest(LifeCase):
             marks = marks[found.lastindex:]
         print(f"\nkilled at: {'; '.join(killed)}")
         self.assertGreaterEqual(len(killed), 4, run.said())
+        self.wait_for_room()
         run = self.start("upgrade", self.inventory, "--to", LAST, "--yes")
         if run.wait_for(r"upgrade-workers +worker-02 +waiting"):
             lab("fault", "worker-02", "reboot")
@@ -232,6 +241,7 @@ class UpgradeTest(LifeCase):
         for _ in range(3):  # what was left armed comes first; a node that started anew takes its phase back
             if "nothing to do" in run.said():
                 break
+            self.wait_for_room()
             run = self.start("upgrade", self.inventory, "--to", LAST, "--yes").finish()
         self.assertIn("nothing to do", run.said())
         self.assertEqual(self.versions(), dict.fromkeys(SERVERS + WORKERS, LAST))
@@ -252,6 +262,7 @@ class UpgradeTest(LifeCase):
                 file.write(text.replace(".77.0.21", f".77.0.21, k3s: {{kubelet-arg: [{argument}]}}").replace(
                     ".77.0.22", f".77.0.22, k3s: {{kubelet-arg: [{argument}]}}"))
         set_on_each_worker("no-such-flag=1")
+        self.wait_for_room()
         before = started()
         self.clusterctl("apply", self.inventory, "--yes", status=5)
         self.wait_until(lambda: kubectl("get", "node", "worker-01", "-o", READY) == "True")
@@ -261,6 +272,7 @@ class UpgradeTest(LifeCase):
         with open(self.inventory, "w", encoding="utf-8") as file:
             file.write(text.replace("address: 10.77.0.22", "address: 10.77.0.22, k3s: {kubelet-arg: [max-pods=50]}"))
         before = started()
+        self.wait_for_room()
         run = self.clusterctl("apply", self.inventory, "--yes")
         after = started()
         self.assertEqual([node for node in before if before[node] != after[node]], ["worker-02"])
