@@ -69,7 +69,9 @@ class NetworkManagerTest(LifeCase):
             write(node, profile, PROFILE.format(address=address))
             enter(node, "chmod", "600", profile)
             # Without the second line it would tell resolvconf, which on Debian is systemd-resolved's here.
-            write(node, "/etc/NetworkManager/conf.d/lab.conf", "[main]\ndns=dnsmasq\nrc-manager=file\n")
+            # Elsewhere udev's own rule keeps veth links, and so Cilium's, from NetworkManager; no container has udev.
+            write(node, "/etc/NetworkManager/conf.d/lab.conf", "[main]\ndns=dnsmasq\nrc-manager=file\n"
+                  "[keyfile]\nunmanaged-devices=interface-name:cilium*;interface-name:lxc*\n")
             enter(node, "systemctl", "unmask", "--quiet", "NetworkManager")
             enter(node, "systemctl", "enable", "--now", "--quiet", "NetworkManager")
             enter(node, "nmcli", "connection", "up", "lab")

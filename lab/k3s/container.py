@@ -8,6 +8,7 @@ import threading
 from . import cilium, coredns, envoy, helm, kubevip, log, paths
 from .ends import Crash, Stopped
 from .kube import Kube
+from .log import Fatal
 from .web import Unreachable, WebError
 
 
@@ -139,7 +140,7 @@ class Container:
     def _once(self):
         try:
             return program(self.image)(self), ""
-        except Crash as crash:
+        except (Crash, Fatal) as crash:
             self.log(f'level=fatal msg="{crash}"')
             return 1, str(crash)
         except (Unreachable, WebError) as error:
