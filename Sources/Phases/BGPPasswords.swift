@@ -31,6 +31,18 @@ public struct BGPPasswords: Phase {
         RouterQuestion.changed(inventory).allSatisfy(\.neighbors.isEmpty) ? [] : [differing]
     }
 
+    /// What an earlier run began at a router is not decided yet: it stands or goes with that.
+    public func check(_ node: NodeName, _ facts: Facts) -> Finding {
+        let undecided = RouterQuestion.changed(inventory).map(\.name).filter { router in
+            switch facts[router, .guardState].map({ GuardState(line: $0.output) }) {
+            case .armed, .held, .firing: true
+            default: false
+            }
+        }
+        guard let router = undecided.first else { return .satisfied }
+        return .pending("\(router) has not confirmed what an earlier run has changed there")
+    }
+
     public func apply(_ node: NodeName) -> [Step] {
         guard let bgp = inventory.bgp else { return [] }
         let command = Command(

@@ -29,7 +29,9 @@ public enum Upgrade {
                     after: [.all("upgrade-servers")] + prepared),
                 .init(UpgradeWorkers(inventory), after: [.sameNode("drain"), .all("upgrade-servers")] + prepared),
                 .init(Uncordon(inventory), after: [.sameNode("upgrade-workers")]),
-                .init(Verify(inventory), after: [.all("upgrade-servers"), .all("uncordon")]),
+                .init(
+                    Verify(inventory),
+                    after: [.all("upgrade-servers"), .all("upgrade-workers"), .all("uncordon")]),
             ])
     }
 }

@@ -197,4 +197,41 @@ private struct TurnPhase: Phase {
         }
         #expect(undone.map(\.task.description) == ["change on b"])
     }
+
+    @Test func theUserEndsTheRunWhileTheEndOfATurnIsTriedAgain() {
+        var machine = Self.machine(Self.order(), limit: ["b"])
+        var queue = machine.handle(.begin, at: 0)
+        var sent: [String] = []
+        var outcome: Outcome?
+        while outcome == nil, !queue.isEmpty {
+            let request = queue.removeFirst()
+            switch request {
+            case .survey(let id, _, let probes, let steps):
+                let answers = Dictionary(uniqueKeysWithValues: probes.map { ($0, Answer(status: 0, output: "none")) })
+                let states = Dictionary(uniqueKeysWithValues: steps.map { ($0, StepState.differs(current: "")) })
+                queue += machine.handle(.surveyed(id, answers: answers, states: states), at: 0)
+            case .review: queue += machine.agree(at: 0)
+            case .apply(let id, let task, _, let steps, let watch):
+                sent.append("\(task.phase) \(task.node)")
+                if task.phase == "end", sent.count == 3 {
+                    // The wake for another try comes behind the interrupt.
+                    let lost = machine.handle(.lost(id, LinkFailure(kind: .unreachable, message: "cut")), at: 2)
+                    queue += machine.handle(.interrupted, at: 3) + lost
+                    continue
+                }
+                queue += machine.handle(.applied(id, steps.map { _ in .changed }), at: 1)
+                if let watch {
+                    let open = Answer(status: 0, output: "file")
+                    queue += machine.handle(.observed(watch.id, watch.probes[0], open), at: 1)
+                }
+            case .guardian(let id, let task, .confirm):
+                queue += machine.handle(.guarded(id, .confirmed(phase: task.phase)), at: 1)
+            case .wake(let id, let seconds) where seconds <= 2: queue += machine.handle(.woke(id), at: 4)
+            case .finish(let end): outcome = end
+            default: break
+            }
+        }
+        #expect(sent == ["begin b", "change b", "end b", "end b"])
+        #expect(outcome == .interrupted(guarded: [], undone: []))
+    }
 }

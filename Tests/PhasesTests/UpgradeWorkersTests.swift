@@ -118,6 +118,9 @@ import Testing
         #expect(uncordon.check("worker-01", facts) != .settled, "nobody was asked")
         facts["dpu-01", CordonQuestion.probe] = Answer(status: 0, output: "dpu-01\t\nworker-01\t\(annotation)\n")
         #expect(uncordon.check("worker-01", facts) == finding)
+        for step in UpgradeWorkers(inventory).apply("worker-01") { facts["worker-01", step] = .same }
+        let unchanged = annotation.isEmpty ? Finding.notApplicable("it is not drained") : finding
+        #expect(uncordon.check("worker-01", facts) == unchanged)
     }
 
     @Test func optionsOfDraining() throws {

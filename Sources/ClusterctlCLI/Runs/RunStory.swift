@@ -1,3 +1,5 @@
+import Engine
+
 /// A run in sentences, a line an event, for people.
 enum RunStory {
     static func lines(_ record: RunRecord) -> [String] {
@@ -57,6 +59,7 @@ enum RunStory {
 
     private static func takenBack(_ event: RunEvent) -> String {
         let who = event.by == "node" ? "the node took the phase back by itself" : "the phase was taken back"
+        if event.because == Rollback.steps { return "\(who) by its own steps" }
         let why = event.because.map { " (\($0))" } ?? ""
         return who + why + (event.isComplete == true ? "; everything is as it was" : "; left: \(event.left ?? "")")
     }

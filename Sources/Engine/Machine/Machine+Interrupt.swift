@@ -22,7 +22,7 @@ extension Machine {
             switch tasks[position].state {
             case .gating: leaveInterrupted(position)
             case .applying:
-                if betweenTries.contains(position), let loss = tasks[position].lastLoss { fail(position, .link(loss)) }
+                if betweenTries.contains(position), !isEnding(position), let loss = tasks[position].lastLoss { fail(position, .link(loss)) }
             case .waiting, .confirming, .holding, .passed, .diagnosing, .undoing, .failed: break
             }
         }

@@ -46,7 +46,8 @@ extension Machine {
         tell(.takingBack(tasks[position].id))
         out.append(
             .apply(
-                open(.stepsBack(position)), tasks[position].id, on: tasks[position].work.place, steps: steps, then: nil))
+                open(.stepsBack(position)), tasks[position].id, on: tasks[position].work.place, steps: steps, then: nil)
+        )
     }
 
     mutating func steppedBack(_ position: Int, _ results: [StepResult]) {
@@ -72,6 +73,10 @@ extension Machine {
 
     /// What its steps back have not done, the next run finds and sees to.
     private mutating func leave(_ position: Int, because why: String) {
+        if tasks[position].failure?.cause == .interrupted {
+            let cause = Failure.Cause.gate(waitingFor: "what it had done to be taken back", lastSeen: why)
+            tasks[position].failure = makeFailure(position, cause, .leftAsIs(because: ""))
+        }
         tasks[position].failure?.undoing = .leftAsIs(because: "its steps back were not done: \(why)")
         failed(position)
     }

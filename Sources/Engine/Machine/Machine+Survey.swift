@@ -82,7 +82,7 @@ extension Machine {
         takeTurns()
         var blocked: [Outcome.Blocked] = []
         var items: [Review.Item] = []
-        for position in tasks.indices {
+        for position in order.entries.flatMap({ byPhase[$0.phase.id] ?? [] }) {
             let changes = changes(position)
             switch conclude(position, changes) {
             case .satisfied, .settled: tasks[position].isSatisfied = true

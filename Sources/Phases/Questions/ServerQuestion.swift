@@ -17,17 +17,19 @@ enum ServerQuestion {
 
     static let looksAtOthers = "see that all other servers serve"
 
-    /// Asked on a server before its own K3s is stopped: all others must serve, at that moment and not by what was once seen.
-    static func othersServe(_ node: NodeName, _ cluster: Cluster) -> Step? {
+    /// Asked on a server between its files and the restart: all others must serve, at that moment and not by what was once
+    /// seen. One that is not about to be restarted, such as a resumed one, asks nobody.
+    static func othersServe(_ node: NodeName, _ cluster: Cluster, before unit: UnitState) -> Step? {
         let others = cluster.inventory.controlPlane.filter { $0.id != node }
-        guard !others.isEmpty else { return nil }
+        guard !others.isEmpty, case .running(let files) = unit.activity else { return nil }
+        let list = files.joined(separator: " ")
         let words = others.map { "\($0.name)=\(K3sConfiguration.serverURL($0, cluster.inventory))" }
         return Step(
             .command(
                 Command(
                     name: looksAtOthers,
-                    arguments: Script.arguments(.othersServe, ["60"] + words),
-                    unless: Script.arguments(.othersServe, ["0"] + words), timeoutSeconds: 120)),
+                    arguments: Script.arguments(.othersServe, ["60", unit.name, list] + words),
+                    unless: Script.arguments(.othersServe, ["0", unit.name, list] + words), timeoutSeconds: 120)),
             because: "never are two servers out at once")
     }
 }

@@ -77,8 +77,12 @@ public struct Uncordon: Phase {
     public var nodes: [NodeName] { cluster.workers.filter { cluster[$0].management == .full } }
     public let ends: PhaseID? = "drain"
     let cluster: Cluster
+    let change: UpgradeWorkers
 
-    public init(_ inventory: Inventory) { cluster = Cluster(inventory) }
+    public init(_ inventory: Inventory) {
+        cluster = Cluster(inventory)
+        change = UpgradeWorkers(inventory)
+    }
 
     public func place(_ node: NodeName) -> NodeName { cluster.primary }
 
@@ -87,7 +91,7 @@ public struct Uncordon: Phase {
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
         switch CordonQuestion.isDrained(node, facts[cluster.primary, CordonQuestion.probe]) {
         case true: .pending("\(node) was drained by an earlier run")
-        case false: .settled
+        case false: change.isPending(node, facts) ? .settled : .notApplicable("it is not drained")
         case nil: .pending("the cluster cannot be asked whether \(node) was drained by an earlier run")
         }
     }

@@ -186,7 +186,7 @@ extension UpgradePreflight {
         if servers < 3 {
             notes.append(
                 "with \(servers) server\(servers == 1 ? "" : "s") the API is away while K3s starts anew"
-                    + (servers == 2 ? ", on either of them" : ""))
+                    + (servers == 2 ? ", on either of them" : "") + "; if it does not come back, nobody is left to ask")
         }
         let running = ServerQuestion.nodes(facts, cluster)?.rows.compactMap { K3sVersion(String($0.version)) } ?? []
         guard running.contains(where: { $0.minor != wanted.minor }) else { return notes }

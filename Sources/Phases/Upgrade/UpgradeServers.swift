@@ -42,7 +42,10 @@ public struct UpgradeServers: Phase {
     }
 
     public func apply(_ node: NodeName) -> [Step] {
-        [ServerQuestion.othersServe(node, cluster)].compactMap(\.self) + K3sFiles(cluster: cluster).changeSteps(node)
+        K3sFiles(cluster: cluster).changeSteps(node).flatMap { step -> [Step] in
+            guard case .unit(let unit) = step.operation else { return [step] }
+            return [ServerQuestion.othersServe(node, cluster, before: unit), step].compactMap(\.self)
+        }
     }
 
     public func gate(_ node: NodeName) -> Gate? {
