@@ -74,6 +74,13 @@ private struct TurnPhase: Phase {
         }
     }
 
+    /// A survey's answer where no step is done yet, and no guard armed.
+    private static func nothingIsDone(_ id: RequestID, _ probes: [Probe], _ steps: [Step]) -> Event {
+        let answers = Dictionary(uniqueKeysWithValues: probes.map { ($0, Answer(status: 0, output: "none")) })
+        let states = Dictionary(uniqueKeysWithValues: steps.map { ($0, StepState.differs(current: "")) })
+        return .surveyed(id, answers: answers, states: states)
+    }
+
     private static func turn(_ node: NodeName) -> [String] {
         ["begin \(node) on a", "change \(node)", "end \(node) on a"]
     }
@@ -174,9 +181,7 @@ private struct TurnPhase: Phase {
             let request = queue.removeFirst()
             switch request {
             case .survey(let id, _, let probes, let steps):
-                let answers = Dictionary(uniqueKeysWithValues: probes.map { ($0, Answer(status: 0, output: "none")) })
-                let states = Dictionary(uniqueKeysWithValues: steps.map { ($0, StepState.differs(current: "")) })
-                queue += machine.handle(.surveyed(id, answers: answers, states: states), at: 0)
+                queue += machine.handle(Self.nothingIsDone(id, probes, steps), at: 0)
             case .review: queue += machine.agree(at: 0)
             case .apply(let id, let task, _, let steps, _):
                 sent.append("\(task.phase) \(task.node)")
@@ -207,9 +212,7 @@ private struct TurnPhase: Phase {
             let request = queue.removeFirst()
             switch request {
             case .survey(let id, _, let probes, let steps):
-                let answers = Dictionary(uniqueKeysWithValues: probes.map { ($0, Answer(status: 0, output: "none")) })
-                let states = Dictionary(uniqueKeysWithValues: steps.map { ($0, StepState.differs(current: "")) })
-                queue += machine.handle(.surveyed(id, answers: answers, states: states), at: 0)
+                queue += machine.handle(Self.nothingIsDone(id, probes, steps), at: 0)
             case .review: queue += machine.agree(at: 0)
             case .apply(let id, let task, _, let steps, let watch):
                 sent.append("\(task.phase) \(task.node)")
