@@ -99,4 +99,17 @@ struct BGPPasswordLimitTests {
             }
         }
     }
+
+    @Test(arguments: [
+        ("armed phase=routers nonce=x until=1", true), ("held phase=routers nonce=x rung=1", true), ("none", false),
+    ])
+    func whatAnEarlierRunBeganAtARouterIsDecidedFirst(line: String, isUndecided: Bool) throws {
+        let inventory = try Example.read(Example.passwords)
+        let phase = BGPPasswords(inventory)
+        var facts = Facts()
+        #expect(phase.check(phase.nodes[0], facts) == .satisfied)
+        facts["edge", .guardState] = Answer(status: 0, output: line)
+        let pending = Finding.pending("edge has not confirmed what an earlier run has changed there")
+        #expect(phase.check(phase.nodes[0], facts) == (isUndecided ? pending : .satisfied))
+    }
 }
