@@ -13,6 +13,7 @@ public struct HostPrep: Phase {
 
     public func apply(_ node: NodeName) -> [Step] {
         guardSteps(node) + [
+            ResetQuestion.baseline,
             Step(
                 .file(
                     path: "/etc/modules-load.d/clusterctl.conf", content: .text(Template.modules.source),
@@ -33,7 +34,7 @@ public struct HostPrep: Phase {
         .nothing(because: "it only adds what a later run and the guard need, and cuts nothing")
     }
 
-    private func guardSteps(_ node: NodeName) -> [Step] {
+    func guardSteps(_ node: NodeName) -> [Step] {
         (GuardFiles.all + (cluster[node].isControlPlane ? [GuardFiles.member] : [])).map { file in
             Step(
                 .file(path: file.path, content: .text(file.text), mode: file.isProgram ? .program : .publicFile),

@@ -23,6 +23,7 @@ public enum OrderRules {
         case networkBeforeAddons = "order.network-before-addons"
         case guardArmed = "order.guard-armed"
         case upgradeInTurn = "order.upgrade-in-turn"
+        case resetInTurn = "order.reset-in-turn"
         case routersGuarded = "order.routers-guarded"
         case hostFirewallOff = "order.host-firewall-off"
         case keptLinks = "order.kept-links"
@@ -55,6 +56,7 @@ public enum OrderRules {
         case .networkBeforeAddons: networkBeforeAddons(plan)
         case .guardArmed: guardArmed(plan)
         case .upgradeInTurn: upgradeInTurn(plan)
+        case .resetInTurn: plan.mustFollow("reset-files", "reset-workers") + plan.mustFollow("reset-files", "reset-servers")
         case .routersGuarded: routersGuarded(plan)
         case .hostFirewallOff: hostFirewallOff(plan)
         case .keptLinks: keptLinks(plan)

@@ -14,6 +14,9 @@ public enum GuardFiles {
                 path: program, text: text(PackageResources.guard_sh), isProgram: true,
                 because: "takes a change back by itself unless a new SSH connection confirms it"),
             File(
+                path: reset, text: Template.reset.source, isProgram: true,
+                because: "keeps how the node is before anything is changed, and leads it back there when it is reset"),
+            File(
                 path: K3sPaths.unitFile("clusterctl-guard.service"),
                 text: text(PackageResources.clusterctl_guard_service),
                 isProgram: false, because: "runs the guard at its deadline, and at boot if a change is unconfirmed"),
@@ -37,6 +40,7 @@ public enum GuardFiles {
 
     /// What every guard is asked by.
     public static let program = "\(K3sPaths.state)/guard/guard.sh"
+    public static let reset = "\(K3sPaths.state)/guard/reset.sh"
     public static let frr = "\(K3sPaths.state)/guard/frr.sh"
 
     /// For nodes whose links are in the inventory.

@@ -8,6 +8,8 @@ public enum K3sPaths {
     public static let etcdData = "/var/lib/rancher/k3s/server/db/etcd"
     public static let nodePassword = "/etc/rancher/node/password"
     public static let state = "/var/lib/clusterctl"
+    /// Where volumes of K3s' own storage class are.
+    public static let volumes = "/var/lib/rancher/k3s/storage"
 
     /// The binary of one version; `binary` is a link to it, so that earlier versions stay for a way back.
     public static func binary(version: String) -> String { "/usr/local/lib/clusterctl/k3s/\(version)/k3s" }

@@ -6,6 +6,8 @@ public enum Template: String, Sendable, CaseIterable {
     case agentUnit = "k3s/k3s-agent.service.mustache"
     case modules = "host/clusterctl-modules.conf"
     case sysctl = "host/clusterctl-sysctl.conf"
+    case reset = "host/reset.sh"
+    case left = "host/left.sh"
     case leaveEtcd = "etcd/leave-etcd.sh"
     case etcdSnapshot = "etcd/etcd-snapshot.sh"
     case ciliumDbg = "cilium/cilium-dbg.sh"
@@ -63,6 +65,8 @@ public enum Template: String, Sendable, CaseIterable {
         case .agentUnit: PackageResources.k3s_agent_service_mustache
         case .modules: PackageResources.clusterctl_modules_conf
         case .sysctl: PackageResources.clusterctl_sysctl_conf
+        case .reset: PackageResources.reset_sh
+        case .left: PackageResources.left_sh
         case .leaveEtcd: PackageResources.leave_etcd_sh
         case .etcdSnapshot: PackageResources.etcd_snapshot_sh
         case .ciliumDbg: PackageResources.cilium_dbg_sh

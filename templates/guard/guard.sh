@@ -9,6 +9,7 @@
 #   rollback PHASE [NONCE...]  take it back now; with nonces only what one of them has armed
 #   fire                       called by clusterctl-guard.service: at the deadline, or at boot
 #   state, report              one line; one line and the end of the log
+#   lib                        nothing: for a program that reads this one in
 #
 # States: none; armed; firing; held (somebody got in after one of the quick rungs, and has a window to say what now);
 # rolled-back.
@@ -544,10 +545,13 @@ stop_unit() {
     bounded 60 systemctl stop "$1" || systemctl kill -s KILL "$1"
     case " $k3s_units " in *" $1 "*) kill_containers ;; esac
 }
-kill_containers() { # K3s leaves its containers running: their shims and all descendants end here
-    shims=$(grep -l 'k3s/containerd' /proc/[0-9]*/cmdline 2>/dev/null | cut -d / -f 3 | while read -r pid; do
+shims() { # of K3s' containers; not whoever has their name among its own words
+    grep -l 'k3s/containerd' /proc/[0-9]*/cmdline 2>/dev/null | cut -d / -f 3 | while read -r pid; do
         if tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q '^[^ ]*containerd-shim'; then echo "$pid"; fi
-    done 2>/dev/null)
+    done 2>/dev/null
+}
+kill_containers() { # K3s leaves its containers running: their shims and all descendants end here
+    shims=$(shims)
     [ -n "$shims" ] || return 0
     cat /proc/[0-9]*/stat 2>/dev/null | awk -v shims="$shims" '
         BEGIN { split(shims, list, "\n"); for (i in list) doomed[list[i]] = 1 }
@@ -909,6 +913,7 @@ rollback() { # rollback PHASE [NONCE...]; once more is no mistake
 }
 
 case ${1:-}/$# in
+    lib/1) ;; # read in by a program that uses its functions
     arm/[45] | extend/4 | confirm/[34] | rollback/[2-9] | fire/1) "$@" ;;
     state/1) say_state ;;
     report/1)

@@ -48,12 +48,15 @@ enum Standard {
     static func error(_ text: String) { FileHandle.standardError.write(Data((text.forTerminal + "\n").utf8)) }
 
     /// Whether a person at the terminal says yes; without a terminal nobody does.
-    static func asks(_ question: String) -> Bool {
-        guard isatty(STDIN_FILENO) == 1 else { return false }
-        FileHandle.standardError.write(Data("\(question) [y/N] ".utf8))
+    static func asks(_ question: String) -> Bool { line("\(question) [y/N]")?.lowercased().hasPrefix("y") == true }
+
+    /// What a person at the terminal types; nil without a terminal.
+    static func line(_ question: String) -> String? {
+        guard isatty(STDIN_FILENO) == 1 else { return nil }
+        FileHandle.standardError.write(Data("\(question) ".utf8))
         // Nothing has been changed yet, so Ctrl-C may end the process here.
         let before = Interrupts.signals.map { signal($0, SIG_DFL) }
         defer { for (number, handler) in zip(Interrupts.signals, before) { signal(number, handler) } }
-        return readLine()?.lowercased().hasPrefix("y") == true
+        return readLine()
     }
 }

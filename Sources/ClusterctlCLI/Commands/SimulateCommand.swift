@@ -6,7 +6,7 @@ import Simulation
 struct SimulateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "simulate",
-        abstract: "Build this cluster many times over in a model that breaks, or upgrade it; contacts nothing.",
+        abstract: "Build this cluster many times over in a model that breaks, or upgrade it, or reset it; contacts nothing.",
         discussion: """
             Each seed is one cluster, from bare nodes (or a living cluster) to "done", with faults that the seed decides. \
             What must never happen is checked after every event. The plan's order, nodes, guards and deadlines are \
@@ -15,11 +15,11 @@ struct SimulateCommand: ParsableCommand {
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
-    enum Verb: String, ExpressibleByArgument, CaseIterable { case bootstrap, upgrade }
+    enum Verb: String, ExpressibleByArgument, CaseIterable { case bootstrap, upgrade, reset }
 
     @OptionGroup var argument: InventoryArgument
 
-    @Option(help: "What is carried out: bootstrap or upgrade.")
+    @Option(help: "What is carried out: \(Verb.allCases.map(\.rawValue).joined(separator: ", ")).")
     var order = Verb.bootstrap
 
     @Option(help: "How many seeds.")
@@ -48,13 +48,14 @@ struct SimulateCommand: ParsableCommand {
             switch order {
             case .bootstrap: try Site(inventory, orders: .current)
             case .upgrade: try Site.upgrade(inventory, Upgrade.Options())
+            case .reset: try Site.reset(inventory, Reset.Options())
             }
         let controlPlane = ControlPlane(
             primary: NodeName(site.inventory.primary.name),
             replicas: site.inventory.replicas.map { NodeName($0.name) })
         let scenario = Scenario(
             cluster: site.inventory.name, order: site.order, nodes: site.nodes, controlPlane: controlPlane,
-            isLiving: order == .upgrade)
+            isLiving: order != .bootstrap)
         let clock = ContinuousClock()
         let began = clock.now
         var campaign = Campaign()

@@ -31,6 +31,17 @@ struct Site {
         return site
     }
 
+    /// Nodes that K3s is taken off, and the servers that stay.
+    static func reset(_ inventory: Inventory, _ options: Reset.Options) throws -> Site {
+        let order = Reset.order(for: inventory, options: options)
+        let concerned = Set(order.entries.flatMap(\.phase.nodes))
+        let nodes = inventory.nodes.map { NodeName($0.name) }.filter(concerned.contains)
+        let keeper = try Site(inventory, orders: .current).keeper.flatMap { concerned.contains($0) ? $0 : nil }
+        let site = Site(inventory, order: order, nodes: nodes, keeper: keeper)
+        try site.enforceRules()
+        return site
+    }
+
     private func enforceRules() throws {
         let violations = OrderRules.violations(plan, for: inventory)
         guard violations.isEmpty else {
