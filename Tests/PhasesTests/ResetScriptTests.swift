@@ -11,6 +11,8 @@ private let canUnshare = geteuid() == 0 && FileManager.default.isExecutableFile(
 @ShellThread struct ResetScriptTests {
     private static let machine = """
         guard=$1 program=$2 left=$3
+        ip() { /usr/sbin/ip "$@"; } # busybox prefers its own
+        diff() { /usr/bin/diff "$@"; }
         mount -t tmpfs tmpfs /var/lib && mount -t tmpfs tmpfs /var/log && mount -t tmpfs tmpfs /run && mkdir /run/etc /run/local &&
             cp -a /etc/. /run/etc && mount --bind /run/etc /etc && mount --bind /run/local /usr/local &&
             mount -t tmpfs tmpfs /opt && mount -t tmpfs tmpfs /sys/fs/bpf || exit
