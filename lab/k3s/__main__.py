@@ -15,7 +15,7 @@ COMMANDS:
    agent    Run node agent
    kubectl  Run kubectl
    crictl   Run crictl
-   etcd-snapshot  Save and list snapshots of etcd
+   etcd-snapshot  Save, list, delete and prune snapshots of etcd
 """
 
 

@@ -91,11 +91,17 @@ class Etcd:
         os.rename(paths.ETCD_DATA, old)
         log.info(f"Removed member's data moved to {old}; joining again")
 
-    def start(self, initial_cluster=None):
-        """Starts the child. `initial_cluster` is what a joining member was told; None makes a new cluster."""
+    def rename(self):
+        """A member name of its own for a member that begins anew."""
+        os.makedirs(paths.ETCD_DATA, mode=0o700, exist_ok=True)
+        paths.write(paths.ETCD_DATA + "/name", f"{self.node}-{secrets.token_hex(4)}\n", 0o600)
+
+    def start(self, initial_cluster=None, alone=False):
+        """Starts the child. `initial_cluster` is what a joining member was told; None makes a new cluster; `alone`: with the
+        data that are there, of which this member forgets all others."""
         os.makedirs(paths.ETCD_DATA, mode=0o700, exist_ok=True)
         if not self.name:
-            paths.write(paths.ETCD_DATA + "/name", f"{self.node}-{secrets.token_hex(4)}\n", 0o600)
+            self.rename()
         metrics = ["http://127.0.0.1:2381"] + ([f"http://{_host(self.address)}:2381"] if self.expose_metrics else [])
         own = f"https://{_host(self.address)}:2379"
         arguments = [
@@ -111,7 +117,7 @@ class Etcd:
             "--peer-client-cert-auth", "--peer-trusted-ca-file", tls.path("etcd/peer-ca"),
             "--peer-cert-file", tls.path("etcd/peer-server-client"),
             "--peer-key-file", tls.path("etcd/peer-server-client", ".key"),
-        ]
+        ] + (["--force-new-cluster"] if alone else [])
         library = ctypes.CDLL(None)
 
         def die_with_parent():
@@ -125,7 +131,7 @@ class Etcd:
     def prepare_to_join(self, servers, wait):
         """Adds this server as a learner through a living member and returns the initial cluster to start with."""
         if not self.name:
-            paths.write(paths.ETCD_DATA + "/name", f"{self.node}-{secrets.token_hex(4)}\n", 0o600)
+            self.rename()
         while True:
             for address in servers:
                 try:

@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 
-from . import api, config, etcd, join, kubelet_logs, log, paths, proxy, resources, systemd, tls
+from . import api, authorities, config, etcd, join, kubelet_logs, log, paths, proxy, reset, resources, systemd, tls
 from .controllers import Controllers
 from .etcd import Etcd
 from .helm import HelmController
@@ -15,7 +15,7 @@ from .log import Fatal
 from .nodes import Nodes
 from .objects import ApiError, Objects
 from .store import Store
-from .supervisor import Supervisor, write_tokens
+from .supervisor import Supervisor, password_secret, write_tokens
 from .web import Unreachable, WebError
 
 _NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
@@ -55,6 +55,9 @@ class Server:
         members = None
         if not self.etcd.has_data():
             members = self._join() if self.settings.get("server") else self._found()
+        was_reset = os.path.exists(paths.RESET_FLAG)
+        if was_reset:
+            os.remove(paths.RESET_FLAG)
         tls.make_server_certificates(self.settings)
         tls.write_kubeconfig(self.settings)
         write_tokens(self.settings["token"])
@@ -62,11 +65,14 @@ class Server:
         initial = self.etcd.prepare_to_join(members, self.wait) if members else None
         self.etcd.start(initial)
         self.etcd.wait_until_voting(self.wait)
+        authorities.keep(self.etcd.client, self.settings["token"])
         if paths.fault("k3s-never-ready"):
             while True:
                 log.info("Waiting for API server to become available")
                 self.wait(5)
         self.store.start()
+        if was_reset:
+            self._forget_own_password()
         self._seed()
         application.ready = self.supervisor.ready = True
         threading.Thread(target=self._manage, name="controllers", daemon=True).start()
@@ -139,6 +145,14 @@ class Server:
             self.objects.ensure(resource, namespace, value)
         except ApiError as error:
             if error.status != 409:
+                raise
+
+    def _forget_own_password(self):
+        """The one in the snapshot may be older than the machine."""
+        try:
+            self.objects.delete("secrets", "kube-system", password_secret(self.settings["node-name"]))
+        except ApiError as error:
+            if error.status != 404:
                 raise
 
     def _start_kubelet(self):
@@ -224,4 +238,9 @@ class Server:
 
 
 def run(arguments):
-    Server(arguments).run()
+    server = Server(arguments)
+    if server.settings.get("cluster-reset"):
+        return reset.run(server.settings, server.etcd)
+    if server.settings.get("cluster-reset-restore-path"):
+        raise Fatal("invalid flag use; --cluster-reset required with --cluster-reset-restore-path")
+    return server.run()

@@ -38,9 +38,28 @@ def _list():
     return 0
 
 
+def _delete(names):
+    missing = [name for name in names if not os.path.isfile(os.path.join(DIRECTORY, os.path.basename(name)))]
+    for name in set(names) - set(missing):
+        os.remove(os.path.join(DIRECTORY, os.path.basename(name)))
+        print(f"Snapshot {name} deleted.")
+    return _fail(f"snapshot {missing[0]} not found") if missing else 0
+
+
+def _prune(options):
+    """The oldest ones of a name go, until so many are left."""
+    kept = int(options.get("snapshot-retention", options.get("etcd-snapshot-retention", 5)))
+    begin = f"{options.get('name', 'on-demand')}-{socket.gethostname()}-"
+    names = sorted(name for name in os.listdir(DIRECTORY) if name.startswith(begin))
+    return _delete(names[:-kept] if kept else names)
+
+
 def main(arguments):
     """Returns the exit status."""
     verb, rest, options = (arguments or ["help"])[0], arguments[1:], {}
+    names = [word for word in rest if not word.startswith("-")]
+    if verb == "delete":
+        return _delete(names) if names else _fail("no snapshots given for removal")
     while rest:
         key, equals, value = rest.pop(0).lstrip("-").partition("=")
         options[key] = value if equals else (rest.pop(0) if rest else "")
@@ -48,4 +67,6 @@ def main(arguments):
         return _save(options)
     if verb in ("ls", "list", "l"):
         return _list()
+    if verb == "prune":
+        return _prune(options)
     return _fail(f"this stand-in has no 'etcd-snapshot {verb}'")

@@ -4,9 +4,11 @@ import base64
 import hashlib
 import ipaddress
 import os
+import shutil
 import ssl
 import subprocess
 import tempfile
+import time
 
 from . import paths
 from .log import Fatal
@@ -46,6 +48,19 @@ def exported_authorities():
 def import_authorities(files):
     for name, text in files.items():
         paths.write(os.path.join(paths.TLS, name), text + "\n", 0o600 if name.endswith(".key") else 0o644)
+
+
+def replace_authorities(files):
+    """What was there is kept beside, and nothing that it had signed stays."""
+    kept = f"{paths.TLS}-{int(time.time())}"
+    shutil.copytree(paths.TLS, kept, dirs_exist_ok=True)
+    if any(paths.read(os.path.join(paths.TLS, name)) != text for name, text in files.items()):
+        for directory, _, names in os.walk(paths.TLS):
+            for name in names:
+                if name.endswith(".names"):
+                    os.remove(os.path.join(directory, name))
+    import_authorities(files)
+    return kept
 
 
 def _names(names):

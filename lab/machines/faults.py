@@ -15,6 +15,7 @@ FLAG_FAULTS = {
     "cilium-cuts-ssh": "whenever Cilium starts there, a rule of its drops everything to port 22",
     "kube-vip-fails": "kube-vip cannot come up there; its log says why",
     "k3s-never-ready": "k3s starts there, but never gets ready; with VERSION only that one",
+    "restore-fails": "k3s restores no snapshot there: it ends when it has moved the data aside",
 }
 
 

@@ -7,7 +7,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
-from k3s import chart, config, helm, otherchart, patching, scheduling, selectors  # noqa: E402
+from k3s import authorities, chart, config, helm, otherchart, patching, paths, reset, scheduling, selectors  # noqa: E402
 from k3s.log import Fatal  # noqa: E402
 
 NOT_READY = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
@@ -53,6 +53,45 @@ class Configuration(unittest.TestCase):
     def test_password_of_a_token(self):
         self.assertEqual(config.password("K10" + "a" * 64 + "::server:secret"), "secret")
         self.assertEqual(config.password("secret"), "secret")
+
+
+class Reset(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.snapshot = os.path.join(directory.name, "snapshot")
+        self.flag = os.path.join(directory.name, "reset-flag")
+        before = paths.SERVER, paths.RESET_FLAG
+        self.addCleanup(lambda: (setattr(paths, "SERVER", before[0]), setattr(paths, "RESET_FLAG", before[1])))
+        paths.SERVER, paths.RESET_FLAG = directory.name, self.flag
+        with open(self.snapshot, "w", encoding="utf-8") as file:
+            file.write("etcd")
+
+    def refused(self, words, path, **settings):
+        with self.assertRaisesRegex(Fatal, words):
+            reset._check({"token": "t", **settings}, path)
+
+    def test_nothing_is_reset_that_is_told_where_to_join(self):
+        self.refused("server URL is set", self.snapshot, server="https://a:6443")
+
+    def test_a_restore_needs_a_token_and_a_file(self):
+        self.refused("please pass --token", self.snapshot, token="")
+        self.refused("snapshot path does not exist", self.snapshot + "-other")
+        self.refused("must be a file", paths.SERVER)
+
+    def test_a_second_reset_is_refused_and_a_second_restore_is_not(self):
+        with open(self.flag, "w", encoding="utf-8"):
+            pass
+        self.refused("was previously reset", None)
+        reset._check({"token": "t"}, self.snapshot)
+
+    def test_the_authorities_are_kept_under_a_name_made_from_the_token(self):
+        self.assertEqual(authorities.key("K10" + "a" * 64 + "::server:t"), authorities.key("t"))
+        self.assertEqual(authorities.key("t"), "/bootstrap/e3b98a4da31a")
+        secret = authorities._cipher("-e", "t", b"text")
+        self.assertEqual(authorities._cipher("-d", "t", secret), b"text")
+        with self.assertRaises(Fatal):
+            authorities._cipher("-d", "other", secret)
 
 
 class Scheduling(unittest.TestCase):
