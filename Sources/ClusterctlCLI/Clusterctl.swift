@@ -10,6 +10,7 @@ public struct Clusterctl: AsyncParsableCommand {
             InitCommand.self, ValidateCommand.self, LintCommand.self, ExplainCommand.self, SchemaCommand.self,
             PlanCommand.self, RenderCommand.self,
             BootstrapCommand.self, UpgradeCommand.self, ApplyCommand.self, ResetCommand.self,
+            EtcdCommand.self, RecoverCommand.self,
             StatusCommand.self, VerifyCommand.self, KubeconfigCommand.self, HostKeysCommand.self,
             GuardCommand.self, RouterCommand.self,
             UnlockCommand.self, RunsCommand.self, SimulateCommand.self,

@@ -12,6 +12,20 @@ struct K3sFiles {
 
     func steps(_ name: NodeName) -> [Step] {
         let node = cluster[name]
+        let unitFile = K3sPaths.unitFile(node.unit)
+        return settingSteps(name) + [
+            Step(
+                .unit(
+                    UnitState(
+                        name: node.unit, enabled: true,
+                        activity: .running(restartOn: [K3sPaths.config, unitFile, K3sPaths.binary]))),
+                because: "started without waiting: it counts as started only when its API answers")
+        ]
+    }
+
+    /// What K3s finds when it starts the next time.
+    func settingSteps(_ name: NodeName) -> [Step] {
+        let node = cluster[name]
         let config = K3sConfiguration(inventory: cluster.inventory, node: node, joinThrough: joinThrough).text
         let unitFile = K3sPaths.unitFile(node.unit)
         let template = node.isControlPlane ? Template.serverUnit : Template.agentUnit
@@ -27,11 +41,6 @@ struct K3sFiles {
                     path: unitFile, content: .text(template.text(["cluster": .text(cluster.inventory.name)])),
                     mode: .publicFile),
                 because: "our own unit: K3s' install script would rewrite it"),
-            Step(
-                .unit(
-                    UnitState(
-                        name: node.unit, enabled: true, activity: .running(restartOn: [K3sPaths.config, unitFile, K3sPaths.binary]))),
-                because: "started without waiting: it counts as started only when its API answers"),
         ]
     }
 

@@ -24,6 +24,7 @@ public enum OrderRules {
         case guardArmed = "order.guard-armed"
         case upgradeInTurn = "order.upgrade-in-turn"
         case resetInTurn = "order.reset-in-turn"
+        case restoreInTurn = "order.restore-in-turn"
         case routersGuarded = "order.routers-guarded"
         case hostFirewallOff = "order.host-firewall-off"
         case keptLinks = "order.kept-links"
@@ -57,6 +58,7 @@ public enum OrderRules {
         case .guardArmed: guardArmed(plan)
         case .upgradeInTurn: upgradeInTurn(plan)
         case .resetInTurn: plan.mustFollow("reset-files", "reset-workers") + plan.mustFollow("reset-files", "reset-servers")
+        case .restoreInTurn: restoreInTurn(plan)
         case .routersGuarded: routersGuarded(plan)
         case .hostFirewallOff: hostFirewallOff(plan)
         case .keptLinks: keptLinks(plan)

@@ -10,6 +10,8 @@ public enum Template: String, Sendable, CaseIterable {
     case left = "host/left.sh"
     case leaveEtcd = "etcd/leave-etcd.sh"
     case etcdSnapshot = "etcd/etcd-snapshot.sh"
+    case etcdReport = "etcd/etcd-report.sh"
+    case etcdRestore = "etcd/etcd-restore.sh"
     case ciliumDbg = "cilium/cilium-dbg.sh"
     case envoyBackends = "cilium/envoy-backends.sh"
     case bgpPasswords = "cilium/bgp-passwords.sh"
@@ -69,6 +71,8 @@ public enum Template: String, Sendable, CaseIterable {
         case .left: PackageResources.left_sh
         case .leaveEtcd: PackageResources.leave_etcd_sh
         case .etcdSnapshot: PackageResources.etcd_snapshot_sh
+        case .etcdReport: PackageResources.etcd_report_sh
+        case .etcdRestore: PackageResources.etcd_restore_sh
         case .ciliumDbg: PackageResources.cilium_dbg_sh
         case .envoyBackends: PackageResources.envoy_backends_sh
         case .bgpPasswords: PackageResources.bgp_passwords_sh

@@ -28,21 +28,33 @@ struct Etcd: Sendable {
         var starts = 0
         /// How often its data were moved aside.
         var movedAside = 0
+        /// The cluster that its data are of: each snapshot that is restored begins another one.
+        var cluster = 0
     }
 
     /// The primary is the first.
     private(set) var members: [Member]
     /// For each host, where it is among the members.
     private let positions: [Int?]
+    /// The cluster that was begun last.
+    private(set) var newest = 0
+    /// Whether a snapshot will be restored: until then there may be no data at all.
+    let awaitsReset: Bool
 
-    /// - Parameter isLiving: whether all of them are members already, whose etcd runs.
-    init(hosts: [Int], of count: Int, isLiving: Bool = false) {
+    /// - Parameters:
+    ///   - isLiving: whether all of them are members already, whose etcd runs.
+    ///   - isDown: whether it does not run, though they are members.
+    init(
+        hosts: [Int], of count: Int, isLiving: Bool = false, isDown: Bool = false, awaitsReset: Bool = false
+    ) {
+        self.awaitsReset = awaitsReset
         members = hosts.map { host in
             var member = Member(host: host)
-            guard isLiving else { return member }
+            guard isLiving || isDown else { return member }
             member.standing = .voter
             member.hasData = true
             member.isEnabled = true
+            guard !isDown else { return member }
             member.runs = true
             member.answersSince = 0
             return member
@@ -61,4 +73,37 @@ struct Etcd: Sendable {
     var voters: [Int] { members.filter { $0.standing == .voter }.map(\.host) }
 
     static func quorum(of voters: Int) -> Int { voters / 2 + 1 }
+
+    /// Whether there can be no quorum any more, however long one waits: too many voters have no data.
+    var isLost: Bool {
+        let voters = voters
+        if awaitsReset, newest == 0 { return false }
+        return !voters.isEmpty && voters.count { self[$0]?.hasData == true } < Etcd.quorum(of: voters.count)
+    }
+
+    /// All data are gone, and K3s runs nowhere.
+    mutating func loseEverything() {
+        for position in members.indices {
+            members[position].hasData = false
+            members[position].runs = false
+            members[position].isEnabled = false
+            members[position].answersSince = .infinity
+        }
+    }
+
+    /// A cluster of this one member begins; of the others it knows nothing.
+    mutating func begin(on host: Int) {
+        let cluster = newest + 1
+        newest = cluster
+        for position in members.indices { members[position].standing = .none }
+        self[host]?.standing = .voter
+        self[host]?.hasData = true
+        self[host]?.cluster = cluster
+    }
+
+    /// Servers that run with data of a cluster that another one has taken the place of.
+    var leftBehind: [Int] { members.filter { $0.runs && $0.hasData && $0.cluster < newest }.map(\.host) }
+
+    /// Whether all are voters of the newest cluster.
+    var isWhole: Bool { members.allSatisfy { $0.hasData && $0.standing == .voter && $0.cluster == newest } }
 }

@@ -104,6 +104,11 @@ struct Ledger: Sendable {
         }
     }
 
+    /// Whether a new cluster is begun in this order, with a snapshot's data.
+    var restores: Bool {
+        entries.contains { $0.operations.contains { Step($0, because: "").etcdAct == .reset } }
+    }
+
     /// What this task comes after and has not passed; nil when all of it has.
     func unpassedPredecessor(of number: Int) -> PhaseID? {
         for predecessor in entries[number].after {
@@ -226,6 +231,11 @@ extension Step {
     /// Whether this abstract step starts K3s on a control plane node.
     var startsService: Bool {
         if case .unit = operation { return true }
-        return false
+        return etcdAct == .start
+    }
+
+    /// What this abstract step does to etcd besides.
+    var etcdAct: EtcdAct? {
+        if case .link(_, let target) = operation { EtcdAct(rawValue: target) } else { nil }
     }
 }

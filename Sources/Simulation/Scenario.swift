@@ -19,12 +19,15 @@ public struct Scenario: Sendable {
     /// - Parameters:
     ///   - controlPlane: nil where nobody is a member of etcd.
     ///   - isLiving: whether K3s runs on all of it already.
+    ///   - isDown: whether it does not run, and the servers have their data. Where the order restores a snapshot, a living
+    ///     cluster has lost everything in half of the seeds.
     public init(
-        cluster: String, order: Order, nodes: [NodeName], controlPlane: ControlPlane?, isLiving: Bool = false
+        cluster: String, order: Order, nodes: [NodeName], controlPlane: ControlPlane?, isLiving: Bool = false,
+        isDown: Bool = false
     ) {
         self.init(
             cluster: cluster, order: order, nodes: nodes, controlPlane: controlPlane, isLiving: isLiving,
-            drivenBy: order)
+            isDown: isDown, drivenBy: order)
     }
 
     /// - Parameters:
@@ -32,13 +35,15 @@ public struct Scenario: Sendable {
     ///   - driven: what the run machine is given; another one only to see that the checkers notice.
     init(
         cluster: String, order: Order, nodes: [NodeName], controlPlane: ControlPlane?, isLiving: Bool = false,
-        drivenBy driven: Order
+        isDown: Bool = false, drivenBy driven: Order
     ) {
         fleet = MemoryFleet(nodes)
         ledger = Ledger(order.abstracted(for: controlPlane))
         machine = Machine(cluster: cluster, order: driven.abstracted(for: controlPlane), nodes: nodes)
-        etcd = controlPlane.map { [fleet] in
-            Etcd(hosts: $0.nodes.map(fleet.index), of: fleet.hosts.count, isLiving: isLiving)
+        etcd = controlPlane.map { [fleet, ledger] in
+            Etcd(
+                hosts: $0.nodes.map(fleet.index), of: fleet.hosts.count, isLiving: isLiving, isDown: isDown,
+                awaitsReset: ledger.restores)
         }
     }
 
@@ -53,6 +58,8 @@ public struct Scenario: Sendable {
         simulator.keepsRequests = false
         simulator.tellsStory = tellsStory
         simulator.looksForSecrets = seed % 1024 == 0
+        if etcd?.awaitsReset == true, simulator.weather.below(2) == 0 { simulator.etcd?.loseEverything() }
+        for voter in etcd?.voters ?? [] { simulator.quorum.votes(voter) }
         simulator.faultsEnd = simulator.weather.between(60, 1500)
         for host in fleet.hosts.indices where simulator.weather.strikes(.reboot, 0.3) {
             simulator.schedule(.shutDown(host: host), after: simulator.weather.between(0, 600))
@@ -65,6 +72,7 @@ public struct Scenario: Sendable {
         }
         let (endings, isWhole) = simulator.repeatUntilDone(machine, runsAfterFaults: Self.runsAfterFaults)
         if isWhole {
+            simulator.judgeWholeness()
             simulator.faultsEnd = simulator.seconds
             simulator.pass(seconds: Self.settlingSeconds)
             simulator.runOnceMore(machine)

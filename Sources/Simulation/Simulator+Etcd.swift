@@ -63,6 +63,41 @@ extension Simulator {
         run(host)
     }
 
+    /// What a restore, or a recovery, does to etcd on a node. What is stopped for it is stopped on purpose: from then on
+    /// nothing counts for the quorum before there is a new cluster.
+    mutating func perform(_ act: EtcdAct, _ host: Int) {
+        guard etcd?[host] != nil else { return }
+        switch act {
+        case .stop:
+            etcd?[host]?.runs = false
+            etcd?[host]?.isEnabled = false
+            etcd?[host]?.isKept = false
+            quorum = Quorum()
+        case .reset:
+            etcd?.begin(on: host)
+            quorum = Quorum()
+            quorum.votes(host)
+            judgeClusters()
+        case .setAside: etcd?[host]?.hasData = false
+        case .start:
+            etcd?[host]?.isEnabled = true
+            if etcd?[host]?.runs == false { run(host) }
+        }
+    }
+
+    /// Nobody goes on with what another cluster has taken the place of.
+    private mutating func judgeClusters() {
+        guard let etcd, etcd.newest > 0, let host = etcd.leftBehind.first else { return }
+        violate(
+            .oneCluster, "\(fleet.hosts[host].name) runs with the data of an earlier cluster, and a new one has begun")
+    }
+
+    /// When all is done, all servers are voters of the newest cluster.
+    mutating func judgeWholeness() {
+        guard let etcd, etcd.awaitsReset, !etcd.isWhole else { return }
+        violate(.oneCluster, "the run says that it is done, and not every server votes in the cluster that was begun")
+    }
+
     /// The machine is up, or the guard is through: K3s starts where it is to start with the machine.
     mutating func startServiceAtBoot(_ host: Int) {
         if etcd?[host]?.isEnabled == true || etcd?[host]?.isKept == true { run(host) }
@@ -74,6 +109,7 @@ extension Simulator {
         member.starts += 1
         member.answersSince = .infinity
         etcd?[host] = member
+        judgeClusters()
         schedule(
             .etcd(host: host, start: member.starts, .starts),
             after: min(Self.starting, weather.service() * slowness(host)))
@@ -118,6 +154,7 @@ extension Simulator {
             schedule(.etcd(host: host, start: member.starts, .promotes), after: weather.between(1, Self.promotion))
         }
         self.etcd?[host]?.hasData = true
+        self.etcd?[host]?.cluster = etcd.newest
         serve(host)
     }
 
@@ -237,12 +274,7 @@ extension Simulator {
         (etcd?.voters ?? []).allSatisfy { $0 == host || isAnswering($0) || quorum.out.contains($0) }
     }
 
-    /// Whether there can be no quorum any more, however long one waits: too many voters have no data.
-    var isQuorumLost: Bool {
-        guard let etcd else { return false }
-        let voters = etcd.voters
-        return !voters.isEmpty && voters.count { etcd[$0]?.hasData == true } < Etcd.quorum(of: voters.count)
-    }
+    var isQuorumLost: Bool { etcd?.isLost ?? false }
 
     private mutating func takeOut(_ host: Int, _ words: String) {
         if let (left, needed) = quorum.takesOut(host), othersServe(host) {

@@ -153,7 +153,7 @@ extension Simulator {
         fleet.hosts[host].contents.perform(step.operation)
         if let entry = program.entry, let ending = ledger?.entries[entry].endedBy { beginAnew(ending, on: host) }
         fleet.afterStep(program.task.node, step, &fleet.hosts[host])
-        if step.startsService { startService(host) }
+        if let act = step.etcdAct { perform(act, host) } else if step.startsService { startService(host) }
         fleet.hosts[host].programs[at].results.append(.changed)
         fleet.hosts[host].programs[at].busyUntil = seconds + weather.step() * slowness(host)
         if wasReachable, fleet.hosts[host].cut == .allConnections { breakLinks(host) }

@@ -7,15 +7,94 @@ import Testing
 
 /// The orders of the example inventories, over faults of every kind.
 @Suite @ShellThread struct RealOrderTests {
+    private static let acts: [String: EtcdAct] = [
+        StopServers.step: .stop, ResetEtcd.step: .reset, SetDataAside.step: .setAside, StartServers.step: .start,
+    ]
+
+    private func inventory(_ name: String) throws -> Inventory {
+        let root = URL(fileURLWithPath: #filePath)
+            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let path = root.appendingPathComponent("inventories/\(name).yaml")
+        return try InventoryReader.read(bytes: Array(Data(contentsOf: path)), file: path.path).get().inventory
+    }
+
+    private func restoring(_ inventory: Inventory) -> Order {
+        EtcdRestore.order(
+            for: inventory,
+            Restore(attempt: "a", source: .named("s"), server: NodeName(inventory.primary.name)))
+    }
+
+    private func controlPlane(_ inventory: Inventory) -> ControlPlane {
+        ControlPlane(
+            primary: NodeName(inventory.primary.name), replicas: inventory.replicas.map { NodeName($0.name) },
+            acts: Self.acts)
+    }
+
+    @Test(arguments: [("lab", UInt64(100)), ("keepalived", 10)])
+    func aSnapshotIsRestored(name: String, seeds: UInt64) throws {
+        let inventory = try inventory(name)
+        let scenario = Scenario(
+            cluster: inventory.name, order: restoring(inventory), nodes: inventory.nodes.map { NodeName($0.name) },
+            controlPlane: controlPlane(inventory), isLiving: true)
+        for seed in 1...seeds {
+            let trial = scenario.run(seed: seed, faults: Set(Fault.allCases))
+            #expect(trial.violations.isEmpty, "seed \(seed): \(trial.violations)")
+            #expect(trial.isWhole)
+        }
+    }
+
+    private func recovering(atOnce: Int = .max) throws -> Scenario {
+        var inventory = try inventory("lab")
+        inventory.nodes.removeAll { !$0.isControlPlane }
+        let right = Recover.order(for: inventory, members: inventory.nodes.count)
+        let driven = Order(
+            name: "recover",
+            right.entries.map { entry in
+                entry.phase.id == "start-servers"
+                    ? .init(AFew(base: entry.phase, atOnce: atOnce), after: entry.after) : entry
+            })
+        return Scenario(
+            cluster: inventory.name, order: driven, nodes: inventory.nodes.map { NodeName($0.name) },
+            controlPlane: controlPlane(inventory), isDown: true)
+    }
+
+    @Test func serversThatAreAllDownComeBack() throws {
+        let scenario = try recovering()
+        for seed in UInt64(1)...100 {
+            let trial = scenario.run(seed: seed, faults: Set(Fault.allCases))
+            #expect(trial.violations.isEmpty, "seed \(seed): \(trial.violations)")
+            #expect(trial.isWhole)
+        }
+    }
+
+    @Test func serversThatAreStartedOneAfterTheOtherNeverDo() throws {
+        let trial = try recovering(atOnce: 1).run(seed: 1, faults: [])
+        #expect(trial.violations.map(\.invariant) == [.finishes])
+    }
+
+    /// What a restore must not be, seen by what it breaks within two hundred seeds.
+    @Test(arguments: ["stop-servers", "set-data-aside"] as [PhaseID])
+    func aRestoreThatLeavesOutAPhaseMakesTwoClusters(left: PhaseID) throws {
+        let inventory = try inventory("lab")
+        let right = restoring(inventory)
+        let entries = right.entries.filter { $0.phase.id != left }.map { entry in
+            Order.Entry(entry.phase, after: entry.after.filter { $0.phase != left })
+        }
+        let scenario = Scenario(
+            cluster: inventory.name, order: Order(name: "wrong", entries),
+            nodes: inventory.nodes.map { NodeName($0.name) }, controlPlane: controlPlane(inventory), isLiving: true)
+        let broken = (UInt64(1)...200).contains { seed in
+            scenario.run(seed: seed, faults: []).violations.contains { $0.invariant == .oneCluster }
+        }
+        #expect(broken)
+    }
+
     @Test(arguments: [
         ("lab", false, 100), ("diskless", false, 10), ("keepalived", false, 10), ("lab", true, 100),
         ("keepalived", true, 10),
     ])
     func nothingHappensThatMustNot(inventory name: String, isUpgrade: Bool, seeds: UInt64) throws {
-        let root = URL(fileURLWithPath: #filePath)
-            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let path = root.appendingPathComponent("inventories/\(name).yaml")
-        let inventory = try InventoryReader.read(bytes: Array(Data(contentsOf: path)), file: path.path).get().inventory
+        let inventory = try inventory(name)
         let scenario = Scenario(
             cluster: inventory.name, order: isUpgrade ? Upgrade.order(for: inventory) : Bootstrap.order(for: inventory),
             nodes: inventory.nodes.map { NodeName($0.name) },
@@ -28,4 +107,17 @@ import Testing
             #expect(trial.isWhole)
         }
     }
+}
+
+/// A phase with another number of nodes at once.
+private struct AFew: Phase {
+    let base: any Phase
+    let atOnce: Int
+
+    var id: PhaseID { base.id }
+    var title: String { base.title }
+    var nodes: [NodeName] { base.nodes }
+    func apply(_ node: NodeName) -> [Step] { base.apply(node) }
+    func gate(_ node: NodeName) -> Gate? { base.gate(node) }
+    func undo(_ node: NodeName) -> Undo { base.undo(node) }
 }

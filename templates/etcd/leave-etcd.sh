@@ -10,7 +10,7 @@ guard=/var/lib/clusterctl/guard
 db=/var/lib/rancher/k3s/server/db
 patience=100
 
-grep -qsx replicas "$guard/member" || grep -qx "absent - - $db" "$guard/armed/paths" || exit 0
+grep -qsxE "replicas|rejoin-servers" "$guard/member" || grep -qx "absent - - $db" "$guard/armed/paths" || exit 0
 if [ ! -d "$db/etcd/member" ]; then # etcd has never run here, unless it is just about to
     systemctl stop k3s.service
     [ -d "$db/etcd/member" ] || exit 0
@@ -40,7 +40,7 @@ done
 # K3s ends with its membership, and would be started again and join once more.
 systemctl stop --no-block k3s.service clusterctl-etcd.service
 kubectl delete --wait=false --ignore-not-found node "$node"
-if grep -qsx replicas "$guard/member"; then # what an earlier try had to leave where it is
+if grep -qsxE "replicas|rejoin-servers" "$guard/member"; then # what an earlier try had to leave where it is
     systemctl stop k3s.service clusterctl-etcd.service
     mv "$db" "$db.clusterctl-$(date +%s)" || exit 1
 fi

@@ -15,7 +15,10 @@ struct SimulateCommand: ParsableCommand {
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
-    enum Verb: String, ExpressibleByArgument, CaseIterable { case bootstrap, upgrade, reset }
+    enum Verb: String, ExpressibleByArgument, CaseIterable {
+        case bootstrap, upgrade, reset, recover
+        case etcdRestore = "etcd-restore"
+    }
 
     @OptionGroup var argument: InventoryArgument
 
@@ -49,13 +52,15 @@ struct SimulateCommand: ParsableCommand {
             case .bootstrap: try Site(inventory, orders: .current)
             case .upgrade: try Site.upgrade(inventory, Upgrade.Options())
             case .reset: try Site.reset(inventory, Reset.Options())
+            case .recover: try Site.recovery(inventory)
+            case .etcdRestore: try Site.restore(inventory)
             }
         let controlPlane = ControlPlane(
             primary: NodeName(site.inventory.primary.name),
-            replicas: site.inventory.replicas.map { NodeName($0.name) })
+            replicas: site.inventory.replicas.map { NodeName($0.name) }, acts: Site.etcdActs)
         let scenario = Scenario(
             cluster: site.inventory.name, order: site.order, nodes: site.nodes, controlPlane: controlPlane,
-            isLiving: order != .bootstrap)
+            isLiving: order != .bootstrap && order != .recover, isDown: order == .recover)
         let clock = ContinuousClock()
         let began = clock.now
         var campaign = Campaign()

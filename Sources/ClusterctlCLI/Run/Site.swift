@@ -59,6 +59,19 @@ struct Site {
         return Site(inventory, order: order, nodes: nodes, keeper: whole.keeper)
     }
 
+    /// Some of the nodes, with an order of their own; the lease is kept where the other verbs keep it, if that node is among
+    /// them.
+    ///
+    /// - Parameters:
+    ///   - whole: all of the inventory.
+    ///   - part: what is left of it for this order.
+    static func part(of whole: Inventory, _ part: Inventory, order: Order, nodes: [NodeName]) throws -> Site {
+        let keeper = try Site(whole, orders: .current).keeper.flatMap { nodes.contains($0) ? $0 : nil }
+        let site = Site(part, order: order, nodes: nodes, keeper: keeper)
+        try site.enforceRules()
+        return site
+    }
+
     private init(_ inventory: Inventory, order: Order, nodes: [NodeName], keeper: NodeName?) {
         self.inventory = inventory
         self.order = order

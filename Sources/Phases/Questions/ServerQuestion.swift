@@ -15,6 +15,12 @@ enum ServerQuestion {
         EtcdQuestion.verdict(facts[node, EtcdQuestion.probe], on: node) == .holds && nodes?[node]?.isVoter == true
     }
 
+    /// The first server that is well; nil where none is, as far as the facts say.
+    static func firstWell(_ cluster: Cluster, _ facts: Facts) -> NodeName? {
+        let known = nodes(facts, cluster)
+        return cluster.controlPlane.first { isWell($0, facts, known) }
+    }
+
     static let looksAtOthers = "see that all other servers serve"
 
     /// Asked on a server between its files and the restart: all others must serve, at that moment and not by what was once

@@ -20,8 +20,7 @@ public struct EtcdSnapshot: Phase {
         guard servers.nodes.contains(where: { servers.isPending($0, facts) }) else {
             return .notApplicable("no server is changed")
         }
-        let known = ServerQuestion.nodes(facts, cluster)
-        let first = nodes.first { ServerQuestion.isWell($0, facts, known) } ?? cluster.primary
+        let first = ServerQuestion.firstWell(cluster, facts) ?? cluster.primary
         return node == first ? .satisfied : .notApplicable("it is taken on \(first)")
     }
 

@@ -67,22 +67,8 @@ public struct UpgradePreflight: Phase {
                 Problem("there is no K3s that clusterctl set up", fix: "run 'clusterctl bootstrap' for this inventory")
             ]
         }
-        return problems + CriticalSettings.problems(cluster, node, text, adding: true) + tokenProblems(node, facts)
-    }
-
-    /// A server that comes with another token than the cluster's does not start.
-    private func tokenProblems(_ node: NodeName, _ facts: Facts) -> [Problem] {
-        for step in K3sFiles(cluster: cluster).steps(node) {
-            guard case .file(K3sPaths.token, .secret(.provided), _) = step.operation, let state = facts[node, step],
-                state != .same
-            else { continue }
-            return [
-                Problem(
-                    "the inventory has another token than the cluster",
-                    fix: "put the cluster's own token back into the inventory")
-            ]
-        }
-        return []
+        return problems + CriticalSettings.problems(cluster, node, text, adding: true)
+            + TokenProblem.problems(cluster, node, facts)
     }
 }
 

@@ -1,0 +1,101 @@
+import Engine
+import Inventory
+import Rendering
+
+/// Starts K3s anew on the workers, which remember a cluster that is not this one any more: after a restore the numbers by
+/// which they follow the API's changes begin again (Kubernetes' page on operating etcd).
+public struct RestartAgents: Phase {
+    public let id: PhaseID = "restart-agents"
+    public let title = "Workers look at the cluster anew"
+    public var nodes: [NodeName] { cluster.workers }
+    let cluster: Cluster
+    let restore: Restore
+
+    public init(_ inventory: Inventory, _ restore: Restore) {
+        cluster = Cluster(inventory)
+        self.restore = restore
+    }
+
+    public func apply(_ node: NodeName) -> [Step] {
+        guard cluster[node].management == .full else { return [] }
+        return [
+            RestoreTask.restart.step(
+                "start K3s anew", restore, [cluster[node].unit],
+                because: "what it remembers is of the cluster before; its containers go on")
+        ]
+    }
+
+    public func gate(_ node: NodeName) -> Gate? {
+        let unit = cluster[node].unit
+        let isOurs = cluster[node].management == .full
+        let speaker = restore.server
+        return Gate(
+            waitingFor: "\(node) to be ready and Cilium to serve there",
+            asks: [Ask(speaker, NodesQuestion.probe), Ask(node, CiliumQuestion.status)]
+                + (isOurs ? RestartQuestion.asks(node, unit) : []),
+            deadlineSeconds: cluster.deadline(cluster.inventory.deadlines.workers, node), journal: (node, unit),
+            lookAt: "journalctl -u \(unit) on \(node)"
+        ) { facts in
+            .all(
+                isOurs ? RestartQuestion.verdict(facts, node, unit) : .holds,
+                NodesQuestion.ready(facts[speaker, NodesQuestion.probe], node),
+                CiliumQuestion.verdict(facts[node, CiliumQuestion.status], on: node))
+        }
+    }
+
+    public func undo(_ node: NodeName) -> Undo {
+        .nothing(because: "K3s runs with what it ran with before")
+    }
+}
+
+/// Asks whether the cluster that answers is the one of the snapshot: what the API calls its namespaces must be in the file.
+public struct ProveData: Phase {
+    public let id: PhaseID = "prove-data"
+    public let title = "The data are the snapshot's"
+    public var nodes: [NodeName] { [restore.server] }
+    let restore: Restore
+
+    public init(_ inventory: Inventory, _ restore: Restore) { self.restore = restore }
+
+    public static func probe(_ restore: Restore) -> Probe {
+        .command(RestoreTask.program([RestoreTask.prove.rawValue, restore.attempt, restore.snapshot]))
+    }
+
+    public func apply(_ node: NodeName) -> [Step] { [] }
+
+    public func gate(_ node: NodeName) -> Gate? {
+        let probe = ProveData.probe(restore)
+        return Gate(
+            waitingFor: "the cluster to answer with the identity that the snapshot has", asks: [Ask(node, probe)],
+            deadlineSeconds: 60, lookAt: "k3s kubectl get namespaces, on \(node)"
+        ) { facts in
+            guard let answer = facts[node, probe] else { return .waiting("\(node) has not said yet") }
+            return answer.succeeded ? .holds : .waiting(answer.reason)
+        }
+    }
+}
+
+/// Notes that the restore is through, on the server that began it last: until then a later run goes on with it.
+public struct EndRestore: Phase {
+    public let id: PhaseID = "end-restore"
+    public let title = "The restore is through"
+    public var nodes: [NodeName] { cluster.controlPlane }
+    public var last: NodeName? { restore.server }
+    let cluster: Cluster
+    let restore: Restore
+
+    public init(_ inventory: Inventory, _ restore: Restore) {
+        cluster = Cluster(inventory)
+        self.restore = restore
+    }
+
+    public func apply(_ node: NodeName) -> [Step] {
+        [
+            RestoreTask.end.step(
+                "note that the restore is through", restore,
+                because: "where a server joined is no longer needed, and the next restore is another one")
+        ]
+    }
+
+    public func undo(_ node: NodeName) -> Undo { .nothing(because: "nothing runs by it") }
+}
