@@ -58,7 +58,9 @@ public struct Restore: Sendable, Equatable {
     public static func snapshot(_ source: Source) -> String {
         switch source {
         case .named(let name): name
-        case .file(_, let digest): "/var/lib/clusterctl/etcd/snapshot-\(digest.prefix(16))"
+        // K3s knows a compressed one by the end of its name.
+        case .file(let path, let digest):
+            "/var/lib/clusterctl/etcd/snapshot-\(digest.prefix(16))\(path.hasSuffix(".zip") ? ".zip" : "")"
         }
     }
 

@@ -77,7 +77,7 @@ check() {
 stop_unit() {
     case $(property "$1" LoadState) in '' | not-found) return 0 ;; esac
     systemctl disable --quiet "$1" 2>/dev/null
-    timeout 60 systemctl stop "$1" || systemctl kill -s KILL "$1"
+    timeout 60 systemctl stop "$1" || systemctl kill --kill-who=main -s KILL "$1" # containers go on
     left=10
     while [ "$left" -gt 0 ]; do
         case $(property "$1" ActiveState) in inactive | failed) return 0 ;; esac
@@ -111,7 +111,7 @@ reset() {
     systemctl reset-failed "$run.service" 2>/dev/null
     systemd-run --quiet --wait --unit="$run" --description='K3s restores a snapshot of etcd' \
         --property=RuntimeMaxSec=270 /usr/local/bin/k3s server --config "$plain" \
-        --cluster-reset "--cluster-reset-restore-path=$path" || {
+        --cluster-reset "--cluster-reset-restore-path=$path" --etcd-s3=false || {
         said=$(journalctl -q -o cat -n 40 -u "$run.service" 2>/dev/null | grep -E 'level=(fatal|error)' | tail -n 1)
         systemctl reset-failed "$run.service" 2>/dev/null
         refuse "K3s could not restore $path: ${said:-see journalctl -u $run}"
