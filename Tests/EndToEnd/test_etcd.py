@@ -81,7 +81,7 @@ class EtcdTest(LifeCase):
         run = self.clusterctl("etcd", "restore", self.inventory, "--from", cut, "--confirm", "lab", status=1)
         self.assertIn("no whole snapshot of etcd", run.said())
         run = self.clusterctl("etcd", "restore", self.inventory, "--from", path, "--confirm", "other", status=1)
-        self.assertIn("--confirm says other, and this cluster is lab", run.said())
+        self.assertIn("--confirm says 'other', and the cluster is 'lab'", run.said())
         run = self.clusterctl("etcd", "restore", self.inventory, "no-such", "--confirm", "lab", status=1)
         self.assertIn("there is no snapshot no-such", run.said())
         plan = self.clusterctl("etcd", "restore", self.inventory, "--from", path, "--dry-run").output
