@@ -9,7 +9,7 @@ public struct Clusterctl: AsyncParsableCommand {
         subcommands: [
             InitCommand.self, ValidateCommand.self, LintCommand.self, ExplainCommand.self, SchemaCommand.self,
             PlanCommand.self, RenderCommand.self,
-            BootstrapCommand.self, UpgradeCommand.self, ApplyCommand.self, ResetCommand.self,
+            BootstrapCommand.self, UpgradeCommand.self, ApplyCommand.self, KubeProxyCommand.self, ResetCommand.self,
             EtcdCommand.self, RecoverCommand.self,
             StatusCommand.self, VerifyCommand.self, KubeconfigCommand.self, HostKeysCommand.self,
             GuardCommand.self, RouterCommand.self,

@@ -27,10 +27,17 @@ public struct Cilium: Phase {
     private let stage: Stage
     /// What a later phase leads Cilium to; nil where none does.
     private let later: CiliumObjects?
+    private let isKept: (@Sendable (Cluster, Facts) -> Bool)?
 
-    public init(_ inventory: Inventory, _ stage: Stage = .first, chartContent: String? = nil) {
+    /// - Parameter isKeptWhere: whether Cilium is good enough as it is found, and its settings are left alone; nil: it
+    ///   always gets those of the inventory.
+    init(
+        _ inventory: Inventory, _ stage: Stage = .first, chartContent: String? = nil,
+        isKeptWhere isKept: (@Sendable (Cluster, Facts) -> Bool)?
+    ) {
         cluster = Cluster(inventory)
         self.stage = stage
+        self.isKept = isKept
         let final = CiliumObjects(inventory, chartContent: chartContent)
         let changesLater = stage == .first && inventory.cilium.apiServer == .endpoint
         objects =
@@ -38,11 +45,16 @@ public struct Cilium: Phase {
         later = changesLater ? final : nil
     }
 
+    public init(_ inventory: Inventory, _ stage: Stage = .first, chartContent: String? = nil) {
+        self.init(inventory, stage, chartContent: chartContent, isKeptWhere: nil)
+    }
+
     public func needs(_ node: NodeName) -> [Probe] {
         (node == cluster.primary ? [] : [.unit(Units.server)]) + (later == nil ? [] : [CiliumObjects.applied])
     }
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
+        if let isKept, isKept(cluster, facts), !facts.hasGuardArmed(for: id, node) { return .settled }
         // Whoever answers speaks for all: else a slow API server would lead its node back.
         if let later, later.findsTheAPI(asIn: facts.first(of: cluster.controlPlane, CiliumObjects.applied)) {
             return .notApplicable("Cilium finds the API at the endpoint already; cilium-api-server has its settings")

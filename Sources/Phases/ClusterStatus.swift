@@ -21,6 +21,8 @@ public struct ClusterStatus: Sendable, Equatable {
         /// What Cilium on the node says of itself; nil where it does not answer.
         public let cilium: String?
         public let replacesKubeProxy: Bool
+        /// Whether kube-proxy runs on the node, and what it has left there; nil where the node does not say.
+        public let kubeProxy: KubeProxyQuestion?
     }
 
     public struct EndpointRow: Sendable, Equatable {
@@ -45,7 +47,7 @@ public struct ClusterStatus: Sendable, Equatable {
     public var isWhole: Bool {
         rows.allSatisfy { row in
             row.isReady && row.cilium == "Ok" && row.replacesKubeProxy && row.isVoter != false
-                && row.isEtcdHealthy != false
+                && row.isEtcdHealthy != false && row.kubeProxy?.isClean != false
         } && endpoint.map { $0.answers && $0.holders.count == 1 } ?? true
     }
 
@@ -54,7 +56,9 @@ public struct ClusterStatus: Sendable, Equatable {
     public static func asks(_ inventory: Inventory) -> [Ask] {
         let cluster = Cluster(inventory)
         let endpoint = EndpointQuestion(cluster)
-        var asks = cluster.all.flatMap { [Ask($0, K3sQuestion.version), Ask($0, CiliumQuestion.status)] }
+        var asks = cluster.all.flatMap { node in
+            [K3sQuestion.version, CiliumQuestion.status, KubeProxyQuestion.probe].map { Ask(node, $0) }
+        }
         for node in cluster.controlPlane {
             asks += [NodesQuestion.probe, EtcdQuestion.probe, LeftAddonsQuestion.probe].map { Ask(node, $0) }
             if let endpoint { asks += [Ask(node, EndpointQuestion.lease), Ask(node, endpoint.onLink)] }
@@ -78,7 +82,8 @@ public struct ClusterStatus: Sendable, Equatable {
                 isVoter: isMember ? row?.isVoter : nil,
                 isEtcdHealthy: isMember
                     ? EtcdQuestion.verdict(facts[node.id, EtcdQuestion.probe], on: node.id) == .holds : nil,
-                cilium: cilium?.state, replacesKubeProxy: cilium?.replacesKubeProxy ?? false)
+                cilium: cilium?.state, replacesKubeProxy: cilium?.replacesKubeProxy ?? false,
+                kubeProxy: KubeProxyQuestion(facts[node.id, KubeProxyQuestion.probe]))
         }
         leftAddons = LeftAddonsQuestion.names(inventory, facts)
         endpoint = EndpointQuestion(cluster).map { question in

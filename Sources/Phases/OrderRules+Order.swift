@@ -48,7 +48,9 @@ extension OrderRules {
     /// Neither two nodes of one phase nor two phases may have control plane nodes down at the same time.
     static func oneControlPlaneNodeAtATime(_ plan: PlanView) -> [String] {
         let members = Set(plan.cluster.controlPlane)
-        func takesOut(_ work: NodeWork) -> Bool { members.contains(work.node) && (work.runsK3s || work.changesLinks) }
+        func takesOut(_ work: NodeWork) -> Bool {
+            members.contains(work.node) && (work.runsK3s || work.changesLinks || work.removesRules)
+        }
         let phases = plan.plan.phases.filter { $0.work.contains(where: takesOut) }
         var violations: [String] = []
         for (index, phase) in phases.enumerated() {
@@ -125,7 +127,8 @@ extension OrderRules {
         plan.plan.phases.flatMap { phase in
             phase.work.compactMap { work -> String? in
                 let hasGuard = plan.cluster.node(work.node)?.profile.guard != nil
-                guard work.changesLinks || hasGuard && (work.runsK3s || work.changesCilium) else { return nil }
+                let isRisky = work.runsK3s || work.changesCilium || work.removesRules
+                guard work.changesLinks || hasGuard && isRisky else { return nil }
                 guard case .checkpoint(let checkpoint)? = work.steps.first?.operation, checkpoint.windowSeconds != nil
                 else {
                     return "\(phase.id) changes the network of \(work.node) without an armed guard"
@@ -151,14 +154,6 @@ extension OrderRules {
             let isEnded = plan.plan.phases.contains { $0.ends == "drain" && $0.work.contains { $0.node == work.node } }
             if !isEnded { violations.append("\(work.node) is drained, and nothing lets pods come back") }
         }
-        for work in servers.work where servers.work.count > 1 {
-            let looks = work.steps.firstIndex { $0.operation.summary == ServerQuestion.looksAtOthers }
-            let stops = work.steps.firstIndex { $0.operation.touchedUnit == Units.server }
-            guard let stops else { continue }
-            if looks.map({ $0 > stops }) ?? true {
-                violations.append("\(work.node) may be stopped while another one is out")
-            }
-        }
-        return violations
+        return violations + stoppedBlindly(servers)
     }
 }

@@ -25,6 +25,8 @@ public enum OrderRules {
         case upgradeInTurn = "order.upgrade-in-turn"
         case resetInTurn = "order.reset-in-turn"
         case restoreInTurn = "order.restore-in-turn"
+        case kubeProxyInTurn = "order.kube-proxy-in-turn"
+        case ownChainsOnly = "order.own-chains-only"
         case routersGuarded = "order.routers-guarded"
         case hostFirewallOff = "order.host-firewall-off"
         case keptLinks = "order.kept-links"
@@ -59,6 +61,8 @@ public enum OrderRules {
         case .upgradeInTurn: upgradeInTurn(plan)
         case .resetInTurn: plan.mustFollow("reset-files", "reset-workers") + plan.mustFollow("reset-files", "reset-servers")
         case .restoreInTurn: restoreInTurn(plan)
+        case .kubeProxyInTurn: kubeProxyInTurn(plan)
+        case .ownChainsOnly: ownChainsOnly(plan)
         case .routersGuarded: routersGuarded(plan)
         case .hostFirewallOff: hostFirewallOff(plan)
         case .keptLinks: keptLinks(plan)

@@ -31,6 +31,7 @@ public enum Template: String, Sendable, CaseIterable {
     case missingPrograms = "keepalived/missing-programs.sh"
     case readmit = "k3s/readmit.sh"
     case kubeProxyRules = "k3s/kube-proxy-rules.sh"
+    case kubeProxySettings = "k3s/kube-proxy-settings.sh"
     case othersServe = "k3s/others-serve.sh"
     case disruption = "k3s/disruption.sh"
     case drain = "k3s/drain.sh"
@@ -92,6 +93,7 @@ public enum Template: String, Sendable, CaseIterable {
         case .missingPrograms: PackageResources.missing_programs_sh
         case .readmit: PackageResources.readmit_sh
         case .kubeProxyRules: PackageResources.kube_proxy_rules_sh
+        case .kubeProxySettings: PackageResources.kube_proxy_settings_sh
         case .othersServe: PackageResources.others_serve_sh
         case .disruption: PackageResources.disruption_sh
         case .drain: PackageResources.drain_sh

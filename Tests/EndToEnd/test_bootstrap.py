@@ -177,11 +177,12 @@ class BootstrapTest(LabCase):
             self.assertEqual((node["cilium"], node["kubeProxyReplacement"]), ("Ok", True), node)
 
     def verify_names_what_is_left_of_kube_proxy(self):
-        enter("worker-01", "iptables", "-t", "nat", "-N", "KUBE-SVC-LEFT")
+        enter("worker-01", "iptables", "-t", "nat", "-N", "KUBE-SVC-LEFT000000000000")
         run = self.clusterctl("verify", self.inventory, "--failover", "--yes", status=1)
-        self.assertIn("kube-proxy-rules on worker-01 fails: left: iptables-nft nat: KUBE-SVC-LEFT", run.said())
+        self.assertIn("kube-proxy-rules on worker-01 fails: left: 0 rules in 1 chain of 1 table (1 Service): "
+                      "iptables-nft nat: KUBE-SVC-LEFT000000000000", run.said())
         self.assertNotIn("1. ", run.said(), "nothing is even proposed where something is wrong already")
-        enter("worker-01", "iptables", "-t", "nat", "-X", "KUBE-SVC-LEFT")
+        enter("worker-01", "iptables", "-t", "nat", "-X", "KUBE-SVC-LEFT000000000000")
 
     def endpoint_fails_over(self):
         """K3s stops where the VIP is, others take it over, and everything is as before. The VIP is the stand-in's."""

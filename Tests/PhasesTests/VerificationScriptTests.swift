@@ -21,20 +21,22 @@ import Testing
             "iptables-nft-save",
             """
             printf '%s\\n' '*mangle' ':PREROUTING ACCEPT [0:0]' ':KUBE-IPTABLES-HINT - [0:0]' ':KUBE-KUBELET-CANARY - [0:0]' \
-                COMMIT '*nat' ':KUBE-SERVICES - [0:0]' ':KUBE-SVC-ABC - [0:0]' ':KUBE-SEP-DEF - [0:0]' \
-                ':KUBE-SERVICESX - [0:0]' '-A PREROUTING -j KUBE-SERVICES' COMMIT \
+                COMMIT '*nat' ':KUBE-SERVICES - [0:0]' ':KUBE-SVC-ABCDEFGHIJKLMNOP - [0:0]' ':KUBE-SEP-ABCDEFGHIJKLMNOP - [0:0]' \
+                ':KUBE-SERVICESX - [0:0]' ':KUBE-SVC-of-a-site - [0:0]' \
+                '-A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES' \
+                '-A KUBE-SERVICES -j KUBE-SVC-ABCDEFGHIJKLMNOP' COMMIT \
                 '*filter' ':KUBE-FIREWALL - [0:0]' ':CILIUM_INPUT - [0:0]' ':KUBE-FORWARD - [0:0]' COMMIT
             """)
         for quiet in ["ip6tables-nft-save", "iptables-legacy-save", "ip6tables-legacy-save"] {
             try stage.command(quiet, "exit 1")
         }
         try stage.command("nft", "echo 'table ip nat'; echo 'table ip kube-proxy'")
-        let result = try run(.kubeProxyRules, [], stage, in: shell)
+        let result = try run(.kubeProxyRules, ["look"], stage, in: shell)
         #expect(result.status == 0, "\(result.error)")
         #expect(
             result.output == """
-                iptables-nft nat: KUBE-SERVICES and 2 more
-                iptables-nft filter: KUBE-FORWARD
+                iptables-nft nat rules=1 chains=3 jumps=1 services=1 KUBE-SERVICES
+                iptables-nft filter rules=0 chains=1 jumps=0 services=0 KUBE-FORWARD
                 nft ip kube-proxy
 
                 """)
@@ -46,7 +48,7 @@ import Testing
             try stage.command(quiet, "printf '%s\\n' '*filter' ':KUBE-FIREWALL - [0:0]' COMMIT")
         }
         try stage.command("nft", "true")
-        let result = try run(.kubeProxyRules, [], stage, in: shell)
+        let result = try run(.kubeProxyRules, ["look"], stage, in: shell)
         #expect(result.status == 0 && result.output.isEmpty)
     }
 

@@ -93,13 +93,16 @@ struct VerificationTests {
         },
         Wrong(id: "rules of kube-proxy") {
             $0.set(
-                "worker-01", KubeProxyRulesQuestion.probe,
-                "iptables-nft nat: KUBE-SERVICES and 3 more\nlink kube-ipvs0\n")
+                "worker-01", KubeProxyQuestion.probe,
+                "iptables-nft nat rules=7 chains=4 jumps=3 services=1 KUBE-SERVICES\nlink kube-ipvs0\n")
         } rows: {
-            ["kube-proxy-rules worker-01 fails: left: iptables-nft nat: KUBE-SERVICES and 3 more; link kube-ipvs0"]
+            [
+                "kube-proxy-rules worker-01 fails: left: 10 rules in 4 chains of 1 table (1 Service); link kube-ipvs0: "
+                    + "iptables-nft nat: KUBE-SERVICES; link kube-ipvs0"
+            ]
         },
         Wrong(id: "nothing to ask for rules with") {
-            $0.set("worker-01", KubeProxyRulesQuestion.probe, Answer(status: 127, output: "", error: "no iptables\n"))
+            $0.set("worker-01", KubeProxyQuestion.probe, Answer(status: 127, output: "", error: "no iptables\n"))
         } rows: {
             ["kube-proxy-rules worker-01 not asked: no iptables"]
         },
@@ -246,7 +249,7 @@ struct Answers: Sendable {
         case EtcdQuestion.probe: return said(#"200\#n{"health":"true","reason":""}"#)
         case CiliumQuestion.status:
             return said(#"{"cilium":{"state":"Ok"},"kube-proxy-replacement":{"mode":"True"}}"#)
-        case KubeProxyRulesQuestion.probe: return said("")
+        case KubeProxyQuestion.probe: return said("")
         case .guardState: return said("none\n")
         case EndpointQuestion.lease: return said("dpu-02\n")
         case endpoint?.onLink:

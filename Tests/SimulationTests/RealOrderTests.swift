@@ -90,17 +90,21 @@ import Testing
     }
 
     @Test(arguments: [
-        ("lab", false, 100), ("diskless", false, 10), ("keepalived", false, 10), ("lab", true, 100),
-        ("keepalived", true, 10),
+        ("lab", "bootstrap", 100), ("diskless", "bootstrap", 10), ("keepalived", "bootstrap", 10),
+        ("lab", "upgrade", 100),
+        ("keepalived", "upgrade", 10), ("lab", "kube-proxy-disable", 100), ("keepalived", "kube-proxy-disable", 10),
     ])
-    func nothingHappensThatMustNot(inventory name: String, isUpgrade: Bool, seeds: UInt64) throws {
+    func nothingHappensThatMustNot(inventory name: String, verb: String, seeds: UInt64) throws {
         let inventory = try inventory(name)
+        let orders = [
+            Bootstrap.order(for: inventory), Upgrade.order(for: inventory), KubeProxy.disable(for: inventory),
+        ]
         let scenario = Scenario(
-            cluster: inventory.name, order: isUpgrade ? Upgrade.order(for: inventory) : Bootstrap.order(for: inventory),
+            cluster: inventory.name, order: try #require(orders.first { $0.name == verb }),
             nodes: inventory.nodes.map { NodeName($0.name) },
             controlPlane: ControlPlane(
                 primary: NodeName(inventory.primary.name), replicas: inventory.replicas.map { NodeName($0.name) }),
-            isLiving: isUpgrade)
+            isLiving: verb != "bootstrap")
         for seed in 1...seeds {
             let trial = scenario.run(seed: seed, faults: Set(Fault.allCases))
             #expect(trial.violations.isEmpty, "seed \(seed): \(trial.violations)")

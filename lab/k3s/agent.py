@@ -93,7 +93,7 @@ class Agent:
             self.wait(2)
         proxy.install_kubelet_rules()
         if not known["disableKubeProxy"]:  # learned once, at start: an agent keeps its kube-proxy until it is restarted
-            proxy.install_proxy_rules(service, known["servers"])
+            proxy.start(service, known["servers"])
         kubelet_logs.serve(self.kubelet)
         kubelet_logs.serve_health()
         self.kubelet.start()

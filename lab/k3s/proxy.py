@@ -1,8 +1,10 @@
 """The rules of kube-proxy and of the kubelet. Both stay behind when k3s is stopped, as the real ones do."""
 
+import http.server
 import subprocess
+import threading
 
-from . import log
+from . import log, paths
 
 # The kubelet's own; there with and without kube-proxy.
 _KUBELET = """\
@@ -54,6 +56,35 @@ def install_kubelet_rules():
             text = text.replace("{}COMMIT", "COMMIT")
             text = text.removesuffix("COMMIT\n") + "-A INPUT -j KUBE-FIREWALL\n-A OUTPUT -j KUBE-FIREWALL\nCOMMIT\n"
         _iptables(program, text)
+
+
+class _FiguresHandler(http.server.BaseHTTPRequestHandler):
+    """Port 10249 of the loopback: there as long as kube-proxy runs."""
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        known = self.path == "/proxyMode"
+        self.send_response(200 if known else 404)
+        self.send_header("Content-Length", "8" if known else "0")
+        self.end_headers()
+        self.wfile.write(b"iptables" if known else b"")
+
+
+def start(service_address, servers):
+    """kube-proxy for as long as this k3s runs: its rules, which it makes anew when somebody has removed them, and its port."""
+    install_proxy_rules(service_address, servers)
+
+    def watch():
+        while True:
+            threading.Event().wait(2)
+            if ":KUBE-PROXY-CANARY" not in _saved("iptables"):
+                install_proxy_rules(service_address, servers)
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", paths.PROXY_PORT), _FiguresHandler)
+    threading.Thread(target=server.serve_forever, args=(1,), name="kube-proxy figures", daemon=True).start()
+    threading.Thread(target=watch, name="kube-proxy", daemon=True).start()
 
 
 def install_proxy_rules(service_address, servers):

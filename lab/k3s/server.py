@@ -168,7 +168,7 @@ class Server:
         self.kubelet.register()
         proxy.install_kubelet_rules()
         if not self.settings.get("disable-kube-proxy"):
-            proxy.install_proxy_rules(service, self.supervisor.servers())
+            proxy.start(service, self.supervisor.servers())
         kubelet_logs.serve(self.kubelet)
         kubelet_logs.serve_health()
         self.kubelet.start()

@@ -6,7 +6,8 @@ import Simulation
 struct SimulateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "simulate",
-        abstract: "Build this cluster many times over in a model that breaks, or upgrade it, or reset it; contacts nothing.",
+        abstract:
+            "Build this cluster many times over in a model that breaks, or change a living one; contacts nothing.",
         discussion: """
             Each seed is one cluster, from bare nodes (or a living cluster) to "done", with faults that the seed decides. \
             What must never happen is checked after every event. The plan's order, nodes, guards and deadlines are \
@@ -18,6 +19,7 @@ struct SimulateCommand: ParsableCommand {
     enum Verb: String, ExpressibleByArgument, CaseIterable {
         case bootstrap, upgrade, reset, recover
         case etcdRestore = "etcd-restore"
+        case kubeProxyDisable = "kube-proxy-disable"
     }
 
     @OptionGroup var argument: InventoryArgument
@@ -54,6 +56,7 @@ struct SimulateCommand: ParsableCommand {
             case .reset: try Site.reset(inventory, Reset.Options())
             case .recover: try Site.recovery(inventory)
             case .etcdRestore: try Site.restore(inventory)
+            case .kubeProxyDisable: try Site.living(inventory, order: try KubeProxyOptions.order(inventory))
             }
         let controlPlane = ControlPlane(
             primary: NodeName(site.inventory.primary.name),

@@ -37,11 +37,19 @@ enum StatusText {
         let rows = status.rows.map { row in
             [
                 row.name, row.role, row.address, row.unreachable != nil ? "no SSH" : row.isReady ? "yes" : "no",
-                row.version ?? "-", etcd(row), row.cilium ?? "-", row.replacesKubeProxy ? "replaced" : "-",
+                row.version ?? "-", etcd(row), row.cilium ?? "-", kubeProxy(row),
             ]
         }
         var lines = TextTable.lines(head, rows)
         lines += status.rows.filter { !$0.message.isEmpty }.map { "\($0.name): \($0.message)" }
+        lines += status.rows.compactMap { row in
+            row.kubeProxy.flatMap { found in
+                found.isRunning
+                    ? "\(row.name): kube-proxy runs there: 'clusterctl kube-proxy disable', or K3s there has to be started anew"
+                    : found.isLeft
+                        ? "\(row.name): kube-proxy has left \(found.words): 'clusterctl kube-proxy clean'" : nil
+            }
+        }
         lines.append("etcd: \(status.voters) voting member\(status.voters == 1 ? "" : "s")")
         if let endpoint = status.endpoint {
             let holder =
@@ -92,7 +100,21 @@ enum StatusText {
             if let isHealthy = row.isEtcdHealthy { json.field("etcdHealthy", isHealthy) }
             if let cilium = row.cilium { json.field("cilium", cilium) }
             json.field("kubeProxyReplacement", row.replacesKubeProxy)
+            if let kubeProxy = row.kubeProxy {
+                json.object("kubeProxy") { json in
+                    json.field("runs", kubeProxy.isRunning)
+                    json.field("rules", kubeProxy.rules)
+                    json.field("chains", kubeProxy.chains)
+                    json.field("others", kubeProxy.others)
+                }
+            }
         }
+    }
+
+    private static func kubeProxy(_ row: ClusterStatus.Row) -> String {
+        if row.kubeProxy?.isRunning == true { return row.replacesKubeProxy ? "runs, replaced" : "runs" }
+        if row.kubeProxy?.isLeft == true { return row.replacesKubeProxy ? "replaced, rules left" : "rules left" }
+        return row.replacesKubeProxy ? "replaced" : "-"
     }
 
     private static func etcd(_ row: ClusterStatus.Row) -> String {

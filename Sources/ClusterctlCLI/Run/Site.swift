@@ -24,9 +24,16 @@ struct Site {
 
     /// The nodes, with another version of K3s.
     static func upgrade(_ inventory: Inventory, _ options: Upgrade.Options) throws -> Site {
+        try living(inventory, order: Upgrade.order(for: inventory, options: options))
+    }
+
+    /// The nodes of a living cluster, with an order of its own.
+    ///
+    /// - Throws: `ExitStatus.failed` when the order breaks one of the rules of order, which are then shown.
+    static func living(_ inventory: Inventory, order: Order) throws -> Site {
         let keeper = try Site(inventory, orders: .current).keeper
         let nodes = inventory.nodes.map { NodeName($0.name) }
-        let site = Site(inventory, order: Upgrade.order(for: inventory, options: options), nodes: nodes, keeper: keeper)
+        let site = Site(inventory, order: order, nodes: nodes, keeper: keeper)
         try site.enforceRules()
         return site
     }
@@ -116,7 +123,7 @@ public struct Orders: Sendable {
     public static let standard = Orders { Bootstrap.order(for: $0, options: .init(chartContent: try chart(of: $0))) }
 
     /// The Cilium chart in base64, where the inventory names an archive.
-    private static func chart(of inventory: Inventory) throws -> String? {
+    static func chart(of inventory: Inventory) throws -> String? {
         guard case .archive(let path) = inventory.cilium.chart else { return nil }
         guard let archive = FileManager.default.contents(atPath: (path as NSString).expandingTildeInPath) else {
             Standard.error("error: the chart of Cilium, \(path) (cilium.chart.archive), cannot be read")

@@ -21,6 +21,31 @@ enum ServerQuestion {
         return cluster.controlPlane.first { isWell($0, facts, known) }
     }
 
+    /// One server that is not well is led back first, alone; a member that the inventory does not name counts for the
+    /// quorum too, and nobody here knows how it is.
+    static func quorumProblems(_ facts: Facts, _ nodes: NodesQuestion, _ cluster: Cluster) -> [Problem] {
+        let servers = cluster.controlPlane
+        var problems: [Problem] = []
+        let unwell = servers.filter { !isWell($0, facts, nodes) }
+        if unwell.count > 1 || servers.count == 2 && !unwell.isEmpty {
+            problems.append(
+                Problem(
+                    "the etcd members on \(unwell.map(\.rawValue).joined(separator: ", ")) are not healthy voters, and only "
+                        + "one server may be out at a time",
+                    fix: "lead them back first: 'clusterctl status' says how they are"))
+        }
+        let strangers = nodes.rows.filter { $0.isVoter != nil && !servers.contains(NodeName(String($0.name))) }
+        if !strangers.isEmpty {
+            let names = strangers.map { String($0.name) }.joined(separator: ", ")
+            problems.append(
+                Problem(
+                    "\(names) is a member of etcd, and no server of the inventory",
+                    fix: "write it into the inventory, or take it out of the cluster: k3s kubectl delete node \(names)")
+            )
+        }
+        return problems
+    }
+
     static let looksAtOthers = "see that all other servers serve"
 
     /// Asked on a server between its files and the restart: all others must serve, at that moment and not by what was once

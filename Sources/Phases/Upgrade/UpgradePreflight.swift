@@ -36,7 +36,9 @@ public struct UpgradePreflight: Phase {
             return node == speaker ? .blocked([problem]) : .satisfied
         }
         var problems = machineProblems(node, facts) + versionProblems(node, nodes)
-        if node == speaker { problems += quorumProblems(facts, nodes) + disruptionProblems(facts, nodes) }
+        if node == speaker {
+            problems += ServerQuestion.quorumProblems(facts, nodes, cluster) + disruptionProblems(facts, nodes)
+        }
         return problems.isEmpty ? .satisfied : .blocked(problems)
     }
 
@@ -120,31 +122,6 @@ extension UpgradePreflight {
             ]
         }
         return []
-    }
-
-    /// One server that is not well is led back first, alone; a member that the inventory does not name counts for the
-    /// quorum too, and nobody here knows how it is.
-    private func quorumProblems(_ facts: Facts, _ nodes: NodesQuestion) -> [Problem] {
-        let servers = cluster.controlPlane
-        var problems: [Problem] = []
-        let unwell = servers.filter { !ServerQuestion.isWell($0, facts, nodes) }
-        if unwell.count > 1 || servers.count == 2 && !unwell.isEmpty {
-            problems.append(
-                Problem(
-                    "the etcd members on \(unwell.map(\.rawValue).joined(separator: ", ")) are not healthy voters, and only "
-                        + "one server may be out at a time",
-                    fix: "lead them back first: 'clusterctl status' says how they are"))
-        }
-        let strangers = nodes.rows.filter { $0.isVoter != nil && !servers.contains(NodeName(String($0.name))) }
-        if !strangers.isEmpty {
-            let names = strangers.map { String($0.name) }.joined(separator: ", ")
-            problems.append(
-                Problem(
-                    "\(names) is a member of etcd, and no server of the inventory",
-                    fix: "write it into the inventory, or take it out of the cluster: k3s kubectl delete node \(names)")
-            )
-        }
-        return problems
     }
 
     /// Of all workers that will be drained, at once: the answer may be long.

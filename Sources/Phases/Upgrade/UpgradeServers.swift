@@ -49,29 +49,9 @@ public struct UpgradeServers: Phase {
     }
 
     public func gate(_ node: NodeName) -> Gate? {
-        let witness = endpoint.map { $0.witness }
-        var asks = [EtcdQuestion.probe, NodesQuestion.probe, CiliumQuestion.status].map { Ask(node, $0) }
-        asks += RestartQuestion.asks(node, Units.server)
-        if let endpoint { asks += endpoint.asksForAnswer }
         let version = cluster.inventory.k3s.version.description
-        let atEndpoint = endpoint.map { ", and the API to answer at \($0.address)" } ?? ""
-        return Gate(
-            waitingFor:
-                "\(node) to run \(version), to be ready, a healthy voter of etcd, Cilium to serve there\(atEndpoint)",
-            asks: asks, deadlineSeconds: cluster.deadline(cluster.inventory.deadlines.replicas, node),
-            journal: (node, Units.server),
-            lookAt: "journalctl -u k3s on \(node)\(witness.map { "; the endpoint was asked from \($0)" } ?? "")"
-        ) { [endpoint] facts in
-            let nodes = facts[node, NodesQuestion.probe]
-            return .all([
-                RestartQuestion.verdict(facts, node, Units.server),
-                EtcdQuestion.verdict(facts[node, EtcdQuestion.probe], on: node),
-                NodesQuestion.runs(nodes, node, version: version),
-                NodesQuestion.voter(nodes, node),
-                NodesQuestion.ready(nodes, node),
-                CiliumQuestion.verdict(facts[node, CiliumQuestion.status], on: node),
-                endpoint?.answered(facts) ?? .holds,
-            ])
+        return ServesAgain(cluster).gate(node, to: "run \(version)") { facts in
+            NodesQuestion.runs(facts[node, NodesQuestion.probe], node, version: version)
         }
     }
 

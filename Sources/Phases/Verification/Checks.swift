@@ -56,7 +56,7 @@ enum Checks {
     }
 
     private static func kubeProxyRules(_ node: NodeName) -> Check {
-        Check("kube-proxy-rules", on: node, KubeProxyRulesQuestion.probe, judge: KubeProxyRulesQuestion.finding)
+        Check("kube-proxy-rules", on: node, KubeProxyQuestion.probe, judge: KubeProxyQuestion.finding)
     }
 
     private static func unconfirmed(_ node: NodeName) -> Check {

@@ -112,6 +112,15 @@ extension Check.Finding {
 }
 
 extension Facts {
+    /// Whether the node's guard is armed for this phase, or just takes it back: a run that was cut has left it so, and the
+    /// phase goes on there, whatever else the facts say.
+    func hasGuardArmed(for phase: PhaseID, _ node: NodeName) -> Bool {
+        switch self[node, .guardState].map({ GuardState(line: $0.output) }) {
+        case .armed(phase), .held(phase, _), .firing(phase): true
+        default: false
+        }
+    }
+
     /// The first of these nodes' answers that is one; else the first that says why not.
     func first(of nodes: [NodeName], _ probe: Probe) -> Answer? {
         let answers = nodes.lazy.compactMap { self[$0, probe] }

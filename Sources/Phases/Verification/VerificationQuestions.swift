@@ -2,18 +2,6 @@ import Engine
 import Inventory
 import Rendering
 
-/// Whether kube-proxy has left rules behind, which mislead whoever looks for the way of a packet.
-enum KubeProxyRulesQuestion {
-    static let probe = Probe.command(Script.arguments(.kubeProxyRules))
-
-    static func finding(_ answer: Answer) -> Check.Finding {
-        if answer.status == 127 { return .notAsked(answer.reason) }
-        guard answer.succeeded else { return .notAsked("the rules cannot be read: \(answer.reason)") }
-        let left = answer.lines
-        return left.isEmpty ? .holds("none") : .fails("left: \(left.joined(separator: "; ").prefix(300))")
-    }
-}
-
 /// Whether a server's certificate has the names by which its API is reached, asked of the server itself.
 ///
 /// K3s' kubectl checks the certificate against a name that is given to it, and knows the cluster's authority.
