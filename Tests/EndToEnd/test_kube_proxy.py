@@ -23,6 +23,7 @@ network: {{pods: 10.142.0.0/16, services: 10.143.0.0/16}}
 cilium: {{version: 1.19.4}}
 endpoint: {{kubeVip: 10.77.0.100}}
 guard: {{window: 20s}}
+deadlines: {{verify: 40s}}
 defaults: {{dpus: {{arch: amd64, deadlineFactor: 1}}}}
 dpus:
   dpu-01: {{address: 10.77.0.11, primary: true}}
@@ -157,6 +158,22 @@ class KubeProxyTest(LifeCase):
         for arguments in (["clean", "--yes"], ["disable", "--yes"]):
             self.assertIn("nothing to do", self.kube_proxy(*arguments).said())
         self.assertIn("nothing to do", self.bootstrap().said())
+
+    def test_5_rules_come_back_where_nobody_serves_without_them(self):
+        enter("dpu-03", "sh", "-c", """
+            iptables-nft -A OUTPUT -d 10.143.0.1 -j DROP && iptables-nft -t nat -N KUBE-SERVICES &&
+                iptables-nft -t nat -A KUBE-SERVICES -d 10.143.0.1 -p tcp --dport 443 -j DNAT --to-destination 10.77.0.13:6443 &&
+                iptables-nft -t nat -A OUTPUT -m comment --comment 'kubernetes service portals' -j KUBE-SERVICES
+            """)
+        before = rules("dpu-03")
+        run = self.kube_proxy("clean", "--yes", status=5)
+        self.assertRegex(run.said(), r"kube-proxy-clean +dpu-03 .*everything is as it was")
+        self.assertIn("does not answer dpu-03 at its service address", run.said())
+        self.assertNotIn("gone:", run.said())
+        self.assertEqual(rules("dpu-03"), before)
+        enter("dpu-03", "iptables-nft", "-D", "OUTPUT", "-d", "10.143.0.1", "-j", "DROP")
+        self.assertIn("gone: dpu-03: 2 rules in 1 chain of 1 table", self.kube_proxy("clean", "--yes").said())
+        self.assertEqual(rules("dpu-03")[1], [])
 
 
 if __name__ == "__main__":

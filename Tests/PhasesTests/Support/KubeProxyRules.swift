@@ -7,16 +7,18 @@ struct KubeProxyRules {
     let services: Int
     let isIPv6: Bool
 
-    /// Whether a line that iptables-save prints is kube-proxy's; by what was put in, not by how the program decides.
-    func isIts(_ line: String) -> Bool {
-        guard !line.contains("site") else { return false }
+    /// How lines of iptables-save begin that are kube-proxy's; by what was put in, not by how the program decides.
+    private static let beginnings: [String] = {
         let names = [
-            "SERVICES", "NODEPORTS", "POSTROUTING", "MARK-MASQ", "PROXY-CANARY", "FORWARD", "EXTERNAL-SERVICES",
-            "PROXY-FIREWALL",
+            "SERVICES ", "NODEPORTS ", "POSTROUTING ", "MARK-MASQ ", "PROXY-CANARY ", "FORWARD ", "EXTERNAL-SERVICES ",
+            "PROXY-FIREWALL ", "SVC-A", "SEP-A",
         ]
-        return names.contains { line.hasPrefix(":KUBE-\($0) ") || line.hasPrefix("-A KUBE-\($0) ") }
-            || line.hasPrefix(":KUBE-SVC-") || line.hasPrefix(":KUBE-SEP-") || line.hasPrefix("-A KUBE-SVC-")
-            || line.hasPrefix("-A KUBE-SEP-") || line.contains("--comment \"kubernetes ")
+        return names.flatMap { [":KUBE-\($0)", "-A KUBE-\($0)"] }
+    }()
+
+    func isIts(_ line: String) -> Bool {
+        Self.beginnings.contains { line.hasPrefix($0) }
+            || !line.hasPrefix("-A KUBE-") && line.contains("--comment \"kubernetes ")
     }
 
     var text: String { (mangle + nat + filter).joined(separator: "\n") + "\n" }
