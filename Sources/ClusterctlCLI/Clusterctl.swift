@@ -9,8 +9,8 @@ public struct Clusterctl: AsyncParsableCommand {
         subcommands: [
             InitCommand.self, ValidateCommand.self, LintCommand.self, ExplainCommand.self, SchemaCommand.self,
             PlanCommand.self, RenderCommand.self,
-            BootstrapCommand.self, UpgradeCommand.self, ApplyCommand.self, KubeProxyCommand.self, ResetCommand.self,
-            EtcdCommand.self, RecoverCommand.self,
+            BootstrapCommand.self, UpgradeCommand.self, ApplyCommand.self, NodeCommand.self, KubeProxyCommand.self,
+            EtcdCommand.self, RecoverCommand.self, ResetCommand.self,
             StatusCommand.self, VerifyCommand.self, KubeconfigCommand.self, HostKeysCommand.self,
             GuardCommand.self, RouterCommand.self,
             UnlockCommand.self, RunsCommand.self, SimulateCommand.self,

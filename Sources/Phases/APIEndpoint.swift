@@ -7,7 +7,7 @@ import YAML
 public struct APIEndpoint: Phase {
     public let id: PhaseID = "api-endpoint"
     public let title = "The endpoint, announced by BGP"
-    public var nodes: [NodeName] { address == nil ? [] : [cluster.primary] }
+    public var nodes: [NodeName] { address == nil ? [] : [cluster.reference] }
     let cluster: Cluster
     private let address: IPAddress?
 
@@ -36,14 +36,14 @@ public struct APIEndpoint: Phase {
 
     public func gate(_ node: NodeName) -> Gate? {
         guard let address else { return nil }
-        let asker = cluster.replicas.first ?? cluster.workers.first ?? cluster.primary
+        let asker = cluster.otherServers.first ?? cluster.workers.first ?? cluster.reference
         let routers = RouterQuestion.asked(cluster.inventory).filter { router in
             router.neighbors.contains { $0.address.family == address.family }
         }
         let route = RouterQuestion.route(to: address)
         let ping = Probe.http("https://\(address.inURL):\(cluster.inventory.network.apiPort)/ping")
         let envoy = EnvoyQuestion(cluster.inventory)
-        let speakers = cluster.inventory.bgpNodes.map(\.id)
+        let speakers = cluster.speakers
         return Gate(
             waitingFor:
                 "Cilium to give \(address) to the API, the routers to have every way there, Envoy on each node to "

@@ -2,12 +2,12 @@ import Engine
 import Inventory
 import Rendering
 
-/// Installs one addon as a HelmChart resource, through the primary. Each addon is a phase, so that each has its own gate
+/// Installs one addon as a HelmChart resource, through the server that speaks for the cluster. Each addon is a phase, so that each has its own gate
 /// and can wait for another.
 public struct AddonPhase: Phase {
     public let id: PhaseID
     public let title: String
-    public var nodes: [NodeName] { [cluster.primary] }
+    public var nodes: [NodeName] { [cluster.reference] }
     let cluster: Cluster
     private let addon: Addon
     private let chart: KubernetesObject

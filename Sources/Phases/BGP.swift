@@ -1,11 +1,11 @@
 import Engine
 import Inventory
 
-/// Tells Cilium what the nodes announce to the routers, and which addresses Services get; through the primary.
+/// Tells Cilium what the nodes announce to the routers, and which addresses Services get; through the server that speaks for the cluster.
 public struct BGP: Phase {
     public let id: PhaseID = "bgp"
     public let title = "Announcements and addresses of Services"
-    public var nodes: [NodeName] { [cluster.primary] }
+    public var nodes: [NodeName] { [cluster.reference] }
     let cluster: Cluster
     let objects: BGPObjects
 
@@ -36,7 +36,7 @@ public struct BGP: Phase {
 public struct BGPSessions: Phase {
     public let id: PhaseID = "bgp-sessions"
     public let title = "BGP sessions"
-    public var nodes: [NodeName] { cluster.inventory.bgpNodes.map(\.id) }
+    public var nodes: [NodeName] { cluster.speakers }
     let cluster: Cluster
 
     public init(_ inventory: Inventory) { cluster = Cluster(inventory) }

@@ -17,8 +17,8 @@ public struct BGPPasswords: Phase {
     /// A node that can change the cluster, and sees sessions fall; where no such node speaks BGP, nothing is waited for.
     static func speaker(_ inventory: Inventory) -> NodeName {
         let speakers = Set(inventory.bgpNodes.map(\.id))
-        return ([inventory.primary] + inventory.controlPlane).map(\.id).first { speakers.contains($0) }
-            ?? inventory.primary.id
+        let cluster = Cluster(inventory)
+        return ([cluster.reference] + cluster.controlPlane).first { speakers.contains($0) } ?? cluster.reference
     }
 
     /// Where a control plane node has the passwords that it compares with.
@@ -123,7 +123,7 @@ public struct BGPPasswordFiles: Phase {
     /// - Parameter nodes: nil: every control plane node.
     init(_ inventory: Inventory, on nodes: [NodeName]? = nil) {
         self.inventory = inventory
-        self.nodes = nodes ?? inventory.controlPlane.map(\.id)
+        self.nodes = nodes ?? Cluster(inventory).controlPlane
     }
 
     public func apply(_ node: NodeName) -> [Step] {

@@ -20,13 +20,25 @@ struct Cluster: Sendable {
         return node
     }
 
+    /// It starts the cluster, and is one server among the others from then on.
     var primary: NodeName { inventory.primary.id }
-    var all: [NodeName] { inventory.nodes.map(\.id) }
+    /// The server that speaks for the cluster; see `Inventory.reference`.
+    var reference: NodeName { inventory.reference.id }
+    // All of these without nodes that are left out of the run.
+    var all: [NodeName] { present(inventory.nodes) }
     /// The nodes that clusterctl may change.
-    var managed: [NodeName] { inventory.nodes.filter { $0.management == .full }.map(\.id) }
-    var controlPlane: [NodeName] { inventory.controlPlane.map(\.id) }
-    var replicas: [NodeName] { inventory.replicas.map(\.id) }
-    var workers: [NodeName] { inventory.workers.map(\.id) }
+    var managed: [NodeName] { present(inventory.nodes.filter { $0.management == .full }) }
+    var controlPlane: [NodeName] { present(inventory.controlPlane) }
+    var replicas: [NodeName] { present(inventory.replicas) }
+    var workers: [NodeName] { present(inventory.workers) }
+    /// The nodes that speak BGP.
+    var speakers: [NodeName] { present(inventory.bgpNodes) }
+    /// The control plane nodes that do not speak for the cluster.
+    var otherServers: [NodeName] { controlPlane.filter { $0 != reference } }
+
+    private func present(_ nodes: [Node]) -> [NodeName] {
+        nodes.filter { !inventory.leftOut.contains($0.name) }.map(\.id)
+    }
 
     /// Whole seconds for a gate on this node: what the inventory says, times what its kind of machine needs.
     func deadline(_ duration: Duration, _ name: NodeName) -> Int {
@@ -58,6 +70,16 @@ extension Node {
     var id: NodeName { NodeName(name) }
     /// The unit that K3s runs as; NixOS calls it `k3s.service` for agents too (nixpkgs services.k3s).
     var unit: String { isControlPlane || os == .nixos ? Units.server : Units.agent }
+}
+
+extension Facts {
+    /// Whether an earlier run has left a guard on the node that nobody has confirmed.
+    func hasOpenGuard(_ node: NodeName) -> Bool {
+        switch self[node, .guardState].map({ GuardState(line: $0.output) }) {
+        case .armed, .held, .firing: true
+        default: false
+        }
+    }
 }
 
 enum Units {

@@ -55,15 +55,15 @@ public struct DNS: Phase {
     public func gate(_ node: NodeName) -> Gate? {
         guard let names else { return nil }
         let questions = questions(node, names)
-        let primary = cluster.primary
+        let reference = cluster.reference
         return Gate(
             waitingFor: "CoreDNS on \(node) to answer for \(names.settings.apiNames[0])",
-            asks: [Ask(node, DNS.health), Ask(primary, DNS.pods)] + questions.map { Ask(node, $0.question.probe) },
+            asks: [Ask(node, DNS.health), Ask(reference, DNS.pods)] + questions.map { Ask(node, $0.question.probe) },
             deadlineSeconds: cluster.deadline(cluster.inventory.deadlines.dns, node), journal: (node, Units.server),
             lookAt: "k3s crictl logs of the container coredns, on \(node)"
         ) { facts in
             let verdict = DNS.verdict(questions, facts, on: node)
-            guard case .waiting(let reason) = verdict, let row = PodsQuestion(facts[primary, DNS.pods])?[node],
+            guard case .waiting(let reason) = verdict, let row = PodsQuestion(facts[reference, DNS.pods])?[node],
                 !row.isReady, !row.reason.isEmpty
             else { return verdict }
             return .waiting("\(reason); the pod: \(row.reason.prefix(300))")

@@ -44,10 +44,12 @@ struct K3sFiles {
         ]
     }
 
-    /// The same token on all nodes; where the inventory names none, it is made on the primary.
+    /// The same token on all nodes; where the inventory names none, it is made on the primary. A primary that joins a living
+    /// cluster has it from there, as all others.
     private func token(_ name: NodeName) -> SecretSource {
         if let provided = ProvidedSecret.token(cluster.inventory) { return provided.source }
-        return name == cluster.primary ? .generated(bytes: 32) : .copied(from: cluster.primary, path: K3sPaths.token)
+        return name == cluster.reference
+            ? .generated(bytes: 32) : .copied(from: cluster.reference, path: K3sPaths.token)
     }
 }
 

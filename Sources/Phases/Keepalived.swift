@@ -90,7 +90,7 @@ public struct Keepalived: Phase {
         let units = [Keepalived.haproxyUnit, Keepalived.keepalivedUnit]
         let asks =
             units.map { Ask(node, .unit($0)) } + [Ask(node, settings.health)] + question.asks
-            + [Ask(cluster.primary, settings.readyThrough)]
+            + [Ask(cluster.reference, settings.readyThrough)]
         return Gate(
             waitingFor:
                 "HAProxy and keepalived on \(node) to run, one control plane node to hold \(question.address), and the "
@@ -101,7 +101,7 @@ public struct Keepalived: Phase {
             .all(
                 units.map { Keepalived.running(facts[node, .unit($0)], $0, on: node) } + [
                     Keepalived.healthy(facts[node, settings.health], on: node), question.verdict(facts),
-                    Keepalived.ready(facts[cluster.primary, settings.readyThrough], cluster.primary, settings.url),
+                    Keepalived.ready(facts[cluster.reference, settings.readyThrough], cluster.reference, settings.url),
                 ])
         }
     }

@@ -6,7 +6,7 @@ import Rendering
 public struct KubeVip: Phase {
     public let id: PhaseID = "kube-vip"
     public let title = "The endpoint"
-    public var nodes: [NodeName] { endpoint == nil ? [] : [cluster.primary] }
+    public var nodes: [NodeName] { endpoint == nil ? [] : [cluster.reference] }
     let cluster: Cluster
     let endpoint: EndpointQuestion?
 

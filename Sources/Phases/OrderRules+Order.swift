@@ -68,12 +68,25 @@ extension OrderRules {
     /// A replica has joined only when its member votes; else the next one would come while it is a learner.
     static func replicaGate(_ plan: PlanView) -> [String] {
         guard let phase = plan.phase("replicas") else { return [] }
-        let primary = plan.cluster.primary
+        let reference = plan.cluster.reference
         return phase.work.compactMap { work in
             let asks = work.gate?.asks ?? []
             let isAsked =
-                asks.contains(Ask(work.node, EtcdQuestion.probe)) && asks.contains(Ask(primary, NodesQuestion.probe))
+                asks.contains(Ask(work.node, EtcdQuestion.probe)) && asks.contains(Ask(reference, NodesQuestion.probe))
             return isAsked ? nil : "the gate of \(work.node) does not ask whether its etcd member votes"
+        }
+    }
+
+    /// Whoever joins a living cluster knows where, before it is started: a server without data that knows of no other begins
+    /// a cluster of its own.
+    static func oneCluster(_ plan: PlanView) -> [String] {
+        (plan.phase("replicas")?.work ?? []).compactMap { work in
+            let config = plan.text(of: K3sPaths.config, in: work)
+            guard config.flatMap({ K3sQuestion.value(of: "cluster-init", in: $0) }) == "true" else { return nil }
+            let join = plan.text(of: JoinFile.path, in: work).flatMap { K3sQuestion.value(of: "server", in: $0) }
+            let own = plan.cluster.node(work.node).map { K3sConfiguration.serverURL($0, plan.cluster.inventory) }
+            return join == nil || join == own
+                ? "\(work.node) would begin a second cluster: nothing tells it which server to join" : nil
         }
     }
 

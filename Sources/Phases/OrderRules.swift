@@ -17,6 +17,7 @@ public enum OrderRules {
         case replicasJoinPrimary = "order.replicas-join-primary"
         case oneControlPlaneNodeAtATime = "order.one-control-plane-node-at-a-time"
         case replicaGate = "order.replica-gate"
+        case oneCluster = "order.one-cluster"
         case linksGate = "order.links-gate"
         case noServiceAddress = "order.no-service-address"
         case kubeProxyReplaced = "order.kube-proxy-replaced"
@@ -53,6 +54,7 @@ public enum OrderRules {
         case .replicasJoinPrimary: replicasJoinPrimary(plan)
         case .oneControlPlaneNodeAtATime: oneControlPlaneNodeAtATime(plan)
         case .replicaGate: replicaGate(plan)
+        case .oneCluster: oneCluster(plan)
         case .linksGate: linksGate(plan)
         case .noServiceAddress: noServiceAddress(plan)
         case .kubeProxyReplaced: kubeProxyReplaced(plan)

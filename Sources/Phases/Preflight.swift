@@ -17,7 +17,7 @@ public struct Preflight: Phase {
             .listeners(ports(of: node)),
         ]
         let member: [Probe] = cluster[node].isControlPlane ? [Preflight.latency, Preflight.keptMember] : []
-        return common + member + (node == cluster.primary ? [LeftAddonsQuestion.probe] : [])
+        return common + member + (node == cluster.reference ? [LeftAddonsQuestion.probe] : [])
             + [NodeVLANs.leavingLinks(of: cluster[node])].compactMap(\.self)
     }
 
@@ -108,14 +108,14 @@ extension Preflight {
         guard let skew = skew(node, facts), skew > Preflight.skewBlocksBeyond else { return [] }
         return [
             Problem(
-                "its clock differs from that of \(cluster.primary) by about \(skew) s: certificates would be invalid",
+                "its clock differs from that of \(cluster.reference) by about \(skew) s: certificates would be invalid",
                 fix: "set the clock (timedatectl set-ntp true)")
         ]
     }
 
     private func skew(_ node: NodeName, _ facts: Facts) -> Int? {
         guard let here = HostFacts(facts[node, .host])?.time,
-            let there = HostFacts(facts[cluster.primary, .host])?.time
+            let there = HostFacts(facts[cluster.reference, .host])?.time
         else { return nil }
         return abs(here - there)
     }
@@ -164,15 +164,18 @@ extension Preflight {
         }
     }
 
-    /// A primary without data beside a member with data would start a second cluster of the same name.
+    /// A primary without data beside a member with data would start a second cluster of the same name. Where another server
+    /// speaks for the cluster, it is told to join that one.
     private func secondCluster(_ facts: Facts) -> [Problem] {
-        guard EtcdQuestion.hasData(facts[cluster.primary, EtcdQuestion.data]) == false else { return [] }
+        guard cluster.reference == cluster.primary,
+            EtcdQuestion.hasData(facts[cluster.primary, EtcdQuestion.data]) == false
+        else { return [] }
         let others = cluster.replicas.filter { EtcdQuestion.hasData(facts[$0, EtcdQuestion.data]) == true }
         guard let other = others.first else { return [] }
         return [
             Problem(
                 "\(cluster.primary) has no etcd data, but \(other) has: a second cluster would be started",
-                fix: "write 'primary: true' for \(other), so that \(cluster.primary) joins it")
+                fix: "let it join the others: 'clusterctl node replace INVENTORY \(cluster.primary)'")
         ]
     }
 }
@@ -196,7 +199,7 @@ extension Preflight {
             notes.append("has \(memory / 1024) MiB of memory; K3s recommends 2 GiB for a server")
         }
         if let skew = skew(name, facts), skew > Preflight.skewNotedBeyond {
-            notes.append("its clock may differ from that of \(cluster.primary) by up to \(skew) s")
+            notes.append("its clock may differ from that of \(cluster.reference) by up to \(skew) s")
         }
         if let note = NodeVLANs(node, cluster.inventory, host, facts).note { notes.append(note) }
         if let note = latencyNote(facts[name, Preflight.latency]) { notes.append(note) }

@@ -9,7 +9,7 @@ import Rendering
 public struct Readmit: Phase {
     public let id: PhaseID = "readmit"
     public let title = "Let ephemeral workers in again"
-    public var nodes: [NodeName] { ephemeral.isEmpty ? [] : [cluster.primary] }
+    public var nodes: [NodeName] { ephemeral.isEmpty ? [] : [cluster.reference] }
     let cluster: Cluster
 
     public init(_ inventory: Inventory) { cluster = Cluster(inventory) }

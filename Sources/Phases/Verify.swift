@@ -17,19 +17,19 @@ public struct Verify: Phase {
     public func apply(_ node: NodeName) -> [Step] { [] }
 
     public func gate(_ node: NodeName) -> Gate? {
-        let primary = cluster.primary
+        let reference = cluster.reference
         let isMember = cluster[node].isControlPlane
-        let endpoint = node == primary ? endpoint : nil
-        var asks = [Ask(primary, NodesQuestion.probe), Ask(node, CiliumQuestion.status)]
+        let endpoint = node == reference ? endpoint : nil
+        var asks = [Ask(reference, NodesQuestion.probe), Ask(node, CiliumQuestion.status)]
         if isMember { asks.append(Ask(node, EtcdQuestion.probe)) }
         if let endpoint { asks += endpoint.asks.filter { !asks.contains($0) } }
         return Gate(
             waitingFor: waitingFor(node, endpoint), asks: asks,
             deadlineSeconds: cluster.deadline(cluster.inventory.deadlines.verify, node),
             journal: (node, cluster[node].unit),
-            lookAt: "k3s kubectl get nodes,pods -A -o wide, on \(primary)"
+            lookAt: "k3s kubectl get nodes,pods -A -o wide, on \(reference)"
         ) { facts in
-            let nodes = facts[primary, NodesQuestion.probe]
+            let nodes = facts[reference, NodesQuestion.probe]
             var verdicts = [
                 NodesQuestion.ready(nodes, node), CiliumQuestion.verdict(facts[node, CiliumQuestion.status], on: node),
             ]

@@ -16,18 +16,18 @@ public struct Workers: Phase {
     }
 
     public func gate(_ node: NodeName) -> Gate? {
-        let primary = cluster.primary
+        let reference = cluster.reference
         let unit = cluster[node].unit
         return Gate(
             waitingFor: "\(node) to be ready and Cilium to serve there",
-            asks: [Ask(primary, NodesQuestion.probe), Ask(node, CiliumQuestion.status)],
+            asks: [Ask(reference, NodesQuestion.probe), Ask(node, CiliumQuestion.status)],
             deadlineSeconds: cluster.deadline(cluster.inventory.deadlines.workers, node), journal: (node, unit),
             lookAt: cluster[node].management == .full
                 ? "journalctl -u \(unit) on \(node)"
                 : "the machine's own configuration ('clusterctl render' writes what it needs); journalctl -u \(unit)"
         ) { facts in
             .all(
-                NodesQuestion.ready(facts[primary, NodesQuestion.probe], node),
+                NodesQuestion.ready(facts[reference, NodesQuestion.probe], node),
                 CiliumQuestion.verdict(facts[node, CiliumQuestion.status], on: node))
         }
     }

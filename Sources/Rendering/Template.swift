@@ -12,6 +12,7 @@ public enum Template: String, Sendable, CaseIterable {
     case etcdSnapshot = "etcd/etcd-snapshot.sh"
     case etcdReport = "etcd/etcd-report.sh"
     case etcdRestore = "etcd/etcd-restore.sh"
+    case forgetNode = "etcd/forget-node.sh"
     case ciliumDbg = "cilium/cilium-dbg.sh"
     case envoyBackends = "cilium/envoy-backends.sh"
     case bgpPasswords = "cilium/bgp-passwords.sh"
@@ -30,6 +31,7 @@ public enum Template: String, Sendable, CaseIterable {
     case keepEarlier = "keepalived/keep-earlier.sh"
     case missingPrograms = "keepalived/missing-programs.sh"
     case readmit = "k3s/readmit.sh"
+    case cleanNode = "k3s/clean-node.sh"
     case kubeProxyRules = "k3s/kube-proxy-rules.sh"
     case kubeProxySettings = "k3s/kube-proxy-settings.sh"
     case othersServe = "k3s/others-serve.sh"
@@ -74,6 +76,7 @@ public enum Template: String, Sendable, CaseIterable {
         case .etcdSnapshot: PackageResources.etcd_snapshot_sh
         case .etcdReport: PackageResources.etcd_report_sh
         case .etcdRestore: PackageResources.etcd_restore_sh
+        case .forgetNode: PackageResources.forget_node_sh
         case .ciliumDbg: PackageResources.cilium_dbg_sh
         case .envoyBackends: PackageResources.envoy_backends_sh
         case .bgpPasswords: PackageResources.bgp_passwords_sh
@@ -92,6 +95,7 @@ public enum Template: String, Sendable, CaseIterable {
         case .keepEarlier: PackageResources.keep_earlier_sh
         case .missingPrograms: PackageResources.missing_programs_sh
         case .readmit: PackageResources.readmit_sh
+        case .cleanNode: PackageResources.clean_node_sh
         case .kubeProxyRules: PackageResources.kube_proxy_rules_sh
         case .kubeProxySettings: PackageResources.kube_proxy_settings_sh
         case .othersServe: PackageResources.others_serve_sh

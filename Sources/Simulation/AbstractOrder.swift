@@ -6,7 +6,8 @@ import Engine
 /// hold secrets, whether and how it is taken back, the guard's window, whom its gate asks, and for how long. Each step
 /// is a switch that is on or off. What the gate's judge would have read is replaced by a word that the model says: the
 /// gate comes to hold a while after the steps were applied. What starts K3s on a control plane node is the only step
-/// that is a unit's, what talks to the API the only one that is a command, and what else is done to etcd the only link.
+/// that is a unit's, what talks to the API the only one that is a command, and what else is done to K3s or etcd has kinds of
+/// its own, too (`ControlPlane.Effect`).
 struct AbstractPhase: Phase {
     let id: PhaseID
     let title: String
@@ -36,10 +37,11 @@ struct AbstractPhase: Phase {
         for (offset, node) in phase.nodes.enumerated() {
             let task = number + offset
             places[node] = phase.place(node)
-            steps[node] = phase.apply(node).enumerated().map { offset, step in
-                AbstractPhase.step(
-                    step, name: "\(task).\(offset)", isStart: controlPlane?.starts(step, on: node) == true,
-                    act: controlPlane?.act(of: step))
+            let all = phase.apply(node)
+            steps[node] = all.enumerated().map { offset, step in
+                let name = "\(task).\(offset)"
+                return controlPlane?.effect(of: step, on: node, among: all)?.step(name)
+                    ?? AbstractPhase.step(step, name: name)
             }
             gates[node] = phase.gate(node).map { AbstractPhase.gate($0, name: "\(task)") }
             // By name instead of by address.
@@ -57,11 +59,7 @@ struct AbstractPhase: Phase {
     func witness(_ node: NodeName) -> Ask? { witnesses[node] }
     func undo(_ node: NodeName) -> Undo { undos[node] ?? .nothing(because: "") }
 
-    private static func step(_ step: Step, name: String, isStart: Bool, act: EtcdAct?) -> Step {
-        if let act { return Step(.link(path: name, target: act.rawValue), because: "") }
-        if isStart {
-            return Step(.unit(UnitState(name: name, enabled: true, activity: .running(restartOn: []))), because: "")
-        }
+    private static func step(_ step: Step, name: String) -> Step {
         if case .file(_, .secret(let source), let mode) = step.operation {
             return Step(.file(path: name, content: .secret(source), mode: mode), because: "")
         }

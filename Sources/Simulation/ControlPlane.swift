@@ -1,6 +1,6 @@
 import Engine
 
-/// What a step does to etcd on its node besides starting K3s anew.
+/// What a command of the order does to etcd.
 public enum EtcdAct: String, Sendable, CaseIterable {
     /// K3s is stopped, and does not start with the machine.
     case stop
@@ -10,16 +10,31 @@ public enum EtcdAct: String, Sendable, CaseIterable {
     case setAside
     /// K3s is started where it does not run.
     case start
+    /// The others forget this member.
+    case forget
 }
 
 /// The nodes that have a member of etcd, and the unit that runs it there.
 public struct ControlPlane: Sendable {
-    /// It starts the cluster; the others join it.
+    /// The server that the others join, and that speaks for the cluster: the one that starts it, where it is born.
     public let primary: NodeName
     public let replicas: [NodeName]
     public let service: String
     /// The commands of the order that do something to etcd, by their names.
-    public let acts: [String: EtcdAct]
+    public var acts: [String: EtcdAct]
+    /// What is different about servers of a living cluster.
+    public var change = Change()
+
+    /// How a living cluster is about to change.
+    public struct Change: Sendable {
+        /// Servers of which the others know as voters, and whose machines are new and empty.
+        public var dead: Set<NodeName> = []
+        /// Servers that nobody knows yet.
+        public var new: Set<NodeName> = []
+        /// Whether the cluster comes to its end: a server that is stopped counts for nothing any more.
+        public var isGivenUp = false
+        public init() {}
+    }
 
     public init(
         primary: NodeName, replicas: [NodeName], service: String = "k3s.service", acts: [String: EtcdAct] = [:]
@@ -32,13 +47,63 @@ public struct ControlPlane: Sendable {
 
     var nodes: [NodeName] { [primary] + replicas }
 
-    func act(of step: Step) -> EtcdAct? {
-        if case .command(let command) = step.operation { acts[command.name] } else { nil }
+    /// Those that are members when a run on a living cluster begins.
+    var living: Set<NodeName> { Set(nodes).subtracting(change.dead).subtracting(change.new) }
+
+    /// What a step does to K3s and etcd, if anything.
+    func effect(of step: Step, on node: NodeName, among steps: [Step]) -> Effect? {
+        guard node == primary || replicas.contains(node) else { return nil }
+        switch step.operation {
+        case .unit(let unit) where unit.name == service:
+            if case .stopped = unit.activity { return change.isGivenUp ? .acts(.stop) : .stops }
+            return .starts(founds: ControlPlane.founds(steps))
+        case .command(let command): return acts[command.name].map { .acts($0) }
+        default: return nil
+        }
     }
 
-    /// Whether this step starts the service, or starts it anew.
-    func starts(_ step: Step, on node: NodeName) -> Bool {
-        guard case .unit(let unit) = step.operation, case .running = unit.activity else { return false }
-        return unit.name == service && (node == primary || replicas.contains(node))
+    enum Effect: Sendable, Equatable {
+        /// The service is started, or started anew.
+        /// - `founds`: without data it begins a cluster.
+        case starts(founds: Bool)
+        case stops
+        case acts(EtcdAct)
     }
+
+    /// Whether nothing that these steps write says where to join (K3s pkg/cluster).
+    private static func founds(_ steps: [Step]) -> Bool {
+        !steps.contains { step in
+            guard case .file(_, .text(let text), _) = step.operation else { return false }
+            return text.split(separator: "\n").contains { $0.hasPrefix("server: ") }
+        }
+    }
+}
+
+extension ControlPlane.Effect {
+    /// The step of the model that has this effect: no other step is of these kinds.
+    func step(_ name: String) -> Step {
+        switch self {
+        case .starts(let founds):
+            let files = founds ? [ControlPlane.Effect.founding] : []
+            return Step(.unit(UnitState(name: name, enabled: true, activity: .running(restartOn: files))), because: "")
+        case .stops: return Step(.directory(path: name, mode: .privateDirectory), because: "")
+        case .acts(let act): return Step(.link(path: name, target: act.rawValue), because: "")
+        }
+    }
+
+    /// - Parameter step: of the model.
+    init?(_ step: Step) {
+        switch step.operation {
+        case .unit(let unit):
+            guard case .running(let files) = unit.activity else { return nil }
+            self = .starts(founds: !files.isEmpty)
+        case .directory: self = .stops
+        case .link(_, let target):
+            guard let act = EtcdAct(rawValue: target) else { return nil }
+            self = .acts(act)
+        default: return nil
+        }
+    }
+
+    private static let founding = "founds"
 }

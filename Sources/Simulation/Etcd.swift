@@ -14,6 +14,8 @@ struct Etcd: Sendable {
         let host: Int
         /// What the other members know of it, also where its data are gone.
         var standing = Standing.none
+        /// Whether something on it says where to join: without that, and without data, it begins a cluster.
+        var isTold = false
         /// Whether the data of a member are on its disk.
         var hasData = false
         var isEnabled = false
@@ -42,15 +44,18 @@ struct Etcd: Sendable {
     let awaitsReset: Bool
 
     /// - Parameters:
-    ///   - isLiving: whether all of them are members already, whose etcd runs.
-    ///   - isDown: whether it does not run, though they are members.
+    ///   - living: those that are members already, whose etcd runs.
+    ///   - dead: those that the others know as voters, and that have no data.
+    ///   - isDown: whether the living ones do not run, though they are members.
     init(
-        hosts: [Int], of count: Int, isLiving: Bool = false, isDown: Bool = false, awaitsReset: Bool = false
+        hosts: [Int], of count: Int, living: Set<Int> = [], dead: Set<Int> = [], isDown: Bool = false,
+        awaitsReset: Bool = false
     ) {
         self.awaitsReset = awaitsReset
         members = hosts.map { host in
             var member = Member(host: host)
-            guard isLiving || isDown else { return member }
+            if dead.contains(host) { member.standing = .voter }
+            guard living.contains(host) else { return member }
             member.standing = .voter
             member.hasData = true
             member.isEnabled = true

@@ -66,15 +66,18 @@ struct Ledger: Sendable {
     private(set) var index: [TaskID: Int] = [:]
     private(set) var gates: [Probe: Int] = [:]
 
-    /// - Parameter order: the order as it should be, made abstract; the run machine may be given a wrong one.
-    init(_ order: Order) {
+    /// - Parameters:
+    ///   - order: the order as it should be, made abstract; the run machine may be given a wrong one.
+    ///   - members: the servers that are members already.
+    init(_ order: Order, members living: Set<NodeName> = []) {
         var phaseIndex: [PhaseID: Int] = [:]
-        var members: Set<NodeName> = []
+        var members = living
         for planned in Plan(cluster: "", order: order).phases {
             let phase = phases.count
             phaseIndex[planned.id] = phase
             phases.append(PhaseCount(id: planned.id, atOnce: planned.atOnce))
             members.formUnion(planned.work.filter { $0.steps.contains(where: \.startsService) }.map(\.node))
+            members.subtract(planned.work.filter { $0.steps.contains(where: \.stopsService) }.map(\.node))
             for work in planned.work {
                 let done = work.steps.map(\.operation.isCheckpoint)
                 let number = entries.count
@@ -106,7 +109,7 @@ struct Ledger: Sendable {
 
     /// Whether a new cluster is begun in this order, with a snapshot's data.
     var restores: Bool {
-        entries.contains { $0.operations.contains { Step($0, because: "").etcdAct == .reset } }
+        entries.contains { $0.operations.contains { ControlPlane.Effect(Step($0, because: "")) == .acts(.reset) } }
     }
 
     /// What this task comes after and has not passed; nil when all of it has.
@@ -230,12 +233,12 @@ struct Ledger: Sendable {
 extension Step {
     /// Whether this abstract step starts K3s on a control plane node.
     var startsService: Bool {
-        if case .unit = operation { return true }
-        return etcdAct == .start
+        switch ControlPlane.Effect(self) {
+        case .starts, .acts(.start): true
+        default: false
+        }
     }
 
-    /// What this abstract step does to etcd besides.
-    var etcdAct: EtcdAct? {
-        if case .link(_, let target) = operation { EtcdAct(rawValue: target) } else { nil }
-    }
+    /// Whether it stops K3s there.
+    var stopsService: Bool { ControlPlane.Effect(self) == .stops }
 }

@@ -9,6 +9,15 @@ struct Quorum: Sendable {
     mutating func leaves(_ host: Int) { voters.remove(host) }
     mutating func isBack(_ host: Int) { out.remove(host) }
 
+    /// Our hand removes this member.
+    /// - Returns: how many voters that are not out are left among the others, where they are too few for a quorum of theirs.
+    func forgets(_ host: Int) -> (left: Int, needed: Int)? {
+        let others = voters.subtracting([host])
+        let left = others.subtracting(out).count
+        let needed = Etcd.quorum(of: others.count)
+        return left < needed ? (left, needed) : nil
+    }
+
     /// Our hand starts or stops this node's K3s, or moves its data aside.
     /// - Returns: how many voters are left, where they are too few; nil where they are enough. A cluster of one that is
     ///   taken back, or started anew, has nobody to keep it.

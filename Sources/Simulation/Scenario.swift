@@ -38,11 +38,14 @@ public struct Scenario: Sendable {
         isDown: Bool = false, drivenBy driven: Order
     ) {
         fleet = MemoryFleet(nodes)
-        ledger = Ledger(order.abstracted(for: controlPlane))
+        let living = isLiving ? controlPlane?.living ?? [] : []
+        ledger = Ledger(order.abstracted(for: controlPlane), members: living)
         machine = Machine(cluster: cluster, order: driven.abstracted(for: controlPlane), nodes: nodes)
         etcd = controlPlane.map { [fleet, ledger] in
             Etcd(
-                hosts: $0.nodes.map(fleet.index), of: fleet.hosts.count, isLiving: isLiving, isDown: isDown,
+                hosts: $0.nodes.map(fleet.index), of: fleet.hosts.count,
+                living: Set((isLiving || isDown ? $0.living : []).map(fleet.index)),
+                dead: isLiving ? Set($0.change.dead.map(fleet.index)) : [], isDown: isDown,
                 awaitsReset: ledger.restores)
         }
     }

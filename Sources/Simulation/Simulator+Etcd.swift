@@ -78,10 +78,13 @@ extension Simulator {
             quorum = Quorum()
             quorum.votes(host)
             judgeClusters()
-        case .setAside: etcd?[host]?.hasData = false
+        case .setAside:
+            etcd?[host]?.hasData = false
+            etcd?[host]?.isTold = true
         case .start:
             etcd?[host]?.isEnabled = true
             if etcd?[host]?.runs == false { run(host) }
+        case .forget: forget(host)
         }
     }
 
@@ -133,14 +136,14 @@ extension Simulator {
         }
     }
 
-    /// Without data the primary begins a cluster and a replica joins one: when it has a quorum, the primary answers, and
-    /// nobody else is a learner.
+    /// Without data one that is told nowhere to join begins a cluster, and all others join one: when it has a quorum, the
+    /// server through which they do answers, and nobody else is a learner.
     private mutating func join(_ host: Int, _ member: Etcd.Member) {
         guard let etcd else { return }
         let others = etcd.members.filter { $0.host != host && $0.standing != .none }
-        if host == etcd.primary {
+        if !member.isTold {
             if !others.isEmpty {
-                violate(.quorumIsKept, "\(fleet.hosts[host].name) begins a second cluster beside the others'")
+                violate(.oneCluster, "\(fleet.hosts[host].name) begins a second cluster beside the others'")
             }
             self.etcd?[host]?.standing = .voter
             quorum.votes(host)
@@ -200,7 +203,7 @@ extension Simulator {
         if etcd?[host]?.mustLeave == true || isStuck { return keepMember(host, armed) }
         if member.runs && !saved.runs || member.isEnabled && !saved.isEnabled {
             stopService(host)
-        } else if member.runs, member.starts != saved.starts {
+        } else if member.runs ? member.starts != saved.starts : saved.runs {
             startService(host)
         }
         if member.hasData, !saved.hasData || mustLeave { moveDataAside(host) }
@@ -262,7 +265,24 @@ extension Simulator {
         quorum.leaves(host)
     }
 
-    private mutating func stopService(_ host: Int) {
+    /// The cluster is told to forget this member, and does.
+    mutating func forget(_ host: Int) {
+        guard let member = etcd?[host], member.standing != .none else { return }
+        if isAnswering(host) {
+            violate(.oneServerOut, "\(fleet.hosts[host].name) is removed from etcd while it serves")
+        }
+        if let (left, needed) = quorum.forgets(host) {
+            violate(
+                .quorumIsKept,
+                "\(fleet.hosts[host].name) is removed from etcd: \(left) voters are left, and \(needed) are needed")
+        }
+        if tellsStory { note("the cluster forgets \(fleet.hosts[host].name)") }
+        etcd?[host]?.standing = .none
+        quorum.leaves(host)
+        quorum.isBack(host)
+    }
+
+    mutating func stopService(_ host: Int) {
         etcd?[host]?.runs = false
         etcd?[host]?.isEnabled = false
         takeOut(host, "K3s is stopped on \(fleet.hosts[host].name)")

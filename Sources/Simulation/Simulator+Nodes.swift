@@ -135,7 +135,12 @@ extension Simulator {
         }
         if isDiskFull(host), !flaws.contains(.guardNeedsNoSpace) { return Self.noSpace }
         // A control plane node that is no member yet has nothing to ask: the real phase does not concern it.
-        if case .command = step.operation, let entry = program.entry, ledger?.entries[entry].etcd != .nothing,
+        let asksAPI =
+            switch step.operation {
+            case .command: true
+            default: ControlPlane.Effect(step) == .acts(.forget)
+            }
+        if asksAPI, let entry = program.entry, ledger?.entries[entry].etcd != .nothing,
             etcd?[host]?.hasData != false, !hasAPI(host)
         {
             return say("The connection to the server 127.0.0.1:6444 was refused")
@@ -153,7 +158,15 @@ extension Simulator {
         fleet.hosts[host].contents.perform(step.operation)
         if let entry = program.entry, let ending = ledger?.entries[entry].endedBy { beginAnew(ending, on: host) }
         fleet.afterStep(program.task.node, step, &fleet.hosts[host])
-        if let act = step.etcdAct { perform(act, host) } else if step.startsService { startService(host) }
+        switch ControlPlane.Effect(step) {
+        case .starts(let founds):
+            if !founds { etcd?[host]?.isTold = true }
+            startService(host)
+        case .stops: stopService(host)
+        case .acts(.forget): forget(fleet.index(program.task.node))
+        case .acts(let act): perform(act, host)
+        case nil: break
+        }
         fleet.hosts[host].programs[at].results.append(.changed)
         fleet.hosts[host].programs[at].busyUntil = seconds + weather.step() * slowness(host)
         if wasReachable, fleet.hosts[host].cut == .allConnections { breakLinks(host) }

@@ -35,7 +35,8 @@ struct ModelPhase: Phase {
             if asksAPI, asked == placed ?? node {
                 return Step(.command(Command(name: "\(id) \(node) \(number)", arguments: [], unless: [])), because: "")
             }
-            let content = number == 0 ? FileContent.secret(.generated(bytes: 16)) : .text("x")
+            let text = asked.map { "server: \($0)" } ?? "x"
+            let content = number == 0 ? FileContent.secret(.generated(bytes: 16)) : .text(text)
             return Step(.file(path: "/\(id)/\(number)", content: content, mode: .privateFile), because: "")
         }
     }

@@ -111,6 +111,72 @@ import Testing
             #expect(trial.isWhole)
         }
     }
+
+    /// A living cluster whose primary is lost, or leaves, or whose last server comes.
+    private func change(
+        _ verb: NodeChange.Verb, _ name: String, drivenBy turn: (Order) -> Order = { $0 }
+    ) throws -> Scenario {
+        let inventory = try inventory(name)
+        let node = verb == .add ? inventory.controlPlane.last?.name ?? "" : inventory.primary.name
+        let change = try NodeChange(verb, [node], of: inventory)
+        let reference = change.inventory.reference.name
+        var controlPlane = ControlPlane(
+            primary: NodeName(reference),
+            replicas: inventory.controlPlane.map(\.name).filter { $0 != reference }.map { NodeName($0) })
+        controlPlane.acts = ["forget \(node)": .forget]
+        if verb == .add { controlPlane.change.new = [NodeName(node)] }
+        if verb == .replace { controlPlane.change.dead = [NodeName(node)] }
+        return Scenario(
+            cluster: inventory.name, order: turn(NodeOrder.order(for: change)), nodes: change.nodes,
+            controlPlane: controlPlane, isLiving: true)
+    }
+
+    @Test(arguments: NodeChange.Verb.allCases, ["lab", "keepalived"])
+    func nodesComeAndGo(verb: NodeChange.Verb, inventory: String) throws {
+        let scenario = try change(verb, inventory)
+        for seed: UInt64 in 1...(inventory == "lab" ? 60 : 10) {
+            let trial = scenario.run(seed: seed, faults: Set(Fault.allCases))
+            #expect(trial.violations.isEmpty, "seed \(seed): \(trial.violations)")
+            #expect(trial.isWhole)
+        }
+    }
+
+    /// Each of these orders is wrong, and the model notices.
+    @Test(
+        arguments: [
+            (.replace, "replicas", .oneCluster), (.remove, "leave", .oneServerOut),
+            (.replace, "forget-node", .finishes),
+        ] as [(NodeChange.Verb, PhaseID, Invariant)])
+    func whatIsLeftOutIsMissed(verb: NodeChange.Verb, phase: PhaseID, invariant: Invariant) throws {
+        let scenario = try change(verb, "lab") { order in
+            Order(
+                name: order.name,
+                order.entries.map { $0.phase.id == phase ? .init(Lacking(base: $0.phase), after: $0.after) : $0 })
+        }
+        let found = (1...20 as ClosedRange<UInt64>).contains { seed in
+            scenario.run(seed: seed, faults: []).violations.contains { $0.invariant == invariant }
+        }
+        #expect(found)
+    }
+}
+
+/// A phase without what makes it safe: joining, without the word where; leaving and forgetting, without doing it.
+private struct Lacking: Phase {
+    let base: any Phase
+    var id: PhaseID { base.id }
+    var title: String { base.title }
+    var nodes: [NodeName] { base.nodes }
+    var atOnce: Int { base.atOnce }
+    func place(_ node: NodeName) -> NodeName { base.place(node) }
+    func apply(_ node: NodeName) -> [Step] {
+        guard id == "replicas" else { return [] }
+        return base.apply(node).filter { step in
+            if case .file(_, .text(let text), _) = step.operation { return !text.contains("server: ") }
+            return true
+        }
+    }
+    func gate(_ node: NodeName) -> Gate? { base.gate(node) }
+    func undo(_ node: NodeName) -> Undo { base.undo(node) }
 }
 
 /// A phase with another number of nodes at once.

@@ -3,26 +3,13 @@ import Engine
 import Inventory
 import Phases
 
-/// What verbs have in common that change the nodes of a living cluster in turn; how workers are drained is said with
-/// kubectl's options of the same names.
+/// What verbs have in common that change the nodes of a living cluster in turn; how workers are drained is said by
+/// `DrainOptions`.
 struct RollOptions: ParsableArguments {
     @Option(help: "How many workers at a time: a number, or a share such as 25%; never all of them.")
     var workersAtOnce = "1"
 
-    @Option(help: "Seconds that draining a worker may take.")
-    var drainTimeout = 300
-
-    @Option(help: "Seconds that each pod of a drained worker is given to end; without it the pod's own.")
-    var gracePeriod: Int?
-
-    @Flag(help: "Let pods go whose data in an emptyDir are lost with them.")
-    var deleteEmptydirData = false
-
-    @Flag(help: "Let pods go that nobody makes anew.")
-    var force = false
-
-    @Flag(help: "Delete pods, whatever disruption budgets say.")
-    var disableEviction = false
+    @OptionGroup var draining: DrainOptions
 
     @Flag(help: "Print the plan and touch nothing.")
     var dryRun = false
@@ -39,12 +26,6 @@ struct RollOptions: ParsableArguments {
     func validate() throws {
         guard WorkersAtOnce(workersAtOnce) != nil else {
             throw ValidationError("--workers-at-once is a number above 0, or a share such as 25%")
-        }
-        guard (1...86_400).contains(drainTimeout) else {
-            throw ValidationError("--drain-timeout is between 1 and 86400 seconds")
-        }
-        if let gracePeriod, !(0...86_400).contains(gracePeriod) {
-            throw ValidationError("--grace-period is between 0 and 86400 seconds")
         }
     }
 
@@ -69,11 +50,7 @@ struct RollOptions: ParsableArguments {
         var options = Upgrade.Options()
         options.keepsVersion = keepsVersion
         if let atOnce = WorkersAtOnce(workersAtOnce) { options.workersAtOnce = atOnce }
-        options.drain.timeoutSeconds = drainTimeout
-        options.drain.gracePeriodSeconds = gracePeriod
-        options.drain.deletesEmptyDirData = deleteEmptydirData
-        options.drain.force = force
-        options.drain.disablesEviction = disableEviction
+        options.drain = draining.settings
         return options
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Engine
+import Inventory
 import Phases
 import Simulation
 
@@ -20,11 +21,19 @@ struct SimulateCommand: ParsableCommand {
         case bootstrap, upgrade, reset, recover
         case etcdRestore = "etcd-restore"
         case kubeProxyDisable = "kube-proxy-disable"
+        /// The last server is added; the primary leaves, or a new machine comes in its place.
+        case nodeAdd = "node-add"
+        case nodeRemove = "node-remove"
+        case nodeReplace = "node-replace"
     }
 
     @OptionGroup var argument: InventoryArgument
 
-    @Option(help: "What is carried out: \(Verb.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Option(
+        help: ArgumentHelp(
+            "What is carried out: \(Verb.allCases.map(\.rawValue).joined(separator: ", ")).",
+            discussion: "All but bootstrap begin with a living cluster, recover with one that is down. The last server is "
+                + "added; the primary leaves, or is replaced."))
     var order = Verb.bootstrap
 
     @Option(help: "How many seeds.")
@@ -49,18 +58,7 @@ struct SimulateCommand: ParsableCommand {
 
     func run() throws {
         let inventory = try argument.read()
-        let site =
-            switch order {
-            case .bootstrap: try Site(inventory, orders: .current)
-            case .upgrade: try Site.upgrade(inventory, Upgrade.Options())
-            case .reset: try Site.reset(inventory, Reset.Options())
-            case .recover: try Site.recovery(inventory)
-            case .etcdRestore: try Site.restore(inventory)
-            case .kubeProxyDisable: try Site.living(inventory, order: try KubeProxyOptions.order(inventory))
-            }
-        let controlPlane = ControlPlane(
-            primary: NodeName(site.inventory.primary.name),
-            replicas: site.inventory.replicas.map { NodeName($0.name) }, acts: Site.etcdActs)
+        let (site, controlPlane) = try beginning(inventory)
         let scenario = Scenario(
             cluster: site.inventory.name, order: site.order, nodes: site.nodes, controlPlane: controlPlane,
             isLiving: order != .bootstrap && order != .recover, isDown: order == .recover)
@@ -78,6 +76,51 @@ struct SimulateCommand: ParsableCommand {
         Standard.error("\(runs) seed\(runs == 1 ? "" : "s"), \(Int(Double(runs) / seconds)) a second")
         for line in text.broken { Standard.error(line) }
         if !campaign.broken.isEmpty { throw ExitStatus.failed }
+    }
+}
+
+extension SimulateCommand {
+    /// What is carried out, and the servers as they are when it begins.
+    private func beginning(_ inventory: Inventory) throws -> (Site, ControlPlane) {
+        let node: NodeName
+        let verb: NodeChange.Verb
+        switch order {
+        case .bootstrap: return (try Site(inventory, orders: .current), servers(of: inventory))
+        case .upgrade: return (try Site.upgrade(inventory, Upgrade.Options()), servers(of: inventory))
+        case .kubeProxyDisable:
+            return (try Site.living(inventory, order: try KubeProxyOptions.order(inventory)), servers(of: inventory))
+        case .reset:
+            var controlPlane = servers(of: inventory)
+            controlPlane.change.isGivenUp = true
+            return (try Site.reset(inventory, Reset.Options()), controlPlane)
+        case .recover, .etcdRestore:
+            let site = order == .recover ? try Site.recovery(inventory) : try Site.restore(inventory)
+            var controlPlane = servers(of: site.inventory)
+            controlPlane.acts = Site.etcdActs
+            return (site, controlPlane)
+        case .nodeAdd: (verb, node) = (.add, NodeName(inventory.controlPlane.last?.name ?? ""))
+        case .nodeRemove: (verb, node) = (.remove, NodeName(inventory.primary.name))
+        case .nodeReplace: (verb, node) = (.replace, NodeName(inventory.primary.name))
+        }
+        let change: NodeChange
+        do throws(NodeRefusal) {
+            change = try NodeChange(verb, [node.rawValue], of: inventory)
+        } catch {
+            for problem in error.problems { Standard.error("error: \(problem.what)") }
+            throw ExitStatus.failed
+        }
+        var controlPlane = servers(of: change.earlier)
+        controlPlane.acts = ["forget \(node)": .forget]
+        if verb == .add { controlPlane.change.new = [node] }
+        if verb == .replace { controlPlane.change.dead = [node] }
+        return (try Site.nodes(change), controlPlane)
+    }
+
+    private func servers(of inventory: Inventory) -> ControlPlane {
+        let reference = inventory.reference.name
+        return ControlPlane(
+            primary: NodeName(reference),
+            replicas: inventory.controlPlane.map(\.name).filter { $0 != reference }.map { NodeName($0) })
     }
 }
 

@@ -49,8 +49,25 @@ struct Site {
         return site
     }
 
-    private func enforceRules() throws {
-        let violations = OrderRules.violations(plan, for: inventory)
+    /// A living cluster with nodes that come or go.
+    static func nodes(_ change: NodeChange) throws -> Site {
+        let chart = try Orders.chart(of: change.inventory)
+        let order = NodeOrder.order(for: change, chartContent: chart)
+        // Where other verbs look for it, unless that node is not one of those that stay.
+        var written = change.earlier
+        (written.speaker, written.leftOut) = (nil, [])
+        let usual = try Site(written, orders: .current).keeper
+        let isThere = usual.map { change.staying.contains($0) } ?? false
+        let site = Site(
+            change.earlier, order: order, nodes: change.nodes,
+            keeper: isThere ? usual : NodeName(change.inventory.reference.name))
+        try site.enforceRules(for: change.inventory)
+        return site
+    }
+
+    /// - Parameter other: what the plan leads to, where that is not the inventory of the site.
+    private func enforceRules(for other: Inventory? = nil) throws {
+        let violations = OrderRules.violations(plan, for: other ?? inventory)
         guard violations.isEmpty else {
             for violation in violations { Standard.error("error: the order is not safe: \(violation)") }
             throw ExitStatus.failed

@@ -21,6 +21,11 @@ public struct Inventory: Sendable, Equatable {
     public var handOff: HandOff?
     /// Nil: others answer for names.
     public var dns: DNSSettings?
+    /// The server that was found to speak for a living cluster; nil: the primary. No file says it.
+    public var speaker: String?
+    /// Nodes that are neither asked nor changed, because they cannot be reached. They belong to the cluster all the same, so
+    /// that the others' files name them. No file says it.
+    public var leftOut: Set<String> = []
 
     /// - Precondition: exactly one node is the primary.
     public init(
@@ -53,6 +58,9 @@ public struct Inventory: Sendable, Equatable {
         }
         return primary
     }
+
+    /// The control plane node through which the cluster is asked and changed, and others join it.
+    public var reference: Node { speaker.flatMap(node(named:)) ?? primary }
 
     /// All DPUs and servers, in the order of the inventory.
     public var controlPlane: [Node] { nodes.filter(\.isControlPlane) }

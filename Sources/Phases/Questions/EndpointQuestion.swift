@@ -7,7 +7,7 @@ struct EndpointQuestion: Sendable {
     let hasLease: Bool
     let address: IPAddress
     let port: Port
-    let primary: NodeName
+    let reference: NodeName
     let controlPlane: [NodeName]
     /// The node that asks through the address: not the only one that can hold it, where there is another.
     let witness: NodeName
@@ -26,17 +26,17 @@ struct EndpointQuestion: Sendable {
         hasLease = if case .kubeVip = endpoint { true } else { false }
         self.address = address
         port = endpoint.port(cluster.inventory.network.apiPort)
-        primary = cluster.primary
+        reference = cluster.reference
         controlPlane = cluster.controlPlane
-        witness = cluster.replicas.first ?? cluster.workers.first ?? cluster.primary
+        witness = cluster.otherServers.first ?? cluster.workers.first ?? cluster.reference
     }
 
-    var isAskedFromAside: Bool { witness != primary }
+    var isAskedFromAside: Bool { witness != reference }
     var onLink: Probe { .command(["ip", "-j", "addr", "show", "to", address.description]) }
     var ping: Probe { .http("https://\(address.inURL):\(port)/ping") }
 
     var asks: [Ask] {
-        let ofLease = [EndpointQuestion.lease, EndpointQuestion.pods, NodesQuestion.probe].map { Ask(primary, $0) }
+        let ofLease = [EndpointQuestion.lease, EndpointQuestion.pods, NodesQuestion.probe].map { Ask(reference, $0) }
         return (hasLease ? ofLease : []) + asksForAnswer
     }
 
@@ -55,6 +55,14 @@ struct EndpointQuestion: Sendable {
         controlPlane.filter { facts[$0, onLink].map(hasAddress) ?? false }
     }
 
+    /// Whether a node that is none of these control plane nodes any more has given the address up.
+    func hasLeft(_ node: NodeName, _ facts: Facts) -> Verdict {
+        guard let answer = facts[node, onLink] else {
+            return .waiting("\(node) has not said yet whether it has \(address)")
+        }
+        return hasAddress(answer) ? .waiting("\(node) still has \(address) on a link") : .holds
+    }
+
     private func holderVerdict(_ facts: Facts) -> Verdict {
         let having = holders(facts)
         guard let holder = having.first else { return .waiting("no control plane node has \(address) on a link") }
@@ -62,7 +70,7 @@ struct EndpointQuestion: Sendable {
     }
 
     private func leaseVerdict(_ facts: Facts) -> Verdict {
-        guard let lease = facts[primary, EndpointQuestion.lease], lease.succeeded else {
+        guard let lease = facts[reference, EndpointQuestion.lease], lease.succeeded else {
             return .waiting("the cluster cannot be asked who holds the address yet")
         }
         let holder = NodeName(lease.lines.first.map(String.init) ?? "")
@@ -97,11 +105,11 @@ struct EndpointQuestion: Sendable {
 
     /// Why nobody has the address, as far as the cluster says.
     private func cause(_ facts: Facts) -> String {
-        guard let pods = PodsQuestion(facts[primary, EndpointQuestion.pods]) else {
+        guard let pods = PodsQuestion(facts[reference, EndpointQuestion.pods]) else {
             return "its pods cannot be asked for"
         }
         // No pod is even made for a node whose taints it does not tolerate, and not-ready is one of them.
-        let notReady = NodesQuestion(facts[primary, NodesQuestion.probe])?.rows.first { !$0.isReady }
+        let notReady = NodesQuestion(facts[reference, NodesQuestion.probe])?.rows.first { !$0.isReady }
         let node = notReady.map { "; \($0.name) is not ready: \($0.message.prefix(200))" } ?? ""
         if let pod = pods.unscheduled {
             return "kube-vip is Pending, \(pod.reason.prefix(300))\(node)"

@@ -13,12 +13,13 @@ public enum LeftAddonsQuestion {
 
     /// By the first of these nodes that can say; none where nobody can. One that was handed off is not clusterctl's any more.
     static func names(_ inventory: Inventory, _ facts: Facts) -> [String] {
-        let nodes = ([inventory.primary] + inventory.replicas).map(\.id)
+        let nodes = ([inventory.reference] + inventory.controlPlane).map(\.id)
         let answer = nodes.lazy.compactMap { facts[$0, probe] }.first(where: \.succeeded)
         return (answer?.lines ?? []).compactMap { line in
             let columns = line.split(separator: "\t", omittingEmptySubsequences: false)
             let name = String(columns[0])
-            return columns.count == 2 && columns[1].isEmpty && !inventory.addons.contains { $0.name == name } ? name : nil
+            return columns.count == 2 && columns[1].isEmpty && !inventory.addons.contains { $0.name == name }
+                ? name : nil
         }
     }
 

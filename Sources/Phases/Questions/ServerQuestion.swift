@@ -51,16 +51,27 @@ enum ServerQuestion {
     /// Asked on a server between its files and the restart: all others must serve, at that moment and not by what was once
     /// seen. One that is not about to be restarted, such as a resumed one, asks nobody.
     static func othersServe(_ node: NodeName, _ cluster: Cluster, before unit: UnitState) -> Step? {
-        let others = cluster.inventory.controlPlane.filter { $0.id != node }
-        guard !others.isEmpty, case .running(let files) = unit.activity else { return nil }
-        let list = files.joined(separator: " ")
+        guard case .running(let files) = unit.activity else { return nil }
+        return look(node, cluster, unit.name, files: files.joined(separator: " "))
+    }
+
+    /// The same on a server that is stopped for good; nodes that have not joined yet are not asked.
+    static func othersServe(
+        _ node: NodeName, _ cluster: Cluster, beforeStopping unit: String, besides joining: [NodeName]
+    ) -> Step? { look(node, cluster, unit, files: "", besides: joining) }
+
+    private static func look(
+        _ node: NodeName, _ cluster: Cluster, _ unit: String, files list: String, besides joining: [NodeName] = []
+    ) -> Step? {
+        let others = cluster.inventory.controlPlane.filter { $0.id != node && !joining.contains($0.id) }
+        guard !others.isEmpty else { return nil }
         let words = others.map { "\($0.name)=\(K3sConfiguration.serverURL($0, cluster.inventory))" }
         return Step(
             .command(
                 Command(
                     name: looksAtOthers,
-                    arguments: Script.arguments(.othersServe, ["60", unit.name, list] + words),
-                    unless: Script.arguments(.othersServe, ["0", unit.name, list] + words), timeoutSeconds: 120)),
+                    arguments: Script.arguments(.othersServe, ["60", unit, list] + words),
+                    unless: Script.arguments(.othersServe, ["0", unit, list] + words), timeoutSeconds: 120)),
             because: "never are two servers out at once")
     }
 }

@@ -4,7 +4,7 @@ import Rendering
 
 /// Sends the pods of a worker elsewhere before it is changed, so that nothing is cut in the middle of its work.
 ///
-/// It is the cluster that is asked for it, on the primary. What it has begun `Uncordon` ends. A worker that somebody
+/// It is the cluster that is asked for it, on the server that speaks for it. What it has begun `Uncordon` ends. A worker that somebody
 /// else has cordoned stays so.
 public struct Drain: Phase {
     /// What kubectl's options of the same names say.
@@ -27,32 +27,43 @@ public struct Drain: Phase {
         }
     }
 
-    public let id: PhaseID = "drain"
-    public let title = "Drain the workers whose turn it is"
-    public var nodes: [NodeName] { cluster.workers.filter { cluster[$0].management == .full } }
+    public var id: PhaseID { change == nil ? "drain-leaving" : "drain" }
+    public var title: String { change == nil ? "Drain the node that leaves" : "Drain the workers whose turn it is" }
+    public let nodes: [NodeName]
     public let atOnce: Int
     let cluster: Cluster
     let settings: Settings
-    let change: UpgradeWorkers
+    /// Nil: the nodes leave the cluster, and nobody uncordons them.
+    let change: UpgradeWorkers?
 
     public init(_ inventory: Inventory, _ settings: Settings, atOnce: WorkersAtOnce) {
         cluster = Cluster(inventory)
         self.settings = settings
         change = UpgradeWorkers(inventory)
+        nodes = cluster.workers.filter { [cluster] in cluster[$0].management == .full }
         self.atOnce = atOnce.count(of: inventory.workers.count { $0.management == .full })
     }
 
-    public func place(_ node: NodeName) -> NodeName { cluster.primary }
+    /// - Parameter leaving: nodes that leave the cluster, servers perhaps among them.
+    init(_ inventory: Inventory, _ settings: Settings, leaving: [NodeName]) {
+        cluster = Cluster(inventory)
+        self.settings = settings
+        change = nil
+        nodes = leaving
+        atOnce = 1
+    }
+
+    public func place(_ node: NodeName) -> NodeName { cluster.reference }
 
     public func needs(_ node: NodeName) -> [Probe] { [CordonQuestion.probe] }
 
     /// Where no kubelet ends the pods a drain would wait in vain.
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
-        guard change.isPending(node, facts) else { return .notApplicable("nothing is changed on \(node)") }
+        if let change, !change.isPending(node, facts) { return .notApplicable("nothing is changed on \(node)") }
         guard ServerQuestion.nodes(facts, cluster)?[node]?.isReady == true else {
             return .notApplicable("\(node) is not ready: nobody there would end its pods")
         }
-        return .pending("\(node) is about to be changed")
+        return .pending(change == nil ? "\(node) is about to leave" : "\(node) is about to be changed")
     }
 
     public func apply(_ node: NodeName) -> [Step] {
@@ -63,11 +74,15 @@ public struct Drain: Phase {
                         name: "drain \(node)",
                         arguments: Script.arguments(.drain, ["drain", node.rawValue] + settings.arguments),
                         timeoutSeconds: settings.timeoutSeconds + 60)),
-                because: "its pods run elsewhere while it is changed")
+                because: change == nil
+                    ? "its pods run elsewhere from now on" : "its pods run elsewhere while it is changed")
         ]
     }
 
-    public func undo(_ node: NodeName) -> Undo { .nothing(because: "uncordon ends what it has begun") }
+    public func undo(_ node: NodeName) -> Undo {
+        .nothing(
+            because: change == nil ? "the node is cordoned until it is gone" : "uncordon ends what it has begun")
+    }
 }
 
 /// Lets pods onto a worker again that `Drain` has cordoned, also where the change has failed.
@@ -84,12 +99,12 @@ public struct Uncordon: Phase {
         change = UpgradeWorkers(inventory)
     }
 
-    public func place(_ node: NodeName) -> NodeName { cluster.primary }
+    public func place(_ node: NodeName) -> NodeName { cluster.reference }
 
     public func needs(_ node: NodeName) -> [Probe] { [CordonQuestion.probe] }
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
-        switch CordonQuestion.isDrained(node, facts[cluster.primary, CordonQuestion.probe]) {
+        switch CordonQuestion.isDrained(node, facts[cluster.reference, CordonQuestion.probe]) {
         case true: .pending("\(node) was drained by an earlier run")
         case false: change.isPending(node, facts) ? .settled : .notApplicable("it is not drained")
         case nil: .pending("the cluster cannot be asked whether \(node) was drained by an earlier run")

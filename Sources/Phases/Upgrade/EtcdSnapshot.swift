@@ -20,7 +20,7 @@ public struct EtcdSnapshot: Phase {
         guard servers.nodes.contains(where: { servers.isPending($0, facts) }) else {
             return .notApplicable("no server is changed")
         }
-        let first = ServerQuestion.firstWell(cluster, facts) ?? cluster.primary
+        let first = ServerQuestion.firstWell(cluster, facts) ?? cluster.reference
         return node == first ? .satisfied : .notApplicable("it is taken on \(first)")
     }
 

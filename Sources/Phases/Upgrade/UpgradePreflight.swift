@@ -27,7 +27,7 @@ public struct UpgradePreflight: Phase {
     }
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
-        let speaker = cluster.primary
+        let speaker = cluster.reference
         guard let nodes = ServerQuestion.nodes(facts, cluster) else {
             let why = facts.first(of: cluster.controlPlane, NodesQuestion.probe).map { ": \($0.reason)" } ?? ""
             let problem = Problem(
@@ -46,7 +46,10 @@ public struct UpgradePreflight: Phase {
 
     private var wanted: K3sVersion { cluster.inventory.k3s.version }
 
-    private func machineProblems(_ node: NodeName, _ facts: Facts) -> [Problem] {
+    /// - Parameter phases: those that may go on with a guard that an earlier run has left armed.
+    func machineProblems(
+        _ node: NodeName, _ facts: Facts, goingOn phases: [PhaseID] = [UpgradeServers.id, UpgradeWorkers.id]
+    ) -> [Problem] {
         guard cluster[node].management == .full else { return [] }
         var problems: [Problem] = []
         if let free = HostFacts(facts[node, .host])?.diskFreeKiB, free < 1_000_000 {
@@ -56,7 +59,7 @@ public struct UpgradePreflight: Phase {
         }
         switch facts[node, .guardState].map({ GuardState(line: $0.output) }) {
         case .armed(let phase), .held(let phase, _), .firing(let phase):
-            if ![UpgradeServers.id, UpgradeWorkers.id].contains(phase) {
+            if !phases.contains(phase) {
                 problems.append(
                     Problem(
                         "its guard is armed for \(phase) of an earlier run of another verb",
@@ -79,7 +82,7 @@ public struct UpgradePreflight: Phase {
 extension UpgradePreflight {
     /// Kubernetes' rules of version skew: no minor version is skipped, none goes back, and no kubelet is newer than the
     /// API servers or more than three minor versions older.
-    private func versionProblems(_ node: NodeName, _ nodes: NodesQuestion) -> [Problem] {
+    func versionProblems(_ node: NodeName, _ nodes: NodesQuestion) -> [Problem] {
         guard let row = nodes[node] else {
             return [
                 Problem(
@@ -132,7 +135,7 @@ extension UpgradePreflight {
             return [
                 Problem(
                     "the cluster cannot be asked which pods a drain would send away",
-                    fix: "see what 'k3s kubectl get pods,poddisruptionbudgets -A' says on \(cluster.primary)")
+                    fix: "see what 'k3s kubectl get pods,poddisruptionbudgets -A' says on \(cluster.reference)")
             ]
         }
         return drained.flatMap { question.problems(of: $0, options.drain) }

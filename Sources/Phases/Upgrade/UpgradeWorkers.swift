@@ -26,20 +26,20 @@ public struct UpgradeWorkers: Phase {
     }
 
     public func gate(_ node: NodeName) -> Gate? {
-        let primary = cluster.primary
+        let reference = cluster.reference
         let unit = cluster[node].unit
         let isOurs = cluster[node].management == .full
         let restart = isOurs ? RestartQuestion.asks(node, unit) : []
         return Gate(
             waitingFor: "\(node) to run \(version), to be ready, and Cilium to serve there",
-            asks: [Ask(primary, NodesQuestion.probe), Ask(node, CiliumQuestion.status)] + restart,
+            asks: [Ask(reference, NodesQuestion.probe), Ask(node, CiliumQuestion.status)] + restart,
             deadlineSeconds: cluster.deadline(cluster.inventory.deadlines.workers, node), journal: (node, unit),
             lookAt: "journalctl -u \(unit) on \(node)"
         ) { [version] facts in
             .all(
                 isOurs ? RestartQuestion.verdict(facts, node, unit) : .holds,
-                NodesQuestion.runs(facts[primary, NodesQuestion.probe], node, version: version),
-                NodesQuestion.ready(facts[primary, NodesQuestion.probe], node),
+                NodesQuestion.runs(facts[reference, NodesQuestion.probe], node, version: version),
+                NodesQuestion.ready(facts[reference, NodesQuestion.probe], node),
                 CiliumQuestion.verdict(facts[node, CiliumQuestion.status], on: node))
         }
     }

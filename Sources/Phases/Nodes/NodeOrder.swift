@@ -1,0 +1,81 @@
+import Engine
+import Inventory
+
+/// The order in which a node comes into a living cluster, leaves it, or gives way to another machine. Nothing else is in this
+/// file, and conditions are in the phases.
+public enum NodeOrder {
+    /// - Parameter chartContent: the Cilium chart in base64, where the inventory names an archive.
+    public static func order(for change: NodeChange, chartContent: String? = nil) -> Order {
+        let inventory = change.inventory
+        let cilium = Cilium(inventory, change.ciliumStage, chartContent: chartContent)
+        let prepared: [Order.Dependency] = [.all("host-prep"), .all("interfaces"), .all("artifacts")]
+        let endpoint: [Order.Dependency] = [.all("kube-vip"), .all("keepalived")]
+        let reached = endpoint + [.all("dns-resolved"), .all("dns-networkmanager")]
+        let joined = reached + [.all(cilium.id), .all("upgrade-servers"), .all("workers")]
+        let announced: [PhaseID] = ["bgp", "bgp-sessions", "router-sessions", "api-endpoint"]
+        return Order(
+            name: "node-\(change.verb.rawValue)",
+            [
+                .init(NodePreflight(change)),
+                .init(HostPrep(inventory), after: [.all("preflight")]),
+                .init(
+                    Limited(Interfaces(inventory), to: change.joining),
+                    after: [.all("preflight"), .sameNode("host-prep")]),
+                .init(
+                    Limited(Artifacts(inventory), to: change.joining), after: [.all("preflight"), .all("interfaces")]),
+                .init(Drain(change.earlier, change.drain, leaving: change.drained), after: prepared),
+                .init(LeaveNode(change), after: [.all("drain-leaving")] + prepared),
+                .init(ForgetNode(change), after: [.all("leave")] + prepared),
+                .init(CleanNode(change), after: [.all("forget-node")]),
+                .init(cilium, after: [.all("forget-node")] + prepared),
+                .init(KubeVip(inventory), after: [.all(cilium.id)]),
+                .init(Keepalived(inventory), after: [.all(cilium.id), .sameNode("host-prep")]),
+                .init(
+                    Replicas(inventory, joining: change.joiningServers),
+                    after: [.all(cilium.id), .all("forget-node")] + prepared),
+                .init(Joined(change), after: [.all("preflight"), .all("replicas")]),
+                .init(PrimaryRejoin(inventory), after: [.all("preflight"), .all("replicas")]),
+                .init(change.followingServers, after: [.all("joined"), .all("primary-rejoin")] + endpoint + prepared),
+                .init(
+                    DNS(inventory),
+                    after: [.all(cilium.id), .all("upgrade-servers"), .sameNode("host-prep")] + endpoint),
+                .init(DNSResolved(inventory), after: [.all("dns"), .sameNode("host-prep")]),
+                .init(DNSNetworkManager(inventory), after: [.all("dns"), .sameNode("host-prep")]),
+                .init(
+                    Limited(Workers(inventory), to: change.joining),
+                    after: [.all(cilium.id), .all("upgrade-servers")] + reached + prepared),
+                .init(RouterPrep(inventory), after: [.all("preflight")]),
+                .init(Routers(inventory), after: [.sameNode("router-prep")] + joined),
+                .init(BGPPasswords(inventory), after: joined),
+                .init(BGPPasswordFiles(inventory), after: [.sameNode("preflight"), .sameNode("bgp-passwords")]),
+                .init(BGP(inventory), after: [.all("bgp-passwords")] + joined),
+                .init(BGPSessions(inventory), after: [.all("bgp"), .all("routers")]),
+                .init(change.whole(RouterSessions(inventory)), after: [.all("bgp"), .all("routers")]),
+                .init(change.whole(APIEndpoint(inventory)), after: [.all("bgp-sessions"), .all("router-sessions")]),
+                .init(Verify(inventory), after: joined + announced.map { .all($0) }),
+            ])
+    }
+}
+
+extension NodeChange {
+    /// The one by whose settings a living cluster's Cilium runs.
+    fileprivate var ciliumStage: Cilium.Stage { inventory.cilium.apiServer == .endpoint ? .endpoint : .first }
+
+    /// A node whose machine is dead has nothing that could be sent elsewhere.
+    fileprivate var drained: [NodeName] { leavingMachine.map { [$0] } ?? [] }
+
+    /// What waits for every node is not waited for while one of them cannot be reached.
+    fileprivate func whole(_ phase: any Phase) -> Limited {
+        let missing = inventory.leftOut.sorted().first
+        let why = missing.map { "\($0) cannot be reached, and it waits for every node" }
+        return Limited(phase, to: phase.nodes) { _, _ in why }
+    }
+
+    /// The servers' certificates name every server, so that those who stay start anew, one at a time, when one comes or goes.
+    fileprivate var followingServers: Limited {
+        let servers = UpgradeServers(inventory)
+        return Limited(servers, to: staying) { node, facts in
+            servers.isPending(node, facts) || facts.hasOpenGuard(node) ? nil : "its files are as they should be"
+        }
+    }
+}
