@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 import unittest
 
 from .harness import LAB_DIR, MANAGED, NODES, LifeCase, enter, kubectl, lab
@@ -113,7 +112,6 @@ class KubeProxyTest(LifeCase):
             run = self.start("kube-proxy", "disable", self.inventory, "--yes")
             self.assertTrue(run.wait_for(r"kube-proxy-servers +dpu-\d+ +waiting"), run.said())
             run.kill()
-            time.sleep(1)
             run = self.kube_proxy("disable", "--yes", status=1)
         finally:
             seen = client.end()

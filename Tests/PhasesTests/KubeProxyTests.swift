@@ -117,6 +117,13 @@ import Testing
                 $0["dpu-02", .guardState] = Answer(status: 0, output: "armed phase=upgrade-servers nonce=x until=1")
             }, says: ["its guard is armed for upgrade-servers of an earlier run of another verb"]),
         Wrong(
+            id: "one whose guard has just led it back", node: "dpu-02",
+            change: {
+                $0["dpu-02", CiliumQuestion.status] = Answer(status: 1, output: "", error: "no container")
+                $0["dpu-02", .guardState] = Answer(
+                    status: 0, output: "rolled-back phase=kube-proxy-servers nonce=x at=1 because=deadline left=none")
+            }, says: []),
+        Wrong(
             id: "its own guard", node: "dpu-02",
             change: {
                 $0["dpu-02", .guardState] = Answer(status: 0, output: "armed phase=kube-proxy-servers nonce=x until=1")

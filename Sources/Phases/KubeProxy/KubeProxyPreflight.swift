@@ -42,8 +42,8 @@ public struct KubeProxyPreflight: Phase {
             ])
         }
         var problems = guardProblems(node, facts)
-        // One that an earlier run has just started anew may have no word of its own to say for a moment.
-        if !KubeProxyReplaced.isUnderWay(node, facts) {
+        // One that was just started anew may have no word of its own to say for a moment; the gates wait for it.
+        if !KubeProxyReplaced.isUnderWay(node, facts), !wasLedBack(node, facts) {
             problems += ciliumProblems(node, facts) + rulesProblems(node, facts)
         }
         if verb == .disable { problems += settingsProblems(node, facts) }
@@ -78,6 +78,14 @@ public struct KubeProxyPreflight: Phase {
                 "Cilium does not replace kube-proxy there, so that its rules are all that serves",
                 fix: "lead the cluster away from it: 'clusterctl kube-proxy disable'")
         ]
+    }
+
+    /// Whether its guard has started K3s anew with what it had before.
+    private func wasLedBack(_ node: NodeName, _ facts: Facts) -> Bool {
+        guard verb == .disable,
+            case .rolledBack(let rollback)? = facts[node, .guardState].map({ GuardState(line: $0.output) })
+        else { return false }
+        return [KubeProxyServers.id, KubeProxyWorkers.id].contains(rollback.phase)
     }
 
     private func rulesProblems(_ node: NodeName, _ facts: Facts) -> [Problem] {
