@@ -8,6 +8,7 @@ public struct Clusterctl: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             InitCommand.self, ValidateCommand.self, LintCommand.self, ExplainCommand.self, SchemaCommand.self,
+            ImportCommand.self,
             PlanCommand.self, RenderCommand.self,
             BootstrapCommand.self, UpgradeCommand.self, ApplyCommand.self, NodeCommand.self, KubeProxyCommand.self,
             EtcdCommand.self, RecoverCommand.self, ResetCommand.self,

@@ -20,7 +20,7 @@ struct ExplanationTests {
         let pages = [
             Explanation.yaml, Explanation.inventory, Explanation.nodes, Explanation.interfaces,
             Explanation.network, Explanation.datapath, Explanation.dns, Explanation.k3s, Explanation.cilium,
-            Explanation.addons, Explanation.bgp, Explanation.routes,
+            Explanation.addons, Explanation.bgp, Explanation.routes, Explanation.ansible,
         ]
         #expect(pages.map(\.count).reduce(0, +) == Explanation.all.count)
         #expect(Explanation.all.map(\.code) == DiagnosticCode.allCases)

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import Inventory
 
 struct InitCommand: ParsableCommand {
@@ -10,13 +9,7 @@ struct InitCommand: ParsableCommand {
     var file = "inventory.yaml"
 
     func run() throws {
-        let descriptor = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else {
-            Standard.error("\(file): \(String(cString: strerror(errno))); nothing was written")
-            throw ExitStatus.failed
-        }
-        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        try handle.write(contentsOf: Data(StarterInventory.text.utf8))
+        try NewFile.write(StarterInventory.text, to: file)
         Standard.error("wrote \(file); edit the addresses, then: clusterctl validate \(file)")
     }
 }

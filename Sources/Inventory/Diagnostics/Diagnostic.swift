@@ -83,7 +83,7 @@ struct Findings {
 
 extension String {
     /// With `?` for what would begin another line, which would look like another mistake, or what a terminal obeys.
-    fileprivate var onOneLine: String {
+    var onOneLine: String {
         var scalars = UnicodeScalarView()
         for scalar in unicodeScalars {
             switch scalar.properties.generalCategory {

@@ -174,9 +174,17 @@ public enum DiagnosticCode: String, Sendable, Hashable, CaseIterable {
     case oldCiliumAPI = "manifest.old-cilium-api"
     case removedKind = "manifest.removed-kind"
     case retiredProject = "manifest.retired-project"
+    // What keeps `import ansible` from reading an inventory of Ansible.
+    case ansibleUnreadable = "ansible.unreadable"
+    case ansibleShape = "ansible.shape"
+    case ansibleRange = "ansible.range"
+    case ansibleNoServers = "ansible.no-servers"
 
     /// Whether reading an inventory never reports it.
     var isOfLintAlone: Bool { rawValue.hasPrefix("lint.") || rawValue.hasPrefix("manifest.") }
+
+    /// Whether only inventories of Ansible have it.
+    var isOfImportAlone: Bool { rawValue.hasPrefix("ansible.") }
 
     /// Errors keep an inventory from being used; warnings do not.
     public var severity: Diagnostic.Severity {

@@ -26,6 +26,7 @@ public struct Explanation: Sendable {
     public static let all: [Explanation] = {
         let pages =
             yaml + inventory + nodes + interfaces + network + datapath + dns + k3s + cilium + addons + bgp + routes
+            + ansible
         return DiagnosticCode.allCases.compactMap { code in pages.first { $0.code == code } }
     }()
 

@@ -46,7 +46,7 @@ enum MarkdownReference {
     }
 
     private static func diagnostics() -> String {
-        let codes = DiagnosticCode.allCases.filter { !$0.isOfLintAlone }
+        let codes = DiagnosticCode.allCases.filter { !$0.isOfLintAlone && !$0.isOfImportAlone }
         let lines = codes.map { "- `\($0.rawValue)` (\($0.severity.rawValue))" }
         return "What reading an inventory can report; every report says why it matters and what to write instead.\n\n"
             + lines.joined(separator: "\n") + "\n"

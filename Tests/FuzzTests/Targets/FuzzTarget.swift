@@ -4,6 +4,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
     case yaml
     case inventory
     case manifests
+    case ansible
     case frames
     case knownHosts = "known-hosts"
     case sshConfig = "ssh-config"
@@ -15,6 +16,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
         case .yaml: try YAMLFuzz.take(bytes)
         case .inventory: try InventoryFuzz.take(bytes)
         case .manifests: try ManifestsFuzz.take(bytes)
+        case .ansible: try AnsibleFuzz.take(bytes)
         case .frames: try FramesFuzz.take(bytes)
         case .knownHosts: try KnownHostsFuzz.take(bytes)
         case .sshConfig: try SSHConfigFuzz.take(bytes)
