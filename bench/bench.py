@@ -4,8 +4,9 @@
 Each work is done by each contestant in turn, several rounds of that, so that noise meets all of them alike; the ratios
 are medians of the ratios within a round. What a run left on the hosts is looked at afterwards, file by file.
 
-Settings (environment): BENCH_HOSTS ("10 50"), BENCH_ROUNDS (5), BENCH_WORKS ("ping converge push far"),
-BENCH_TOOLS ("floor clusterctl pyinfra"), BENCH_PUSH_HOSTS (10), BENCH_ONE_WAY_MS (50), BENCH_PLAN (yes).
+Settings (environment): BENCH_HOSTS ("10 50"), BENCH_ROUNDS (5), BENCH_WORKS ("ping converge push far status"),
+BENCH_TOOLS ("floor clusterctl pyinfra"), BENCH_PUSH_HOSTS (10), BENCH_STATUS_HOSTS ("10 100"), BENCH_ONE_WAY_MS (50),
+BENCH_PLAN (yes).
 It runs as root, in namespaces of its own: what it starts ends with it.
 """
 
@@ -17,14 +18,16 @@ import sys
 import time
 
 import farm
+import status
 import work
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SCRATCH = os.environ.get("BENCH_SCRATCH", f"{ROOT}/.build/bench")
 HOSTS = [int(word) for word in os.environ.get("BENCH_HOSTS", "10 50").split()]
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
-WORKS = os.environ.get("BENCH_WORKS", "ping converge push far").split()
+WORKS = os.environ.get("BENCH_WORKS", "ping converge push far status").split()
 TOOLS = os.environ.get("BENCH_TOOLS", "floor clusterctl pyinfra").split()
+STATUS_HOSTS = [int(word) for word in os.environ.get("BENCH_STATUS_HOSTS", "10 100").split()]
 PUSH_HOSTS = int(os.environ.get("BENCH_PUSH_HOSTS", "10"))
 ONE_WAY_MILLISECONDS = float(os.environ.get("BENCH_ONE_WAY_MS", "50"))
 AT_ONCE = 64
@@ -172,18 +175,22 @@ def install_pyinfra():
             return
 
 
-def enter_namespaces():
+def enter_namespaces(part):
     """Starts this program again where nothing of it can outlive it, or reach the machine's network."""
     command = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    os.execvp(command[0], [*command, sys.executable, os.path.abspath(__file__), "inside"])
+    subprocess.run([*command, sys.executable, os.path.abspath(__file__), part], check=True)
 
 
-def inside():
+def prepare():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     for place in ("log", "home", "work", "hosts"):
         os.makedirs(f"{SCRATCH}/{place}", exist_ok=True)
     # The hosts' disks are memory: ten of them on one real disk would measure that disk.
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", f"{SCRATCH}/hosts"], check=True)
+
+
+def inside():
+    prepare()
     most = max(HOSTS + [PUSH_HOSTS if "push" in WORKS else 1])
     work.reset(SCRATCH, range(1, most + 1))
     farm.start(SCRATCH, most, (farm.PORT, RELAYED_PORT))
@@ -199,9 +206,20 @@ def inside():
         far_away("converge")
 
 
+def inside_status():
+    """Servers that log every login and exec, which those that are raced do not."""
+    prepare()
+    most = max(STATUS_HOSTS)
+    work.reset(SCRATCH, range(1, most + 1))
+    farm.start(SCRATCH, most, log_level="VERBOSE")
+    status.table(SCRATCH, STATUS_HOSTS, ROUNDS, measure, command)
+
+
 def main():
     if sys.argv[1:] == ["inside"]:
         return inside()
+    if sys.argv[1:] == ["inside-status"]:
+        return inside_status()
     if os.geteuid() != 0:
         sys.exit("make bench starts SSH servers in namespaces of their own, which only root may")
     build()
@@ -209,7 +227,10 @@ def main():
     if os.environ.get("BENCH_PLAN", "yes") == "yes":
         for script in ["plan.py", "simulation.py"]:
             subprocess.run([sys.executable, f"{ROOT}/bench/{script}", f"{SCRATCH}/bin/clusterctl"], check=True)
-    enter_namespaces()
+    if {"ping", "converge", "push", "far"} & set(WORKS):
+        enter_namespaces("inside")
+    if "status" in WORKS:
+        enter_namespaces("inside-status")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def make_key(path):
         subprocess.run(command, check=True)
 
 
-def start(root, count, ports=(PORT,)):
+def start(root, count, ports=(PORT,), log_level="ERROR"):
     """Starts the servers and writes known_hosts for each of the ports; returns (key, known_hosts)."""
     key, known_hosts = f"{root}/farm/id_ed25519", f"{root}/farm/known_hosts"
     make_key(key)
@@ -44,7 +44,7 @@ def start(root, count, ports=(PORT,)):
             public = " ".join(file.read().split()[:2])
         lines += [f"[{host}]:{port} {public}\n" for port in ports]
         with open(f"{folder}/sshd_config", "w") as file:
-            file.write(configuration(folder, host, f"{root}/hosts/{number:03}", f"{key}.pub"))
+            file.write(configuration(folder, host, f"{root}/hosts/{number:03}", f"{key}.pub", log_level))
         serve(folder)
     with open(known_hosts, "w") as file:
         file.writelines(lines)
@@ -52,7 +52,7 @@ def start(root, count, ports=(PORT,)):
     return key, known_hosts
 
 
-def configuration(folder, host, disk, authorized_keys):
+def configuration(folder, host, disk, authorized_keys, log_level):
     """As on most nodes, what clusterctl keeps lies on the disk that its files go to."""
     return f"""\
 Port {PORT}
@@ -68,7 +68,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PrintMotd no
 PrintLastLog no
-LogLevel ERROR
+LogLevel {log_level}
 MaxStartups 1000:30:2000
 SetEnv HOME={disk}/home CLUSTERCTL_STATE={disk}/state PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 Subsystem sftp /usr/lib/openssh/sftp-server

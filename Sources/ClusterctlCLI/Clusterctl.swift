@@ -12,7 +12,8 @@ public struct Clusterctl: AsyncParsableCommand {
             PlanCommand.self, RenderCommand.self,
             BootstrapCommand.self, UpgradeCommand.self, ApplyCommand.self, NodeCommand.self, KubeProxyCommand.self,
             EtcdCommand.self, RecoverCommand.self, ResetCommand.self,
-            StatusCommand.self, VerifyCommand.self, KubeconfigCommand.self, HostKeysCommand.self,
+            StatusCommand.self, DiffCommand.self, VerifyCommand.self, DoctorCommand.self, KubeconfigCommand.self,
+            HostKeysCommand.self,
             GuardCommand.self, RouterCommand.self,
             UnlockCommand.self, RunsCommand.self, SimulateCommand.self,
         ])

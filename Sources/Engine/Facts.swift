@@ -29,6 +29,11 @@ public struct Facts: Sendable, Equatable {
         if states[node]?.merge(newStates, uniquingKeysWith: { $1 }) == nil { states[node] = newStates }
     }
 
+    /// The steps that are known not to be so on a node.
+    public func differing(of node: NodeName) -> [Step] {
+        (states[node] ?? [:]).filter { $0.value != .same }.map(\.key)
+    }
+
     /// How the steps stand on a node.
     func states(of node: NodeName) -> [Step: StepState] { states[node] ?? [:] }
 }

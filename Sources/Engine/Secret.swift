@@ -8,7 +8,7 @@ public struct Secret: Sendable, Equatable, CustomStringConvertible, CustomDebugS
     public var debugDescription: String { "(secret)" }
     public var customMirror: Mirror { Mirror(self, children: []) }
 
-    /// The text itself. Only the shell compiler asks for it.
+    /// The text itself. Only the shell compiler asks for it, and what takes secrets out of texts.
     public func reveal() -> String { text }
 }
 

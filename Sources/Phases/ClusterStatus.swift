@@ -23,6 +23,17 @@ public struct ClusterStatus: Sendable, Equatable {
         public let replacesKubeProxy: Bool
         /// Whether kube-proxy runs on the node, and what it has left there; nil where the node does not say.
         public let kubeProxy: KubeProxyQuestion?
+        /// Why no pods come to it, `cordoned` or `drained`; nil where they do, or nobody says.
+        public let cordon: String?
+        /// What is not as the inventory has it, in words; what a node that does not answer has is not known.
+        public let differs: [String]
+    }
+
+    /// A node that the cluster has and the inventory does not.
+    public struct Stranger: Sendable, Equatable {
+        public let name: String
+        /// Whether it has an etcd member.
+        public let isMember: Bool
     }
 
     public struct EndpointRow: Sendable, Equatable {
@@ -39,8 +50,14 @@ public struct ClusterStatus: Sendable, Equatable {
     public let rows: [Row]
     /// Addons that are still installed though the inventory no longer has them.
     public let leftAddons: [String]
+    public let strangers: [Stranger]
     /// Nil where the endpoint is a name that somebody else serves.
     public let endpoint: EndpointRow?
+
+    /// Whether something is marked as not being as the inventory has it. That says nothing of whether all is well.
+    public var differs: Bool {
+        !strangers.isEmpty || !leftAddons.isEmpty || rows.contains { !$0.differs.isEmpty || $0.cordon != nil }
+    }
 
     public var voters: Int { rows.count { $0.isVoter == true } }
     /// Whether everything is as the inventory has it.
@@ -60,16 +77,27 @@ public struct ClusterStatus: Sendable, Equatable {
             [K3sQuestion.version, CiliumQuestion.status, KubeProxyQuestion.probe].map { Ask(node, $0) }
         }
         for node in cluster.controlPlane {
-            asks += [NodesQuestion.probe, EtcdQuestion.probe, LeftAddonsQuestion.probe].map { Ask(node, $0) }
+            asks += [NodesQuestion.probe, SchedulingQuestion.probe, EtcdQuestion.probe, LeftAddonsQuestion.probe]
+                .map { Ask(node, $0) }
             if let endpoint { asks += [Ask(node, EndpointQuestion.lease), Ask(node, endpoint.onLink)] }
         }
         if let endpoint { asks.append(Ask(endpoint.witness, endpoint.ping)) }
         return asks
     }
 
+    /// How these files stand is asked in the same exec: what K3s is started with.
+    public static func steps(_ inventory: Inventory) -> [NodeName: [Step]] {
+        let cluster = Cluster(inventory)
+        let files = K3sFiles(cluster: cluster)
+        return Dictionary(
+            uniqueKeysWithValues: cluster.managed.map { node in (node, files.steps(node).filter(\.isShownFile)) })
+    }
+
     public init(_ inventory: Inventory, facts: Facts, unreachable: [NodeName: String]) {
         let cluster = Cluster(inventory)
         let nodes = cluster.controlPlane.lazy.compactMap { NodesQuestion(facts[$0, NodesQuestion.probe]) }.first
+        let scheduling = cluster.controlPlane.lazy
+            .compactMap { SchedulingQuestion(facts[$0, SchedulingQuestion.probe]) }.first
         rows = inventory.nodes.map { node in
             let row = nodes?[node.id]
             let cilium = CiliumQuestion.reading(facts[node.id, CiliumQuestion.status])
@@ -83,8 +111,10 @@ public struct ClusterStatus: Sendable, Equatable {
                 isEtcdHealthy: isMember
                     ? EtcdQuestion.verdict(facts[node.id, EtcdQuestion.probe], on: node.id) == .holds : nil,
                 cilium: cilium?.state, replacesKubeProxy: cilium?.replacesKubeProxy ?? false,
-                kubeProxy: KubeProxyQuestion(facts[node.id, KubeProxyQuestion.probe]))
+                kubeProxy: KubeProxyQuestion(facts[node.id, KubeProxyQuestion.probe]),
+                cordon: scheduling?[node.id]?.rawValue, differs: Self.differences(node, inventory, facts))
         }
+        strangers = Strangers(nodes, cluster).all
         leftAddons = LeftAddonsQuestion.names(inventory, facts)
         endpoint = EndpointQuestion(cluster).map { question in
             EndpointRow(
@@ -96,5 +126,33 @@ public struct ClusterStatus: Sendable, Equatable {
                 answers: facts[question.witness, question.ping]?.http?.code == 200,
                 askedFrom: question.witness.rawValue)
         }
+    }
+
+    /// Of a node without K3s nothing is said: it has nothing of the inventory yet.
+    private static func differences(_ node: Node, _ inventory: Inventory, _ facts: Facts) -> [String] {
+        guard let version = K3sQuestion.version(facts[node.id, K3sQuestion.version]) else { return [] }
+        let files = facts.differing(of: node.id).filter(\.isShownFile)
+            .map { "\($0.operation.touchedPaths.joined()) is not as the inventory has it" }
+        let difference = Drift.versionDifference(String(version), node, inventory)
+        return (difference.map { [$0] } ?? []) + files.sorted()
+    }
+}
+
+extension Step {
+    /// Whether it is a file whose text may be shown.
+    var isShownFile: Bool {
+        if case .file(_, .text, _) = operation { return true }
+        return false
+    }
+}
+
+/// What the cluster knows of, and the inventory does not.
+struct Strangers {
+    let all: [ClusterStatus.Stranger]
+
+    init(_ nodes: NodesQuestion?, _ cluster: Cluster) {
+        let known = Set(cluster.all.map(\.rawValue))
+        all = (nodes?.rows ?? []).filter { !known.contains(String($0.name)) }
+            .map { ClusterStatus.Stranger(name: String($0.name), isMember: $0.isVoter != nil) }
     }
 }

@@ -113,7 +113,8 @@ extension Preflight {
         ]
     }
 
-    private func skew(_ node: NodeName, _ facts: Facts) -> Int? {
+    /// By how many seconds the node's clock differs from the primary's, the time between both answers included.
+    func skew(_ node: NodeName, _ facts: Facts) -> Int? {
         guard let here = HostFacts(facts[node, .host])?.time,
             let there = HostFacts(facts[cluster.reference, .host])?.time
         else { return nil }
@@ -208,6 +209,14 @@ extension Preflight {
 
     /// etcd's own advice is that 99 of 100 flushes take less than 10 ms.
     private func latencyNote(_ answer: Answer?) -> String? {
+        guard let (slowest, median) = Preflight.sync(answer) else { return nil }
+        let verdict =
+            slowest > 10_000 ? "; etcd wants less than 10 ms, so expect slow or lost elections under load" : ""
+        return "flushing 4 KiB takes \(milliseconds(median)) ms, at worst \(milliseconds(slowest)) ms\(verdict)"
+    }
+
+    /// The slowest and the median flush, in microseconds.
+    static func sync(_ answer: Answer?) -> (slowest: Int, median: Int)? {
         guard let answer, answer.succeeded else { return nil }
         var values: [Substring: Int] = [:]
         for word in answer.output.split(whereSeparator: \.isWhitespace) {
@@ -215,9 +224,7 @@ extension Preflight {
             if parts.count == 2, let number = Int(parts[1]) { values[parts[0]] = number }
         }
         guard let slowest = values["slowest"], let median = values["median"] else { return nil }
-        let verdict =
-            slowest > 10_000 ? "; etcd wants less than 10 ms, so expect slow or lost elections under load" : ""
-        return "flushing 4 KiB takes \(milliseconds(median)) ms, at worst \(milliseconds(slowest)) ms\(verdict)"
+        return (slowest, median)
     }
 
     private func milliseconds(_ microseconds: Int) -> String {

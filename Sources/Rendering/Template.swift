@@ -40,6 +40,10 @@ public enum Template: String, Sendable, CaseIterable {
     case newVersion = "k3s/new-version.sh"
     case pauseK3s = "k3s/pause-k3s.sh"
     case resumeK3s = "k3s/resume-k3s.sh"
+    case foreignFiles = "k3s/foreign-files.sh"
+    case health = "doctor/health.sh"
+    case manifests = "doctor/manifests.sh"
+    case gather = "doctor/gather.sh"
     case frrConfiguration = "frr/clusterctl-bgp.conf.mustache"
     case frr = "frr/frr.sh"
     case corefile = "dns/Corefile.conf.mustache"
@@ -104,6 +108,10 @@ public enum Template: String, Sendable, CaseIterable {
         case .newVersion: PackageResources.new_version_sh
         case .pauseK3s: PackageResources.pause_k3s_sh
         case .resumeK3s: PackageResources.resume_k3s_sh
+        case .foreignFiles: PackageResources.foreign_files_sh
+        case .health: PackageResources.health_sh
+        case .manifests: PackageResources.manifests_sh
+        case .gather: PackageResources.gather_sh
         case .frrConfiguration: PackageResources.clusterctl_bgp_conf_mustache
         case .frr: PackageResources.frr_sh
         case .corefile: PackageResources.Corefile_conf_mustache

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import tarfile
 import time
 import unittest
 
@@ -39,6 +40,8 @@ class BootstrapTest(LabCase):
         self.files_are_what_render_wrote(tree)
         self.status_tells_the_truth()
         self.live_plan_tells_a_difference()
+        self.differences_are_told_by_diff_and_marked_by_status()
+        self.doctor_finds_nothing_and_its_bundle_has_no_secret()
         self.kubeconfig_is_merged()
         self.runs_are_told()
         self.guards_can_be_looked_at_and_tried()
@@ -175,6 +178,53 @@ class BootstrapTest(LabCase):
         self.assertIn(harness.VIP, enter(holder, "ip", "-4", "addr"))
         for node in status["nodes"]:
             self.assertEqual((node["cilium"], node["kubeProxyReplacement"]), ("Ok", True), node)
+
+    def differences_are_told_by_diff_and_marked_by_status(self):
+        """A file by hand, one of somebody else's, a cordoned node: each login and exec counted."""
+        self.asks_once("diff", status=0)
+        enter("worker-01", "sh", "-c", "echo '# by hand' >>/etc/rancher/k3s/config.yaml")
+        enter("dpu-02", "sh", "-c", "mkdir -p /etc/rancher/k3s/config.yaml.d; echo 'debug: false' >/etc/rancher/k3s/config.yaml.d/99-mine.yaml")
+        kubectl("cordon", "worker-01")
+        shown = json.loads(self.clusterctl("diff", self.inventory, "-o", "json", status=2).output)["differences"]
+        self.assertEqual({(item["kind"], item["place"]) for item in shown}, {("step", "worker-01"), ("foreign", "dpu-02")})
+        self.assertIn("-# by hand", next(item["diff"] for item in shown if item["kind"] == "step"))
+        table = self.asks_once("status", status=0).output
+        self.assertRegex(table, r"worker-01 .* yes, cordoned .* \*")
+        self.assertIn("config.yaml is not as the inventory has it", table)
+        kubectl("uncordon", "worker-01")
+        enter("worker-01", "sed", "-i", "/# by hand/d", "/etc/rancher/k3s/config.yaml")
+        enter("dpu-02", "rm", "/etc/rancher/k3s/config.yaml.d/99-mine.yaml")
+        self.clusterctl("diff", self.inventory, status=0)
+
+    def doctor_finds_nothing_and_its_bundle_has_no_secret(self):
+        """The machine's own disk may be full, or slow; nothing else is wrong."""
+        bundle = os.path.join(self.directory, "help.tar.gz")
+        run = self.start("doctor", self.inventory, "-o", "json", "--bundle", bundle).finish(120)
+        self.assertIn(run.status, (0, 1), run.said())
+        found = [f for f in json.loads(run.output)["findings"] if f["check"] not in ("disk", "memory", "etcd-disk")]
+        self.assertEqual([f for f in found if f["severity"] == "error"], [], run.said())
+        self.assertEqual(os.stat(bundle).st_mode & 0o777, 0o600)
+        token = enter("dpu-01", "cat", "/etc/rancher/k3s/token").strip()
+        with tarfile.open(bundle) as archive:
+            texts = {member.name: archive.extractfile(member).read().decode() for member in archive}
+        for node in NODES:
+            self.assertIn(f"clusterctl-lab/{node}/journal-k3s.txt", texts)
+            self.assertNotIn(f"clusterctl-lab/{node}/INCOMPLETE.txt", texts)
+        for name, text in texts.items():
+            self.assertNotIn(token, text, name)
+            self.assertNotIn(token.rsplit(":", 1)[-1], text, name)
+            self.assertNotIn("PRIVATE KEY", text, name)
+        self.assertIn("it is there already", self.clusterctl("doctor", self.inventory, "--bundle", bundle, status=1).said())
+
+    def asks_once(self, verb, status):
+        """The verb, with one login and one exec on every node."""
+        time.sleep(1.1)
+        since = int(time.time())
+        time.sleep(1.1)
+        run = self.clusterctl(verb, self.inventory, status=status)
+        for node in NODES:
+            self.assertEqual(sessions(node, since), (1, 1), f"logins and execs on {node}")
+        return run
 
     def verify_names_what_is_left_of_kube_proxy(self):
         enter("worker-01", "iptables", "-t", "nat", "-N", "KUBE-SVC-LEFT000000000000")

@@ -19,7 +19,8 @@ struct StatusCommand: AsyncParsableCommand {
         let site = try Site(try argument.read(), orders: .current)
         let fleet = try await Connections.fleet(site, options: connection, canWrite: false, readsSecrets: false)
         let nodes = site.inventory.nodes.map { NodeName($0.name) }
-        let (facts, unreachable) = await fleet.ask(ClusterStatus.asks(site.inventory), nodes: nodes)
+        let (facts, unreachable) = await fleet.ask(
+            ClusterStatus.asks(site.inventory), steps: ClusterStatus.steps(site.inventory), nodes: nodes)
         await fleet.close()
         let status = ClusterStatus(site.inventory, facts: facts, unreachable: unreachable.mapValues(\.message))
         Standard.output(
@@ -36,8 +37,8 @@ enum StatusText {
         let head = ["NODE", "ROLE", "ADDRESS", "READY", "K3S", "ETCD", "CILIUM", "KUBE-PROXY"]
         let rows = status.rows.map { row in
             [
-                row.name, row.role, row.address, row.unreachable != nil ? "no SSH" : row.isReady ? "yes" : "no",
-                row.version ?? "-", etcd(row), row.cilium ?? "-", kubeProxy(row),
+                row.name, row.role, row.address, ready(row), (row.version ?? "-") + (row.differs.isEmpty ? "" : " *"),
+                etcd(row), row.cilium ?? "-", kubeProxy(row),
             ]
         }
         var lines = TextTable.lines(head, rows)
@@ -50,6 +51,8 @@ enum StatusText {
                         ? "\(row.name): kube-proxy has left \(found.words): 'clusterctl kube-proxy clean'" : nil
             }
         }
+        for row in status.rows { lines += row.differs.map { "\(row.name): * \($0)" } }
+        lines += status.rows.compactMap(cordon)
         lines.append("etcd: \(status.voters) voting member\(status.voters == 1 ? "" : "s")")
         if let endpoint = status.endpoint {
             let holder =
@@ -60,7 +63,23 @@ enum StatusText {
         if !status.leftAddons.isEmpty {
             lines.append("installed, and no longer in the inventory: \(status.leftAddons.joined(separator: ", "))")
         }
+        if !status.strangers.isEmpty {
+            let names = status.strangers.map { $0.name + ($0.isMember ? " (a member of etcd)" : "") }
+            lines.append("in the cluster, and not in the inventory: \(names.joined(separator: ", "))")
+        }
+        if status.differs { lines.append("'clusterctl diff' shows what differs from the inventory") }
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func ready(_ row: ClusterStatus.Row) -> String {
+        if row.unreachable != nil { return "no SSH" }
+        return (row.isReady ? "yes" : "no") + (row.cordon.map { ", \($0)" } ?? "")
+    }
+
+    private static func cordon(_ row: ClusterStatus.Row) -> String? {
+        row.cordon == "drained"
+            ? "\(row.name): a run of clusterctl has drained it and did not come to its end: run the same command again"
+            : nil
     }
 
     static func json(_ status: ClusterStatus, cluster: String) -> String {
@@ -74,6 +93,15 @@ enum StatusText {
             }
             json.object("etcd") { $0.field("voters", status.voters) }
             json.field("leftAddons", status.leftAddons)
+            json.field("differs", status.differs)
+            json.array("strangers") { json in
+                for stranger in status.strangers {
+                    json.object { json in
+                        json.field("name", stranger.name)
+                        json.field("etcdMember", stranger.isMember)
+                    }
+                }
+            }
             if let endpoint = status.endpoint {
                 json.object("endpoint") { json in
                     json.field("address", endpoint.address)
@@ -108,6 +136,8 @@ enum StatusText {
                     json.field("others", kubeProxy.others)
                 }
             }
+            if let cordon = row.cordon { json.field("cordon", cordon) }
+            json.field("differs", row.differs)
         }
     }
 

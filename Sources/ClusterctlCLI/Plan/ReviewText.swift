@@ -20,7 +20,8 @@ enum ReviewText {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    private static func render(_ change: Review.Change) -> [String] {
+    /// What differs, with a diff for a file: from what is there to what should be.
+    static func render(_ change: Review.Change) -> [String] {
         let description = Description(change.step.operation)
         let head = "  \(description.kind) \(description.subject)"
         guard case .file(_, .text(let wanted), _) = change.step.operation else {

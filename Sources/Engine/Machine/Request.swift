@@ -48,6 +48,10 @@ public struct Review: Sendable, Equatable {
     public struct Change: Sendable, Equatable {
         public let step: Step
         public let current: String
+        public init(step: Step, current: String) {
+            self.step = step
+            self.current = current
+        }
     }
     /// In the order of the plan; empty when there is nothing to do.
     public let items: [Item]

@@ -1,0 +1,125 @@
+import Engine
+import Foundation
+import Testing
+
+@testable import Phases
+@testable import Rendering
+
+/// The programs of `diff` and `doctor`, in real shells, over a folder that stands for a node's root.
+@ShellThread struct DoctorScriptTests {
+    private nonisolated static let shells = [["dash"], ["bash"], ["busybox", "sh"]]
+
+    private func run(_ template: Template, _ stage: Stage, in shell: [String]) throws -> Answer {
+        let root = stage.folder.appending(path: "root").path
+        let result = try Shell.run(
+            shell + ["-c", template.text(), template.programName, root], commands: stage.commands)
+        #expect(result.status == 0, "\(result.error)")
+        return Answer(status: result.status, output: result.output, error: result.error)
+    }
+
+    @Test(arguments: shells) func namesForeignFiles(shell: [String]) throws {
+        let stage = try Stage()
+        for path in [
+            "etc/rancher/k3s/config.yaml.d/a b.yaml", "etc/rancher/k3s/config.yaml.d/note.txt",
+            "etc/systemd/system/k3s-agent.service.d/x.conf", "var/lib/rancher/k3s/server/manifests/coredns.yaml",
+            "var/lib/rancher/k3s/server/manifests/mine.yaml",
+        ] { try stage.write("x: 1\n", to: "root/\(path)") }
+        let answer = try run(.foreignFiles, stage, in: shell)
+        #expect(
+            answer.output == """
+                config /etc/rancher/k3s/config.yaml.d/a b.yaml
+                unit /etc/systemd/system/k3s-agent.service.d/x.conf
+                manifest /var/lib/rancher/k3s/server/manifests/mine.yaml
+
+                """)
+        #expect(ForeignFilesQuestion.files(answer, without: []).count == 3)
+        try stage.command("nothing", "")
+        let empty = try Stage()
+        #expect(try run(.foreignFiles, empty, in: shell).output == "")
+    }
+
+    @Test(arguments: shells) func bringsManifestsLineByLine(shell: [String]) throws {
+        let stage = try Stage()
+        try stage.write("a: 1\nb: 2", to: "root/etc/rancher/k3s/config.yaml")
+        try stage.write("", to: "root/etc/rancher/k3s/config.yaml.d/empty.yaml")
+        try stage.write(
+            String(repeating: "x", count: 300_000), to: "root/var/lib/rancher/k3s/server/manifests/large.yaml")
+        try stage.write("file 9 x\n", to: "root/var/lib/rancher/k3s/server/manifests/odd.yaml")
+        let files = ManifestsQuestion.files(try run(.manifests, stage, in: shell))
+        #expect(
+            files.map(\.path) == [
+                "/etc/rancher/k3s/config.yaml", "/etc/rancher/k3s/config.yaml.d/empty.yaml",
+                "/var/lib/rancher/k3s/server/manifests/odd.yaml",
+            ])
+        #expect(files.map(\.text) == ["a: 1\nb: 2\n", "", "file 9 x\n"])
+    }
+
+    @Test(arguments: shells) func saysHowDisksMemoryAndCertificatesAre(shell: [String]) throws {
+        let stage = try Stage()
+        for name in ["good", "ending", "ended"] {
+            try stage.write("c", to: "root/var/lib/rancher/k3s/server/tls/\(name).crt")
+        }
+        try stage.write("c", to: "root/var/lib/rancher/k3s/server/tls/broken.crt")
+        try stage.command(
+            "openssl",
+            """
+            case $* in
+            *broken*) exit 1 ;;
+            *enddate*) echo 'notAfter=Jan  1 00:00:00 2027 GMT' ;;
+            *ended.crt) exit 1 ;;
+            *'checkend 0'*) exit 0 ;;
+            *ending.crt) exit 1 ;;
+            esac
+            """)
+        try stage.command(
+            "df",
+            "echo Filesystem; echo '/dev/a 100 60 40 61% /'; echo '/dev/a 100 60 40 61% /'; echo '/dev/b 9 8 1 95% /var/lib/rancher'"
+        )
+        let health = try #require(HealthQuestion(try run(.health, stage, in: shell)))
+        // busybox has a df of its own, which it prefers: what that says is this machine's.
+        if shell[0] == "busybox" {
+            #expect(health.disks.first?.mount == "/")
+        } else {
+            #expect(
+                health.disks.map(\.usedPercent) == [61, 95] && health.disks.map(\.mount) == ["/", "/var/lib/rancher"])
+        }
+        #expect((health.memory?.totalKiB ?? 0) > 1000 && health.hasAskedCertificates)
+        #expect(health.certificates.map(\.path.suffix) == ["ended.crt", "ending.crt"])
+        #expect(health.certificates.map(\.hasEnded) == [true, false])
+        #expect(health.certificates.first?.end == "Jan  1 00:00:00 2027 GMT")
+    }
+
+    @Test(arguments: shells) func gathersInSectionsWithTheSecretsFirst(shell: [String]) throws {
+        let stage = try Stage()
+        try stage.write("K10abc::server:x", to: "root/etc/rancher/k3s/token")
+        try stage.write("bgp-secret\n", to: "root/var/lib/clusterctl/bgp/edge.password")
+        try stage.write("token: y", to: "root/etc/rancher/k3s/config.yaml")
+        try stage.write("m: 1\n", to: "root/var/lib/rancher/k3s/server/manifests/m.yaml")
+        for name in ["journalctl", "nft", "ip", "systemctl", "curl", "k3s"] {
+            try stage.command(name, "echo \"section 1 fake of \(name) $*\"; echo wrong >&2; exit 3")
+        }
+        for name in [
+            "iptables-nft-save", "ip6tables-nft-save", "iptables-legacy-save", "ip6tables-legacy-save", "iptables-save",
+            "ip6tables-save",
+        ] {
+            try stage.command(name, "echo '*nat'; seq 1 5000")
+        }
+        let sections = GatherQuestion.sections(try run(.gather, stage, in: shell))
+        let byName = Dictionary(sections.map { ($0.name, $0.text) }) { first, _ in first }
+        #expect(sections.first?.name == GatherQuestion.secrets && sections.last?.name == GatherQuestion.end)
+        #expect(
+            byName["secrets"] == "K10abc::server:x\nbgp-secret\n\n"
+                || byName["secrets"] == "K10abc::server:x\nbgp-secret\n\n\n", "\(byName["secrets"] ?? "")")
+        #expect(byName["configuration"]?.hasPrefix("==> /etc/rancher/k3s/config.yaml\ntoken: y\n") == true)
+        #expect(
+            byName["manifests"]?.contains("m: 1") == true && byName["journal-k3s"]?.contains("(exit status 3)") == true)
+        #expect(byName["journal-k3s"]?.contains("wrong") == true)
+        let rules = byName["iptables-nft-save"]?.split(separator: "\n") ?? []
+        #expect(rules.count == 1500 && rules.last == "5000", "the last lines count")
+        #expect(byName["etcd-health"] != nil && byName["cilium"] != nil)
+    }
+}
+
+extension String {
+    fileprivate var suffix: Substring { self[(lastIndex(of: "/").map(index(after:)) ?? startIndex)...] }
+}
