@@ -81,6 +81,7 @@ enum AnsibleFolder {
     }
 
     private static let fileLimit = 2_000
+    private static let depthLimit = 8
     /// As the YAML module takes, and one byte more, which it refuses.
     private static let byteLimit = (16 << 20) + 1
 
@@ -122,10 +123,13 @@ enum AnsibleFolder {
         return files
     }
 
-    private static func below(_ folder: String) throws -> [String] {
-        try entries(folder).flatMap { entry -> [String] in
+    private static func below(_ folder: String, depth: Int = 0) throws -> [String] {
+        guard depth < depthLimit else {
+            throw Problem(path: folder, reason: "it is more than \(depthLimit) folders deep: does a link lead round?")
+        }
+        return try entries(folder).flatMap { entry -> [String] in
             let path = "\(folder)/\(entry)"
-            if isFolder(path) { return try below(path) }
+            if isFolder(path) { return try below(path, depth: depth + 1) }
             return ["", "yml", "yaml", "json"].contains((entry as NSString).pathExtension.lowercased()) ? [path] : []
         }
     }
@@ -138,10 +142,10 @@ enum AnsibleFolder {
         }
     }
 
-    /// A link to a folder is none, so that no loop is walked.
+    /// Links are followed: folders of variables are often shared so.
     private static func isFolder(_ path: String) -> Bool {
         var status = stat()
-        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
     private static func bytes(_ path: String) throws -> [UInt8] {
