@@ -49,7 +49,7 @@ public struct Drift: Sendable, Equatable {
         }
         return servers
             + cluster.all.flatMap { node in
-                [K3sQuestion.version, ForeignFilesQuestion.probe, KubeProxyRulesQuestion.probe].map { Ask(node, $0) }
+                [K3sQuestion.version, ForeignFilesQuestion.probe, KubeProxyQuestion.probe].map { Ask(node, $0) }
             }
     }
 
@@ -161,8 +161,13 @@ public struct Drift: Sendable, Equatable {
                 item(.foreign, "\(file.path) is applied by K3s at each start", "keep it knowingly, or remove it")
             }
         }
-        if case .fails(let left)? = facts[node.id, KubeProxyRulesQuestion.probe].map(KubeProxyRulesQuestion.finding) {
-            items.append(item(.leftover, "rules of kube-proxy are \(left)", "see docs/operations.md"))
+        if let kubeProxy = KubeProxyQuestion(facts[node.id, KubeProxyQuestion.probe]) {
+            if kubeProxy.isRunning {
+                items.append(item(.leftover, "kube-proxy runs there", "'clusterctl kube-proxy disable'"))
+            } else if kubeProxy.isLeft {
+                items.append(
+                    item(.leftover, "kube-proxy has left \(kubeProxy.words)", "'clusterctl kube-proxy clean'"))
+            }
         }
         return items
     }
