@@ -84,12 +84,13 @@ struct DriftTests {
         world.facts["worker-01", K3sQuestion.version] = Self.answer("k3s version v1.34.1+k3s1 (abc)\n")
         // Who installs K3s by himself may be behind, and not ahead.
         world.facts["nixos-01", K3sQuestion.version] = Self.answer("k3s version v1.36.1+k3s1 (abc)\n")
-        world.facts["pxe-01", KubeProxyRulesQuestion.probe] = Self.answer("iptables-nft nat: KUBE-SERVICES\n")
+        world.facts["pxe-01", KubeProxyQuestion.probe] = Self.answer(
+            "iptables-nft nat rules=8 chains=4 jumps=2 services=3 KUBE-SERVICES\n")
         #expect(
             world.beside == [
                 "version worker-01: K3s is v1.34.1+k3s1, the inventory has v1.35.7+k3s1",
                 "version nixos-01: K3s is v1.36.1+k3s1, the inventory has v1.35.7+k3s1",
-                "leftover pxe-01: rules of kube-proxy are left: iptables-nft nat: KUBE-SERVICES",
+                "leftover pxe-01: kube-proxy has left 10 rules in 4 chains of 1 table (3 Services)",
                 "unknown cluster: the addon old is installed, and not in the inventory",
             ])
         world.facts["nixos-01", K3sQuestion.version] = Self.answer("k3s version v1.34.1+k3s1 (abc)\n")
