@@ -78,7 +78,7 @@ import Testing
         var testDescription: String { id }
     }
 
-    @Test(arguments: [
+    static let cases: [Case] = [
         Case(id: "a server that serves", says: []),
         Case(id: "a worker", names: ["worker-01"], says: []),
         Case(id: "a node that nobody knows", names: ["gone"], says: []),
@@ -133,7 +133,9 @@ import Testing
             bare: ["worker-01"],
             says: ["the cluster knows a node of this name already, and K3s is not set up on this machine"]),
         Case(id: "one that has joined", verb: .add, names: ["worker-01", "dpu-02"], says: []),
-    ])
+    ]
+
+    @Test(arguments: cases)
     func whatIsRefused(found: Case) throws {
         let read = try Fixture.inventory()
         var facts = Fixture.facts(read, found)
