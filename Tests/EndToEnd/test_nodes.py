@@ -96,7 +96,7 @@ class NodesTest(LifeCase):
         self.assertIn("delete worker-01 from the inventory", run.said())
         self.assertEqual(kubectl("get", "node", "worker-01", "--ignore-not-found", "-o", "name"), "")
         self.assertEqual(enter("worker-01", "systemctl", "is-active", "k3s-agent.service", check=False).strip(), "inactive")
-        self.assertEqual(enter("worker-01", "ls", "/etc/rancher/k3s"), "config.yaml.d\n")
+        self.assertEqual(enter("worker-01", "find", "/etc/rancher", "-type", "f"), "")
         self.assertIn("nothing to do", self.node("remove", "worker-01").said())
         self.node("add", "worker-01")
         self.assertEqual(kubectl("get", "node", "worker-01", "-o", READY), "True")
