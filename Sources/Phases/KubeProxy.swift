@@ -23,9 +23,10 @@ public enum KubeProxy {
             [
                 .init(KubeProxyPreflight(inventory, .disable)),
                 .init(HostPrep(inventory), after: [.all("preflight")]),
+                .init(ServersRun(inventory), after: [.all("preflight"), .all("host-prep")]),
                 .init(
                     Cilium(inventory, chartContent: options.chartContent, isKeptWhere: KubeProxyReplaced.everywhere),
-                    after: [.all("preflight"), .sameNode("host-prep")]),
+                    after: [.all("preflight"), .all("servers-run"), .sameNode("host-prep")]),
                 .init(
                     Cilium(
                         inventory, .endpoint, chartContent: options.chartContent,

@@ -22,6 +22,8 @@ struct AbstractPhase: Phase {
     private var witnesses: [NodeName: Ask] = [:]
     private var places: [NodeName: NodeName] = [:]
 
+    /// Before the name of a gate that asks the machine alone: it holds whatever becomes of the cluster.
+    static let local = "local "
     static let holds = Answer(status: 0, output: "holds")
     static let waits = Answer(status: 0, output: "waits")
 
@@ -69,15 +71,22 @@ struct AbstractPhase: Phase {
         {
             return Step(.module(name), because: "")
         }
-        switch step.operation {
-        case .object, .command:
-            return Step(.command(Command(name: name, arguments: [], unless: [])), because: "")
-        default: return Step(.module(name), because: "")
-        }
+        let asksAPI =
+            switch step.operation {
+            case .object: true
+            case .command(let command): command.arguments.asksAPI
+            default: false
+            }
+        return asksAPI
+            ? Step(.command(Command(name: name, arguments: [], unless: [])), because: "")
+            : Step(.module(name), because: "")
     }
 
     private static func gate(_ gate: Gate, name: String) -> Gate {
-        let probe = Probe.path(name)
+        let isLocal = gate.asks.allSatisfy { ask in
+            if case .command(let arguments) = ask.probe { !arguments.asksAPI } else { false }
+        }
+        let probe = Probe.path(isLocal ? AbstractPhase.local + name : name)
         let asks = gate.askedNodes.map { Ask($0, probe) }
         return Gate(
             waitingFor: name, asks: asks, deadlineSeconds: gate.deadlineSeconds,
@@ -107,4 +116,9 @@ extension Gate {
         var seen: Set<NodeName> = []
         return asks.map(\.node).filter { seen.insert($0).inserted }
     }
+}
+
+extension [String] {
+    /// Whether a command talks to the API, on its own or by what its program calls.
+    fileprivate var asksAPI: Bool { contains { $0.contains("kubectl") } }
 }

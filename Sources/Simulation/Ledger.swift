@@ -95,7 +95,7 @@ struct Ledger: Sendable {
                     isRisky: work.guardWindowSeconds != nil,
                     hasGate: work.gate?.asks.isEmpty == false, gateDeadline: Double(work.gate?.deadlineSeconds ?? 0),
                     operations: work.steps.map(\.operation), hasSteps: done.contains(false),
-                    etcd: members.contains(work.node) ? .vote : members.isEmpty ? .nothing : .quorum,
+                    etcd: members.contains(work.node) ? .vote : members.isEmpty || work.isLocal ? .nothing : .quorum,
                     ends: planned.ends.flatMap { index[TaskID(phase: $0, node: work.node)] },
                     isDone: done, missing: done.count { !$0 })
                 entry.hasPassed = entry.canPass
@@ -240,5 +240,18 @@ extension Step {
     }
 
     /// Whether it stops K3s there.
-    var stopsService: Bool { ControlPlane.Effect(self) == .stops }
+    var stopsService: Bool {
+        switch ControlPlane.Effect(self) {
+        case .stops, .acts(.stop): true
+        default: false
+        }
+    }
+}
+
+extension NodeWork {
+    /// Whether this abstract task asks nobody but the machine.
+    fileprivate var isLocal: Bool {
+        guard case .path(let name)? = gate?.asks.first?.probe, name.hasPrefix(AbstractPhase.local) else { return false }
+        return !steps.contains { if case .command = $0.operation { true } else { false } }
+    }
 }

@@ -143,7 +143,7 @@ public struct KubeProxyPreflight: Phase {
     }
 
     private static let guarded =
-        ["cilium", "cilium-api-server", KubeProxyServers.id, KubeProxyWorkers.id] + KubeProxyClean.ids
+        ["cilium", "cilium-api-server", ServersRun.id, KubeProxyServers.id, KubeProxyWorkers.id] + KubeProxyClean.ids
 }
 
 /// Waits until Cilium replaces kube-proxy on every node, whoever manages it. Both serve side by side until then.
