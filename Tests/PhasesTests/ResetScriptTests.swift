@@ -85,6 +85,10 @@ private let canUnshare = geteuid() == 0 && FileManager.default.isExecutableFile(
             mkdir -p /var/lib/rancher/k3s/agent/images /opt/cni/bin /etc/haproxy /run/disk /var/lib/kubelet
             echo mine | tee /var/lib/rancher/k3s/agent/images/mine.tar /opt/cni/bin/loopback >/etc/haproxy/haproxy.cfg
             mount -t tmpfs tmpfs /var/lib/kubelet
+            mkdir -p /run/disk/images && echo keep >/run/disk/images/keep
+            mount --bind /run/disk/images /var/lib/rancher/k3s/agent/images
+            iptables-nft -N CNI-FORWARD && iptables-nft -A FORWARD -j CNI-FORWARD && iptables-nft -N KUBE-BEFORE
+            iptables-nft -A INPUT -s 192.0.2.9 -m comment --comment 'see -j KUBE-FIREWALL ok' -j DROP
             echo 'haproxy.service enabled active' >/run/units
             state >/run/before
             reset baseline
@@ -99,14 +103,36 @@ private let canUnshare = geteuid() == 0 && FileManager.default.isExecutableFile(
                 sed 's/1: //' | sort >/run/wanted
             sed 's/\\\\ *valid_lft.*//' /run/differs | sort | sed 's/ *$//' >/run/found
             sed -i 's/ *$//' /run/wanted; diff /run/wanted /run/found
+            left all $paths || echo 'a second reset would find something'
+            [ "$(cat /run/disk/images/keep)" = keep ] || echo 'deleted through a mount'
             [ "$(cat /etc/haproxy/haproxy.cfg)" = mine ] || echo 'the earlier configuration is not back'
             grep -qx 'restart haproxy.service' /run/units.calls || echo 'the earlier service does not run'
             ! grep -q 'disable --quiet haproxy' /run/units.calls || echo 'the earlier service is disabled'
             sort /run/clusterctl/was-reset >/run/told
-            printf '%s\\n' '+ iptables-nft: filter FORWARD 000001 -A FORWARD -s 198.51.100.0/24 -j DROP' '+ routes-4: 203.0.113.0/24 dev eth7 scope link' \\
+            printf '%s\\n' '+ iptables-nft: filter FORWARD 000002 -A FORWARD -s 198.51.100.0/24 -j DROP' '+ routes-4: 203.0.113.0/24 dev eth7 scope link' \\
                 '+ there: /opt/cni/bin/mine' | diff - /run/told
             """,
+        "a deletion that was cut": """
+            state >/run/before
+            reset baseline && runs && reset stop 192.0.2.100 || echo 'not stopped'
+            mkdir -p /var/lib/clusterctl/keepalived/earlier && echo mine >/var/lib/clusterctl/keepalived/earlier/haproxy.cfg
+            # As if it had been ended while the data were being deleted.
+            echo haproxy.service >/var/lib/clusterctl/concerned && : >/var/lib/clusterctl/deleting
+            cp /var/lib/clusterctl/keepalived/earlier/haproxy.cfg /etc/haproxy/haproxy.cfg && rm /etc/rancher/k3s/config.yaml
+            reset delete $paths && left all $paths || echo 'not done'
+            grep -qE '^(stop|disable.*) haproxy.service' /run/units.calls || echo 'haproxy is forgotten'
+            [ "$(cat /etc/haproxy/haproxy.cfg)" = mine ] || echo 'the earlier configuration is lost'
+            rm /etc/haproxy/haproxy.cfg
+            as_before
+            """,
+        "settings of others": """
+            reset baseline && runs
+            echo 'net.ipv4.ip_forward = 1' >/etc/sysctl.d/99-router.conf
+            reset stop && [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ] || echo 'an administrator does not route any more'
+            """,
         "nobody knows how it was": """
+            mkdir -p /etc/systemd/resolved.conf.d && echo '# Written by clusterctl.' >/etc/systemd/resolved.conf.d/clusterctl.conf
+            paths="$paths /etc/systemd/resolved.conf.d/clusterctl.conf"
             runs
             reset baseline
             rm -f /opt/cni/bin/loopback
@@ -116,6 +142,8 @@ private let canUnshare = geteuid() == 0 && FileManager.default.isExecutableFile(
             iptables-nft-save | grep -E 'KUBE|CILIUM'
             [ "$(cat /run/clusterctl/was-reset)" = 'how the node was before is not known: nobody kept it' ] || cat /run/clusterctl/was-reset
             [ ! -e /var/lib/rancher ] && [ ! -e /etc/rancher ] || echo 'something is left'
+            grep -qx 'restart systemd-resolved.service' /run/units.calls && ! grep -E '(stop|disable).*resolved' /run/units.calls ||
+                echo 'the resolver is switched off'
             """,
         "what cannot be taken out is named": """
             reset baseline && runs

@@ -23,7 +23,7 @@ struct ResetTests {
         for name in scope.nodes {
             facts[name, scope.left(name)] = Answer(status: 1, output: "link cilium_host\n")
             facts[name, .guardState] = Answer(status: 0, output: "none")
-            facts[name, ResetQuestion.volumes] = Answer(status: 2, output: "")
+            facts[name, ResetQuestion.volumes] = Answer(status: 0, output: "")
         }
         seen(inventory, scope, &facts)
         return UpgradeFixture.words(ResetPreflight(scope, options).check(node, facts))
@@ -39,7 +39,35 @@ struct ResetTests {
         let found = try words("dpu-01") { _, _, facts in
             facts["dpu-01", K3sQuestion.config] = Answer(status: 0, output: "cluster-init: true\n")
         }
-        #expect(found == ["/etc/rancher/k3s/config.yaml was not written by clusterctl: this K3s is somebody else's"])
+        #expect(found == ["there is a K3s that clusterctl did not set up"])
+    }
+
+    /// As `curl | sh` leaves it: without a configuration file.
+    @Test func aK3sWithoutAConfigurationIsSomebodyElsesToo() throws {
+        func found(_ deleting: String) throws -> [String] {
+            try words("dpu-01") { _, _, facts in
+                facts["dpu-01", K3sQuestion.config] = Answer(status: 1, output: "")
+                facts["dpu-01", EtcdQuestion.data] = Answer(status: 0, output: "directory 0700 0")
+                facts["dpu-01", ResetQuestion.deleting] = Answer(status: 0, output: deleting)
+            }
+        }
+        #expect(try found("absent") == ["there is a K3s that clusterctl did not set up"])
+        #expect(try found("file 0600 0").isEmpty, "a reset that was cut goes on")
+    }
+
+    @Test func whereVolumesCannotBeSeenNothingIsDeleted() throws {
+        let found = try words("worker-01") { _, _, facts in
+            facts["worker-01", ResetQuestion.volumes] = Answer(status: 2, output: "", error: "Input/output error")
+        }
+        #expect(found.count == 1 && found[0].hasPrefix("it cannot be seen whether there are volumes"))
+    }
+
+    /// Any machine can be cut off by it.
+    @Test func everyNodeHasAnArmedGuard() throws {
+        let plan = Plan(cluster: "small", order: Reset.order(for: try inventory()))
+        for work in plan.phases.filter({ ResetNodes.ids.contains($0.id) }).flatMap(\.work) {
+            #expect(work.guardWindowSeconds != nil && work.witness != nil, "\(work.node)")
+        }
     }
 
     @Test func volumesAreDeletedOnlyWhereThatIsSaid() throws {

@@ -5,7 +5,19 @@
 state=/var/lib/clusterctl
 if [ -f "$state/guard/reset.sh" ]; then exec sh "$state/guard/reset.sh" left "$@"; fi
 shift
-for path in "$@" "$state" /etc/rancher/k3s/config.yaml /var/lib/rancher/k3s/server /sys/class/net/cilium_host; do
-    if [ -e "$path" ] || [ -h "$path" ]; then echo "$path"; fi
-done | grep . || exit 0
+is_ours() { # as reset's: a configuration that came back is none of ours
+    case $1 in
+        */clusterctl*) return ;;
+        /usr/local/bin/k3s) case $(readlink "$1") in /usr/local/lib/clusterctl/*) return ;; esac ;;
+    esac
+    head -n 3 "$1" 2>/dev/null | grep -q 'Written by clusterctl'
+}
+{
+    for path in "$@"; do
+        if { [ -e "$path" ] || [ -h "$path" ]; } && is_ours "$path"; then echo "$path"; fi
+    done
+    for path in "$state" /etc/rancher/k3s/config.yaml /var/lib/rancher/k3s/server /sys/class/net/cilium_host; do
+        if [ -e "$path" ]; then echo "$path"; fi
+    done
+} | grep . || exit 0
 exit 1

@@ -27,7 +27,7 @@ trap 'rm -rf "$work"' EXIT
 # ---- how the node was: a snapshot as the guard's, with mounts, units, there, and complete; late: nobody had kept it
 
 baseline=$state/baseline
-made='/etc/rancher /var/lib/rancher /var/lib/kubelet /var/lib/cni /var/lib/cilium /run/k3s /run/cilium /run/flannel
+made='/etc/rancher /var/lib/rancher /var/lib/kubelet /var/lib/cni/results /var/lib/cilium /run/k3s /run/cilium
     /var/log/pods /var/log/containers /usr/local/lib/clusterctl'                        # of K3s and Cilium alone
 shared='/etc/cni /opt/cni /etc/systemd/resolved.conf.d /etc/NetworkManager/dnsmasq.d'   # with others
 single='/etc/cni/net.d/05-cilium.conflist /opt/cni/bin/cilium-cni /opt/cni/bin/loopback'
@@ -36,9 +36,18 @@ lent='haproxy.service keepalived.service systemd-resolved.service'              
 is_used() { [ -d /var/lib/rancher/k3s/server ] || [ -e /etc/rancher/k3s/config.yaml ] || [ -e /sys/class/net/cilium_host ]; }
 is_known() { [ -f "$baseline/complete" ] && [ ! -f "$baseline/late" ]; }
 was_there() { is_known && grep -qxF -e "$2" "$baseline/$1"; } # was_there PART LINE
-mounts() { awk '$3 != "nsfs" && $2 !~ "^/run/(user|credentials)/" { print $2 }' /proc/mounts | sort -u; }
+mounts() { # as often as something is mounted there
+    awk '($3 != "nsfs" || $2 ~ "^/run/netns/cni-") && $2 !~ "^/run/(user|credentials)/" { print $2 }' /proc/mounts | sort
+}
+below() { # below DIRECTORY: itself and all in it, but for what is mounted there from elsewhere
+    mounts | awk -v directory="$1/" 'index($0, directory) == 1' >"$work/mounted"
+    find "$1" -xdev | awk '
+        FILENAME == ARGV[1] { mounted[++count] = $0; next }
+        { for (i = 1; i <= count; i++) if ($0 == mounted[i] || index($0, mounted[i] "/") == 1) next; print }
+    ' "$work/mounted" -
+}
 there() { # everything below the directories that K3s and Cilium use
-    for directory in $made $shared; do [ ! -d "$directory" ] || find "$directory" -xdev; done | sort
+    for directory in $made $shared; do [ ! -d "$directory" ] || below "$directory"; done | sort
 }
 baseline() {
     [ ! -f "$baseline/complete" ] || return 0
@@ -65,13 +74,19 @@ our_attachments() { # those of Cilium by name; queues without a name where they 
     grep -E 'cil_|cilium|^pins ' "$work/attached-now"
     ! is_known || only_in_first "$work/attached-now" "$baseline/attachments" | grep -E ' (clsact|ingress|xdp)$'
 }
-our_chains() { # our_chains FIREWALL: "TABLE CHAIN"
+our_chains() { # our_chains FIREWALL: "TABLE CHAIN"; what was there before is somebody else's
     "$1-save" 2>/dev/null | awk '/^\*/ { table = substr($0, 2) }
-        /^:(KUBE-|CILIUM_|OLD_CILIUM_|CNI-|FLANNEL-)/ { print table, substr($1, 2) }'
+        /^:(KUBE-|CILIUM_|OLD_CILIUM_)/ { print table, substr($1, 2) }' | sort >"$work/chains"
+    if is_known && [ -f "$baseline/$1" ]; then
+        awk '/^\*/ { table = substr($0, 2) } /^:/ { print table, substr($1, 2) }' "$baseline/$1" | sort |
+            comm -23 "$work/chains" -
+    else
+        cat "$work/chains"
+    fi
 }
 our_tables() { ! has nft || nft list tables 2>/dev/null | sed -n 's/^table \(.* kube-proxy\)$/\1/p'; }
 our_links() {
-    links | grep -E '^(cilium_|lxc[0-9a-f]{8,}$|lxc_health$|kube-ipvs0$|flannel|cni0$)' | while read -r link; do
+    links | grep -E '^(cilium_|lxc[0-9a-f]{8,}$|lxc_health$|kube-ipvs0$)' | while read -r link; do
         was_there links "$link" || echo "$link"
     done
 }
@@ -112,21 +127,21 @@ running() { # what is left of all that
 # ---- taking it out; each part may run twice
 
 drop_chains() { # drop_chains FIREWALL: in one load for each table, with the jumps to them, and nothing else
-    "$1-save" 2>/dev/null | awk '
-        /^\*/ { table = $0; chains = jumps = ends = ""; split("", ours) }
-        /^:(KUBE-|CILIUM_|OLD_CILIUM_|CNI-|FLANNEL-)/ {
-            chain = substr($1, 2); ours[chain] = 1
-            chains = chains ":" chain " - [0:0]\n"; ends = ends "-X " chain "\n"
-        }
-        /^-A/ && !($2 in ours) {
-            for (i = 3; i < NF; i++) if (($i == "-j" || $i == "-g") && $(i + 1) in ours) {
-                jumps = jumps "-D" substr($0, 3) "\n"
-                break
+    our_chains "$1" >"$work/ours"
+    for table in $(cut -d ' ' -f 1 "$work/ours" | sort -u); do
+        "$1-save" -t "$table" 2>/dev/null | awk -v table="$table" '
+            function target(rule, i, count, words) { # outside of quotation marks
+                gsub(/\\"/, "", rule)
+                gsub(/"[^"]*"/, "", rule)
+                count = split(rule, words, " ")
+                for (i = 1; i < count; i++) if (words[i] == "-j" || words[i] == "-g") return words[i + 1]
             }
-        }
-        /^COMMIT/ && chains != "" { printf "%s\n%s%s%sCOMMIT\n", table, chains, jumps, ends }' >"$work/load"
-    [ -s "$work/load" ] || return 0
-    "$1-restore" -w 5 --noflush <"$work/load" 2>/dev/null || "$1-restore" --noflush <"$work/load"
+            FILENAME == ARGV[1] { if ($1 == table) ours[$2] = 1; next }
+            FNR == 1 { print "*" table; for (chain in ours) print ":" chain " - [0:0]" }
+            /^-A/ && !($2 in ours) && target($0) in ours { print "-D" substr($0, 3) }
+            END { for (chain in ours) print "-X " chain; print "COMMIT" }' "$work/ours" - >"$work/load"
+        "$1-restore" -w 5 --noflush <"$work/load" 2>/dev/null || "$1-restore" --noflush <"$work/load"
+    done
 }
 drop_rules() { # drop_rules 4|6: never is there no rule for local addresses
     our_rules "$1" >"$work/ours"
@@ -141,7 +156,9 @@ drop_rules() { # drop_rules 4|6: never is there no rule for local addresses
         # shellcheck disable=SC2086
         ip "-$1" rule del pref "${rule%%:*}" ${rule#*:}
     done 3<"$work/ours"
-    for table in 2004 2005; do ip "-$1" route flush table "$table" 2>/dev/null; done
+    for table in 2004 2005; do
+        ! grep -q "lookup $table" "$work/ours" || ip "-$1" route flush table "$table" 2>/dev/null
+    done
 }
 drop_tables() { # those that were not there before, and in which nothing is any more
     has nft || return 0
@@ -155,7 +172,30 @@ drop_tables() { # those that were not there before, and in which nothing is any 
             done
     done
 }
+lead_settings_back() { # those that clusterctl and Cilium set, where nobody else has a file for them
+    only_in_first "$baseline/sysctls" /dev/null | while read -r setting value; do
+        case $setting in
+            */ipv4/ip_forward | */conf/all/rp_filter | */conf/default/rp_filter | */bridge/bridge-nf-call-*) ;;
+            *) continue ;;
+        esac
+        key=$(echo "${setting#/proc/sys/}" | tr / .)
+        if only_ours_sets "$key" && [ -f "$setting" ] && [ "$(cat "$setting")" != "$value" ]; then
+            echo "$value" >"$setting"
+        fi
+    done
+}
+only_ours_sets() { # only_ours_sets KEY
+    ! grep -lE "^-?${1}[[:space:]]*=" /etc/sysctl.conf /etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf \
+        2>/dev/null | grep -qvx /etc/sysctl.d/90-clusterctl.conf
+}
+still_mine() { # unless the guard has begun to take it back meanwhile, as an unmount may take long
+    [ -z "$nonce" ] || { [ "$(cat "$guard/armed/nonce" 2>/dev/null)" = "$nonce" ] && [ ! -f "$guard/armed/firing" ]; } || {
+        echo 'the guard takes this back' >&2
+        return 1
+    }
+}
 stop() { # stop ADDRESS...
+    nonce=$(cat "$guard/armed/nonce" 2>/dev/null)
     for unit in $k3s_units "$member"; do
         if is_up "$(property "$unit" ActiveState)"; then stop_unit "$unit"; fi
     done
@@ -171,15 +211,16 @@ stop() { # stop ADDRESS...
     our_tables | while read -r family name; do nft delete table "$family" "$name"; done
     our_links | while read -r link; do ip link del "$link" 2>/dev/null; done # one end of a pair takes the other along
     for family in 4 6; do drop_rules "$family"; done
+    still_mine || return
     our_mounts | while IFS= read -r mount; do
         mount=$(printf '%b' "$mount") # as \040 for a space
-        umount -- "$mount" || { sleep 1 && umount -- "$mount"; }
+        bounded 20 umount -- "$mount" || { sleep 1 && bounded 20 umount -- "$mount"; }
     done
+    still_mine || return
     our_addresses "$@" | while read -r link address; do ip addr del "$address" dev "$link"; done
     if is_known; then
         drop_tables
-        armed=$baseline
-        restore_sysctls
+        lead_settings_back
     fi
     running >"$work/left"
     [ -s "$work/left" ] || return 0
@@ -213,7 +254,7 @@ whole() { # directories that were not there before, and in which nothing is moun
 pieces() { # of the others: what was not there before
     whole >"$work/whole"
     for directory in $made; do
-        if [ -d "$directory" ] && ! grep -qxF "$directory" "$work/whole"; then find "$directory" -xdev; fi
+        if [ -d "$directory" ] && ! grep -qxF "$directory" "$work/whole"; then below "$directory"; fi
     done | sort >"$work/pieces"
     for path in $single; do
         if is_there "$path"; then
@@ -225,15 +266,25 @@ pieces() { # of the others: what was not there before
 stored() { # stored PATH...: all of it
     named "$@"
     whole
-    pieces | while IFS= read -r path; do # not the folders that lead to somebody's disk
-        if [ ! -d "$path" ] || ! mounts | grep -q "^$path\(/\|$\)"; then printf '%s\n' "$path"; fi
+    mounts >"$work/mounts-now"
+    pieces | awk ' # not the folders that lead to somebody else'"'"'s disk
+        FILENAME == ARGV[1] { at = $0; while (at != "") { leads[at] = 1; sub(/\/[^\/]*$/, "", at) } next }
+        !($0 in leads)' "$work/mounts-now" -
+}
+give_way() { # give_way PATH: goes, or a configuration that was made by hand and gave way takes its place, the newest one
+    earlier='' number=''
+    while [ -f "$state/keepalived/earlier/${1##*/}$number" ]; do
+        earlier=$state/keepalived/earlier/${1##*/}$number
+        case $number in '') number=.2 ;; *) number=.$((${number#.} + 1)) ;; esac
     done
+    case $1 in /etc/haproxy/* | /etc/keepalived/*) ;; *) earlier='' ;; esac
+    if [ -n "$earlier" ]; then
+        cp -pP "$earlier" "$1.clusterctl-back" && mv -f "$1.clusterctl-back" "$1"
+    else
+        rm -f "$1"
+    fi
 }
-put_back_earlier() { # put_back_earlier PATH: a configuration that was made by hand, and gave way
-    earlier=$state/keepalived/earlier/${1##*/}
-    if [ -f "$earlier" ]; then cp -pP "$earlier" "$1.clusterctl-back" && mv -f "$1.clusterctl-back" "$1"; fi
-}
-delete_named() { # notes in $work/concerned whose files they were
+delete_named() { # notes in $state/concerned whose files they were: whoever goes on after a cut knows it, too
     named "$@" >"$work/named"
     while IFS= read -r path <&3; do
         case $path in
@@ -241,26 +292,36 @@ delete_named() { # notes in $work/concerned whose files they were
             /etc/keepalived/*) echo keepalived.service ;;
             /etc/systemd/resolved.conf.d/*) echo systemd-resolved.service ;;
             /etc/NetworkManager/*) echo NetworkManager.service ;;
-        esac >>"$work/concerned"
+        esac >>"$state/concerned"
         case $path in /etc/systemd/system/*) systemctl disable --quiet "${path##*/}" 2>/dev/null ;; esac
-        rm -f "$path" || return
-        put_back_earlier "$path"
+        give_way "$path" || return
     done 3<"$work/named"
     for directory in $shared; do was_there there "$directory" || rmdir "$directory" 2>/dev/null; done
     return 0
 }
 lead_back() { # services of the system whose files went, to what they were
     for unit in $lent; do
-        grep -qsx "$unit" "$work/concerned" || continue
-        enabled=none active=none
-        if is_known; then read -r _ enabled active <<END
+        grep -qsx "$unit" "$state/concerned" || continue
+        if ! is_known; then # it may have been somebody else's before
+            case $unit in
+                systemd-resolved.service) systemctl restart "$unit" ;;
+                *)
+                    if ls "/etc/${unit%.service}/${unit%.service}".c* >/dev/null 2>&1; then
+                        systemctl try-restart "$unit"
+                    else
+                        systemctl disable --quiet --now "$unit"
+                    fi
+                    ;;
+            esac
+            continue
+        fi
+        read -r _ enabled active <<END
 $(grep "^$unit " "$baseline/units")
 END
-        fi
         is_enabled "$enabled" || systemctl disable --quiet "$unit"
         if is_up "$active"; then systemctl restart "$unit"; else systemctl stop "$unit"; fi
     done
-    ! grep -qsx NetworkManager.service "$work/concerned" || nmcli general reload dns-full
+    ! grep -qsx NetworkManager.service "$state/concerned" || nmcli general reload dns-full
 }
 delete() { # delete PATH...
     running >"$work/left"
@@ -268,6 +329,7 @@ delete() { # delete PATH...
         { echo 'it still runs here:' && cat "$work/left"; } >&2
         return 1
     fi
+    : >"$state/deleting" # from here on what is left is ours, though what says so may be gone
     delete_named "$@" || return
     for renamed in /etc/cni/net.d/*.cilium_bak; do
         [ ! -f "$renamed" ] || mv -f "$renamed" "${renamed%.cilium_bak}"
@@ -292,6 +354,7 @@ delete() { # delete PATH...
     rm -rf /etc/systemd/system/clusterctl-guard.service /etc/systemd/system/clusterctl-guard.timer \
         "$run/systemd/system/clusterctl-guard.timer.d"
     systemctl daemon-reload
+    mv "$baseline" "$baseline.gone" # never half of it: what was there before would count as ours
     rm -rf "$state"
 }
 

@@ -43,7 +43,9 @@ public struct KubeProxyPreflight: Phase {
         }
         var problems = guardProblems(node, facts)
         // One that was just started anew may have no word of its own to say for a moment; the gates wait for it.
-        if !KubeProxyReplaced.isUnderWay(node, facts), !wasLedBack(node, facts) {
+        if !KubeProxyReplaced.isUnderWay(node, facts), !wasLedBack(node, facts),
+            !facts.hasGuardArmed(for: ServersRun.id, node)
+        {
             problems += ciliumProblems(node, facts) + rulesProblems(node, facts)
         }
         if verb == .disable { problems += settingsProblems(node, facts) }
@@ -85,7 +87,7 @@ public struct KubeProxyPreflight: Phase {
         guard verb == .disable,
             case .rolledBack(let rollback)? = facts[node, .guardState].map({ GuardState(line: $0.output) })
         else { return false }
-        return [KubeProxyServers.id, KubeProxyWorkers.id].contains(rollback.phase)
+        return [ServersRun.id, KubeProxyServers.id, KubeProxyWorkers.id].contains(rollback.phase)
     }
 
     private func rulesProblems(_ node: NodeName, _ facts: Facts) -> [Problem] {

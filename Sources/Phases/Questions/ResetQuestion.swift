@@ -22,7 +22,12 @@ enum ResetQuestion {
     /// What the node has written down when it was reset last; gone at its next start.
     static let differences = Probe.command(["cat", "/run/clusterctl/was-reset"])
 
-    static let volumes = Probe.command(["ls", "-A", K3sPaths.volumes])
+    /// Fails where it cannot be seen whether there are any.
+    static let volumes = Probe.command(
+        ["sh", "-c", #"test ! -e "$1" || ls -A "$1""#, "volumes", K3sPaths.volumes])
+
+    /// There while what was stored is being deleted: what is left is ours, though what says so may be gone.
+    static let deleting = Probe.path("\(K3sPaths.state)/deleting")
 
     /// Holds when the program, asked for what is left, names nothing.
     static func verdict(_ answer: Answer?, on node: NodeName) -> Verdict {

@@ -55,7 +55,10 @@ struct ResetNodes: Phase {
         ) { facts in ResetQuestion.verdict(facts[node, running], on: node) }
     }
 
-    func witness(_ node: NodeName) -> Ask? { scope.cluster.witness(of: node, amongChanged: nodes) }
+    func witness(_ node: NodeName) -> Ask? { scope.cluster.neighbour(of: node, amongChanged: nodes) }
 
-    func undo(_ node: NodeName) -> Undo { scope.cluster.restore(node) }
+    /// With the guard on every node: what is taken out here can cut off any of them.
+    func undo(_ node: NodeName) -> Undo {
+        .restore(first: [], guardWindowSeconds: scope.cluster[node].profile.linkGuardWindow.wholeSeconds)
+    }
 }

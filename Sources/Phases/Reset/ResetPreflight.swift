@@ -22,7 +22,10 @@ public struct ResetPreflight: Phase {
 
     public func needs(_ node: NodeName) -> [Probe] {
         guard chosen.contains(node) else { return [NodesQuestion.probe] }
-        return [.guardState, K3sQuestion.config, ResetQuestion.volumes, scope.left(node)]
+        return [
+            .guardState, K3sQuestion.config, .unit(Units.server), .unit(Units.agent), EtcdQuestion.data,
+            ResetQuestion.volumes, ResetQuestion.deleting, scope.left(node),
+        ]
     }
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
@@ -48,18 +51,29 @@ public struct ResetPreflight: Phase {
     }
 
     private func ownerProblems(_ node: NodeName, _ facts: Facts) -> [Problem] {
-        guard let text = K3sQuestion.text(facts[node, K3sQuestion.config]), !K3sQuestion.isOurs(text) else { return [] }
+        let text = K3sQuestion.text(facts[node, K3sQuestion.config])
+        if text.map(K3sQuestion.isOurs) ?? false { return [] }
+        let isBeingDeleted = facts[node, ResetQuestion.deleting]?.output.hasPrefix("absent") == false
+        let hasUnit = [Units.server, Units.agent].contains { UnitQuestion(facts[node, .unit($0)])?.isLoaded == true }
+        let hasData = EtcdQuestion.hasData(facts[node, EtcdQuestion.data]) == true
+        guard text != nil || !isBeingDeleted && (hasUnit || hasData) else { return [] }
         return [
             Problem(
-                "\(K3sPaths.config) was not written by clusterctl: this K3s is somebody else's",
+                "there is a K3s that clusterctl did not set up",
                 fix: "see whose it is; K3s' own k3s-uninstall.sh takes it off")
         ]
     }
 
     private func volumeProblems(_ node: NodeName, _ facts: Facts) -> [Problem] {
-        guard !options.deletesVolumes, let answer = facts[node, ResetQuestion.volumes], answer.succeeded,
-            !answer.lines.isEmpty
-        else { return [] }
+        guard !options.deletesVolumes, let answer = facts[node, ResetQuestion.volumes] else { return [] }
+        guard answer.succeeded else {
+            return [
+                Problem(
+                    "it cannot be seen whether there are volumes of pods below \(K3sPaths.volumes): \(answer.reason)",
+                    fix: "see what 'ls -A \(K3sPaths.volumes)' says; or say --delete-volumes")
+            ]
+        }
+        guard !answer.lines.isEmpty else { return [] }
         return [
             Problem(
                 "\(answer.lines.count) volume\(answer.lines.count == 1 ? "" : "s") of pods would be deleted, below "

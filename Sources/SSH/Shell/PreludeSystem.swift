@@ -130,6 +130,7 @@ extension Prelude {
             unit_files "$@" >"$scratch.files"
             systemctl reset-failed -- "$unit_name" 2>/dev/null
             systemctl restart --no-block -- "$unit_name" || return
+            [ $# -gt 0 ] || return 0 # whoever names no files says nothing of what it was started with
             new_beside "$state_root/units/$unit_name" || return
             cat "$scratch.files" >"$beside"
             place "$state_root/units/$unit_name" 0644
