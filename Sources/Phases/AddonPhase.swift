@@ -2,8 +2,8 @@ import Engine
 import Inventory
 import Rendering
 
-/// Installs one addon as a HelmChart resource, through the server that speaks for the cluster. Each addon is a phase, so that each has its own gate
-/// and can wait for another.
+/// Installs one addon as a HelmChart resource, through the server that speaks for the cluster. Each addon is a phase, so
+/// that each has its own gate and can wait for another.
 public struct AddonPhase: Phase {
     public let id: PhaseID
     public let title: String

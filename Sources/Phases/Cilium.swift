@@ -5,8 +5,8 @@ import YAML
 
 /// Installs Cilium as a HelmChart resource, which gives the cluster its network and takes kube-proxy's place.
 ///
-/// It works through the server that speaks for the cluster. The other guarded control plane nodes are part of it because a change of settings
-/// reaches them too: their guard is armed while the agents start anew.
+/// It works through the server that speaks for the cluster. The other guarded control plane nodes are part of it because
+/// a change of settings reaches them too: their guard is armed while the agents start anew.
 public struct Cilium: Phase {
     /// Cilium comes before the endpoint, so that where it is to find the API there it first finds it at the primary.
     public enum Stage: Sendable {

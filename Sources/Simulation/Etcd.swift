@@ -42,6 +42,8 @@ struct Etcd: Sendable {
     private(set) var newest = 0
     /// Whether a snapshot will be restored: until then there may be no data at all.
     let awaitsReset: Bool
+    /// Whether the cluster lives, with a Cilium that a run finds there.
+    let hadNetwork: Bool
 
     /// - Parameters:
     ///   - living: those that are members already, whose etcd runs.
@@ -52,6 +54,7 @@ struct Etcd: Sendable {
         awaitsReset: Bool = false
     ) {
         self.awaitsReset = awaitsReset
+        hadNetwork = !living.isEmpty
         members = hosts.map { host in
             var member = Member(host: host)
             if dead.contains(host) { member.standing = .voter }

@@ -24,8 +24,8 @@ public enum Invariant: String, Sendable, CaseIterable, Hashable {
     /// Never two control plane nodes are out at once because of us: from the start of K3s until its member votes, or until
     /// it was taken back.
     case oneServerOut = "one-server-out"
-    /// No server begins a cluster of its own beside one that is there. Once a snapshot's data have begun a new cluster, no server runs with the data of the earlier one; and at the end all
-    /// servers vote in the new one.
+    /// No server begins a cluster of its own beside one that is there. Once a snapshot's data have begun a new cluster, no
+    /// server runs with the data of the earlier one; and at the end all servers vote in the new one.
     case oneCluster = "one-cluster"
     /// Two programs never apply the same step at the same time.
     case oneProgramAStep = "one-program-a-step"

@@ -13,13 +13,15 @@ extension Simulator {
     struct SavedService: Sendable {
         let runs: Bool
         let isEnabled: Bool
+        let isKept: Bool
         let hasData: Bool
         let starts: Int
     }
 
     func savedService(_ host: Int) -> SavedService? {
         etcd?[host].map {
-            SavedService(runs: $0.runs, isEnabled: $0.isEnabled, hasData: $0.hasData, starts: $0.starts)
+            SavedService(
+                runs: $0.runs, isEnabled: $0.isEnabled, isKept: $0.isKept, hasData: $0.hasData, starts: $0.starts)
         }
     }
 
@@ -197,17 +199,26 @@ extension Simulator {
         let mustLeave = mayLeave(host, armed)
         if mustLeave { leave(host) }
         guard let member = etcd?[host] else { return "" }
-        // After a new start nothing takes away the Cilium of a first installation without an agent.
-        let isStuck = armed.hasUndo && armed.isFromEarlierBoot && saved.isEnabled && member.isEnabled
+        // After a new start nothing takes away the Cilium of a first installation without an agent. An earlier chart is
+        // put back by the API, and the other servers take it up.
+        let canPutBack = etcd?.hadNetwork == true && hasQuorum
+        let isStuck =
+            armed.hasUndo && armed.isFromEarlierBoot && saved.isEnabled && member.isEnabled && !canPutBack
         etcd?[host]?.mustLeave = mustLeave && member.standing != .none
         if etcd?[host]?.mustLeave == true || isStuck { return keepMember(host, armed) }
         if member.runs && !saved.runs || member.isEnabled && !saved.isEnabled {
             stopService(host)
         } else if member.runs ? member.starts != saved.starts : saved.runs {
+            // After a new start a member without an agent ran for the undo, and K3s takes that over.
+            if armed.isFromEarlierBoot, armed.hasUndo { etcd?[host]?.isKept = true }
             startService(host)
         }
         if member.hasData, !saved.hasData || mustLeave { moveDataAside(host) }
         if etcd?[host]?.standing == Etcd.Standing.none { quorum.isBack(host) }
+        if saved.isKept, etcd?[host]?.runs == false, etcd?[host]?.hasData == true {
+            etcd?[host]?.isKept = true
+            run(host)
+        }
         return ""
     }
 

@@ -131,7 +131,7 @@ import Testing
             controlPlane: controlPlane, isLiving: true)
     }
 
-    @Test(arguments: [NodeChange.Verb.replace], ["lab", "keepalived"])
+    @Test(arguments: NodeChange.Verb.allCases, ["lab", "keepalived"])
     func nodesComeAndGo(verb: NodeChange.Verb, inventory: String) throws {
         let scenario = try change(verb, inventory)
         for seed: UInt64 in 1...(inventory == "lab" ? 60 : 10) {

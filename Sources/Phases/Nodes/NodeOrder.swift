@@ -12,48 +12,56 @@ public enum NodeOrder {
         let endpoint: [Order.Dependency] = [.all("kube-vip"), .all("keepalived")]
         let reached = endpoint + [.all("dns-resolved"), .all("dns-networkmanager")]
         let joined = reached + [.all(cilium.id), .all("upgrade-servers"), .all("workers")]
+        let isFirst = change.followsFirst
+        let come: [Order.Dependency] = isFirst ? [] : [.all("joined"), .all("primary-rejoin")] + endpoint
+        let following: [Order.Entry] = [.init(change.followingServers, after: prepared + come)]
+        let before: [Order.Dependency] = isFirst ? [.all("upgrade-servers")] : []
         let announced: [PhaseID] = ["bgp", "bgp-sessions", "router-sessions", "api-endpoint"]
+        let preparing: [Order.Entry] = [
+            .init(NodePreflight(change)),
+            .init(HostPrep(inventory), after: [.all("preflight")]),
+            .init(
+                Limited(Interfaces(inventory), to: change.joining),
+                after: [.all("preflight"), .sameNode("host-prep")]),
+            .init(
+                Limited(Artifacts(inventory), to: change.joining), after: [.all("preflight"), .all("interfaces")]),
+        ]
+        let changing: [Order.Entry] = [
+            .init(Drain(change.earlier, change.drain, leaving: change.drained), after: prepared + before),
+            .init(LeaveNode(change), after: [.all("drain-leaving")] + prepared + before),
+            .init(ForgetNode(change), after: [.all("leave")] + prepared),
+            .init(CleanNode(change), after: [.all("forget-node")]),
+            .init(change.running(cilium), after: [.all("forget-node")] + prepared),
+            .init(KubeVip(inventory), after: [.all(cilium.id)]),
+            .init(Keepalived(inventory), after: [.all(cilium.id), .sameNode("host-prep")]),
+            .init(
+                Replicas(inventory, joining: change.joiningServers),
+                after: [.all(cilium.id), .all("forget-node")] + prepared + before),
+            .init(Joined(change), after: [.all("preflight"), .all("replicas")]),
+            .init(PrimaryRejoin(inventory), after: [.all("preflight"), .all("replicas")]),
+        ]
+        let settling: [Order.Entry] = [
+            .init(
+                DNS(inventory),
+                after: [.all(cilium.id), .all("upgrade-servers"), .sameNode("host-prep")] + endpoint),
+            .init(DNSResolved(inventory), after: [.all("dns"), .sameNode("host-prep")]),
+            .init(DNSNetworkManager(inventory), after: [.all("dns"), .sameNode("host-prep")]),
+            .init(
+                Limited(Workers(inventory), to: change.joining),
+                after: [.all(cilium.id), .all("upgrade-servers")] + reached + prepared),
+            .init(RouterPrep(inventory), after: [.all("preflight")]),
+            .init(Routers(inventory), after: [.sameNode("router-prep")] + joined),
+            .init(BGPPasswords(inventory), after: joined),
+            .init(BGPPasswordFiles(inventory), after: [.sameNode("preflight"), .sameNode("bgp-passwords")]),
+            .init(BGP(inventory), after: [.all("bgp-passwords")] + joined),
+            .init(BGPSessions(inventory), after: [.all("bgp"), .all("routers")]),
+            .init(change.whole(RouterSessions(inventory)), after: [.all("bgp"), .all("routers")]),
+            .init(change.whole(APIEndpoint(inventory)), after: [.all("bgp-sessions"), .all("router-sessions")]),
+            .init(Verify(inventory), after: joined + announced.map { .all($0) }),
+        ]
         return Order(
             name: "node-\(change.verb.rawValue)",
-            [
-                .init(NodePreflight(change)),
-                .init(HostPrep(inventory), after: [.all("preflight")]),
-                .init(
-                    Limited(Interfaces(inventory), to: change.joining),
-                    after: [.all("preflight"), .sameNode("host-prep")]),
-                .init(
-                    Limited(Artifacts(inventory), to: change.joining), after: [.all("preflight"), .all("interfaces")]),
-                .init(Drain(change.earlier, change.drain, leaving: change.drained), after: prepared),
-                .init(LeaveNode(change), after: [.all("drain-leaving")] + prepared),
-                .init(ForgetNode(change), after: [.all("leave")] + prepared),
-                .init(CleanNode(change), after: [.all("forget-node")]),
-                .init(cilium, after: [.all("forget-node")] + prepared),
-                .init(KubeVip(inventory), after: [.all(cilium.id)]),
-                .init(Keepalived(inventory), after: [.all(cilium.id), .sameNode("host-prep")]),
-                .init(
-                    Replicas(inventory, joining: change.joiningServers),
-                    after: [.all(cilium.id), .all("forget-node")] + prepared),
-                .init(Joined(change), after: [.all("preflight"), .all("replicas")]),
-                .init(PrimaryRejoin(inventory), after: [.all("preflight"), .all("replicas")]),
-                .init(change.followingServers, after: [.all("joined"), .all("primary-rejoin")] + endpoint + prepared),
-                .init(
-                    DNS(inventory),
-                    after: [.all(cilium.id), .all("upgrade-servers"), .sameNode("host-prep")] + endpoint),
-                .init(DNSResolved(inventory), after: [.all("dns"), .sameNode("host-prep")]),
-                .init(DNSNetworkManager(inventory), after: [.all("dns"), .sameNode("host-prep")]),
-                .init(
-                    Limited(Workers(inventory), to: change.joining),
-                    after: [.all(cilium.id), .all("upgrade-servers")] + reached + prepared),
-                .init(RouterPrep(inventory), after: [.all("preflight")]),
-                .init(Routers(inventory), after: [.sameNode("router-prep")] + joined),
-                .init(BGPPasswords(inventory), after: joined),
-                .init(BGPPasswordFiles(inventory), after: [.sameNode("preflight"), .sameNode("bgp-passwords")]),
-                .init(BGP(inventory), after: [.all("bgp-passwords")] + joined),
-                .init(BGPSessions(inventory), after: [.all("bgp"), .all("routers")]),
-                .init(change.whole(RouterSessions(inventory)), after: [.all("bgp"), .all("routers")]),
-                .init(change.whole(APIEndpoint(inventory)), after: [.all("bgp-sessions"), .all("router-sessions")]),
-                .init(Verify(inventory), after: joined + announced.map { .all($0) }),
-            ])
+            preparing + (isFirst ? following : []) + changing + (isFirst ? [] : following) + settling)
     }
 }
 
@@ -71,11 +79,12 @@ extension NodeChange {
         return Limited(phase, to: phase.nodes) { _, _ in why }
     }
 
-    /// The servers' certificates name every server, so that those who stay start anew, one at a time, when one comes or goes.
-    fileprivate var followingServers: Limited {
-        let servers = UpgradeServers(inventory)
-        return Limited(servers, to: staying) { node, facts in
-            servers.isPending(node, facts) || facts.hasOpenGuard(node) ? nil : "its files are as they should be"
+    /// Where an earlier run was joining a node and its guard is armed for that, Cilium comes as on any node that joins.
+    fileprivate func running(_ cilium: Cilium) -> Limited {
+        Limited(cilium, to: cilium.nodes) { node, facts in
+            let isOurs = facts.hasGuardArmed(for: cilium.id, node)
+            return joining.contains(node) && facts.hasOpenGuard(node) && !isOurs
+                ? "an earlier run has let it join, and is not through; Cilium comes to it with that" : nil
         }
     }
 }

@@ -202,7 +202,8 @@ extension NodeChange {
         var notes = Preflight(inventory).notes(of: joining, facts)
         for name in inventory.nodes.map(\.name) + inventory.routers.map(\.name) where inventory.leftOut.contains(name) {
             notes.append(
-                "\(name) cannot be reached, and is left as it is: 'clusterctl apply' and 'clusterctl bootstrap' bring it what has changed once it answers"
+                "\(name) cannot be reached, and is left as it is: 'clusterctl apply' and 'clusterctl bootstrap' bring it what has "
+                    + "changed once it answers"
             )
         }
         if let leaving, !joining.contains(leaving), leavingMachine == nil {
@@ -212,6 +213,11 @@ extension NodeChange {
         }
         if cluster.primary != cluster.reference, inventory.primary.name == earlier.primary.name {
             notes.append("\(cluster.reference) speaks for the cluster, because \(cluster.primary) does not serve")
+        }
+        if let leaving, ServerQuestion.nodes(facts, cluster)?[leaving]?.isVoter != nil, !canFollow(facts) {
+            notes.append(
+                "the certificates of the two servers that stay go on naming \(leaving), because neither can start anew without "
+                    + "the API being away for a moment: 'clusterctl apply' does that when it suits you")
         }
         let servers = inventory.controlPlane.count
         if servers % 2 == 0 {

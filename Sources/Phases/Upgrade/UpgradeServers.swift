@@ -12,9 +12,13 @@ public struct UpgradeServers: Phase {
     public var atOnce: Int { 1 }
     let cluster: Cluster
     let endpoint: EndpointQuestion?
+    /// With all servers that must serve while one of them is away.
+    private let serving: Cluster
 
-    public init(_ inventory: Inventory) {
+    /// - Parameter serving: with servers that serve besides, and are about to leave.
+    public init(_ inventory: Inventory, serving: Inventory? = nil) {
         cluster = Cluster(inventory)
+        self.serving = Cluster(serving ?? inventory)
         endpoint = EndpointQuestion(cluster)
     }
 
@@ -44,7 +48,7 @@ public struct UpgradeServers: Phase {
     public func apply(_ node: NodeName) -> [Step] {
         K3sFiles(cluster: cluster).changeSteps(node).flatMap { step -> [Step] in
             guard case .unit(let unit) = step.operation else { return [step] }
-            return [ServerQuestion.othersServe(node, cluster, before: unit), step].compactMap(\.self)
+            return [ServerQuestion.othersServe(node, serving, before: unit), step].compactMap(\.self)
         }
     }
 
