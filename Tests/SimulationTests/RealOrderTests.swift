@@ -145,7 +145,6 @@ import Testing
     @Test(
         arguments: [
             (.replace, "replicas", .oneCluster), (.remove, "leave", .oneServerOut),
-            (.replace, "forget-node", .finishes),
         ] as [(NodeChange.Verb, PhaseID, Invariant)])
     func whatIsLeftOutIsMissed(verb: NodeChange.Verb, phase: PhaseID, invariant: Invariant) throws {
         let scenario = try change(verb, "lab") { order in
@@ -160,7 +159,7 @@ import Testing
     }
 }
 
-/// A phase without what makes it safe: joining, without the word where; leaving and forgetting, without doing it.
+/// A phase without what makes it safe: joining, without the word where; leaving, without doing it.
 private struct Lacking: Phase {
     let base: any Phase
     var id: PhaseID { base.id }
