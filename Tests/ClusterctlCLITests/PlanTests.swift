@@ -4,6 +4,7 @@ import Inventory
 import Testing
 
 @testable import ClusterctlCLI
+@testable import Phases
 
 @Suite struct PlanTests {
     static let root = URL(fileURLWithPath: #filePath)
@@ -90,6 +91,25 @@ import Testing
         #expect(
             ReviewText.render(review, plan: plan)
                 == "addon-traefik on cat01: left out (left to Argo CD: because)\nunifi: nothing to do\n")
+    }
+
+    /// A file of clusterctl's holds no secret, but others may have written one into it.
+    @Test(arguments: [
+        ("/etc/systemd/system/k3s.service", "ExecStart=k3s server --token planted --debug"),
+        ("/etc/rancher/k3s/config.yaml", "datastore-endpoint: \"postgres://u:planted@db\""),
+        ("/etc/rancher/k3s/config.yaml", "password: |\n  planted"),
+    ])
+    func whatOthersHaveWrittenIsShownWithoutSecrets(_ path: String, _ line: String) {
+        let step = Step(
+            .file(path: path, content: .text("tls-key: /wanted\n"), mode: 0o600), because: "a test")
+        let change = Review.Change(step: step, current: "tls-key: /wanted\n\(line)\n")
+        let text = ReviewText.render(change).joined(separator: "\n")
+        #expect(
+            !text.contains("planted") && text.contains("(secret)") && text.contains("     tls-key: /wanted"), "\(text)")
+        let drift = Drift.Item(kind: .step, place: "a", phase: nil, what: path, fix: nil, change: change)
+        var json = JSONWriter()
+        json.object { DriftText.write(drift, to: &$0) }
+        #expect(!json.text.contains("planted") && json.text.contains("(secret)"), "\(json.text)")
     }
 
     @Test(arguments: [

@@ -71,6 +71,13 @@ struct SupportBundleTests {
         var archive = Archive()
         let long = String(repeating: "a line\n", count: 30_000)
         archive.add("x/empty.txt", "")
+        // Of 102 bytes, of 257, and one whose first part is as long as it may be.
+        let names = [
+            "clusterctl-edge/rendered/x/01-customresourcedefinition-" + String(repeating: "n", count: 47),
+            String(repeating: "p", count: 155) + "/" + String(repeating: "n", count: 100),
+            "a/" + String(repeating: "q", count: 90) + "/" + String(repeating: "r", count: 30) + ".yaml",
+        ]
+        for name in names { archive.add(name, name) }
         archive.add("x/long.txt", long)
         try NewFile.write(archive.data, to: folder.appending(path: "b.tar.gz").path, mode: 0o600)
         let process = Process()
@@ -81,6 +88,10 @@ struct SupportBundleTests {
         #expect(process.terminationStatus == 0)
         #expect(try String(contentsOf: folder.appending(path: "x/long.txt"), encoding: .utf8) == long)
         #expect(try Data(contentsOf: folder.appending(path: "x/empty.txt")).isEmpty)
+        #expect(names.allSatisfy { $0.utf8.count > 100 })
+        for name in names {
+            #expect(try String(contentsOf: folder.appending(path: name), encoding: .utf8) == name)
+        }
         let mode = try FileManager.default.attributesOfItem(atPath: folder.appending(path: "b.tar.gz").path)[
             .posixPermissions]
         #expect((mode as? Int) == 0o600)

@@ -110,6 +110,76 @@ struct AnsibleImportTests {
         #expect(missing.isEmpty, "no case shows \(missing.sorted())")
     }
 
+    private func imported(_ variables: String) throws -> ImportedInventory {
+        let text = "server: {hosts: {a: {ansible_host: 192.0.2.1}}, vars: {k3s_version: v1.35.7+k3s1}}"
+        return try AnsibleImport.run([
+            AnsibleFile(path: "h", scope: .hosts, bytes: Array(text.utf8)),
+            AnsibleFile(path: "v", scope: .group("server"), bytes: Array(variables.utf8)),
+        ]).get()
+    }
+
+    struct Odd: Sendable, CustomTestStringConvertible {
+        let variables: String
+        /// What the inventory has of it, or nothing.
+        var text = ""
+        /// What a note says of it, or nothing.
+        var note = ""
+        var testDescription: String { variables }
+    }
+
+    /// Secrets in places where nobody looks for them, and settings that are not lost without a word.
+    @Test(arguments: [
+        Odd(variables: "extra_server_args: -t planted", text: "env: K3S_TOKEN"),
+        Odd(variables: "extra_server_args: -token planted", text: "env: K3S_TOKEN"),
+        Odd(variables: "extra_server_args: --token -planted", text: "env: K3S_TOKEN"),
+        Odd(variables: "extra_server_args: K3S_TOKEN=planted", text: "env: K3S_TOKEN"),
+        Odd(variables: "extra_server_args: ['--token', 'planted secret planted']", text: "env: K3S_TOKEN"),
+        Odd(
+            variables: "extra_server_args: ['--token planted', planted]", text: "env: K3S_TOKEN", note: "an argument of"
+        ),
+        Odd(variables: "extra_server_args: planted", note: "an argument of 'extra_server_args' was not mapped"),
+        Odd(variables: "extra_server_args: \"'--secret planted'\"", note: "an argument of"),
+        Odd(variables: "extra_server_args: -planted1", note: "an argument of"),
+        Odd(variables: "extra_server_args: --nothing planted", note: "--nothing of"),
+        Odd(variables: "extra_server_args: --token {{ nothing }}", text: "env: K3S_TOKEN"),
+        Odd(variables: "extra_server_args: ['--node-label a=b']", text: "a: b"),
+        Odd(variables: "k3s_server: {etcd-s3-proxy: 'http://u:planted@proxy'}", note: "--etcd-s3-proxy of"),
+        Odd(variables: "k3s_server: {etcd-s3-endpoint: 'u:planted@s3.example.org'}", note: "--etcd-s3-endpoint of"),
+        Odd(variables: "k3s_server: {kube-apiserver-arg: ['a=https://u:planted@x']}", note: "--kube-apiserver-arg of"),
+        Odd(variables: "k3s_server: {token: '{{ planted }}', debug: true}", text: "env: K3S_TOKEN"),
+        Odd(variables: "k3s_server: {etcd-snapshot-retention: '{{ planted }}'}", note: "--etcd-snapshot-retention of"),
+        Odd(
+            variables: "ansible_ssh_common_args: -o ProxyCommand=\"ncat --proxy-auth u:planted %h %p\"",
+            note: "of ssh's options"),
+        Odd(variables: "ansible_ssh_common_args: -o ProxyCommand=\"sh -c 'planted'\"", note: "of ssh's options"),
+        Odd(variables: "ansible_ssh_common_args: -J u:planted@gate", note: "of ssh's options"),
+        Odd(variables: "ansible_ssh_common_args: -o ProxyCommand=\"nc -x gate %h %p\"", text: "nc -x gate"),
+        Odd(variables: "k3s_disable: []", text: "disable: []"),
+        Odd(
+            variables: "k3s_disable: [traefik, nothing]", text: "disable: [traefik]",
+            note: "'nothing' of what is disabled"),
+        Odd(
+            variables: "k3s_tls_sans: ['*.example.org', api.example.org]", text: "[api.example.org]",
+            note: "'*.example.org' of"),
+    ])
+    func losesNothingAndShowsNoSecret(_ row: Odd) throws {
+        let imported = try imported(row.variables)
+        let notes = imported.notes.map(\.description).joined(separator: "\n")
+        #expect(!imported.text.contains("planted") && !notes.contains("planted"), "\(imported.text)\(notes)")
+        #expect(row.text.isEmpty || imported.text.contains(row.text), "\(imported.text)")
+        #expect(row.note.isEmpty || notes.contains(row.note), "\(notes)")
+    }
+
+    @Test func aPasswordWithABlankIsNotShown() {
+        let text = "[server]\na ansible_password=my planted\n"
+        guard
+            case .failure(let found) = AnsibleImport.run([
+                AnsibleFile(path: "h.ini", scope: .hosts, bytes: Array(text.utf8))
+            ])
+        else { return #expect(Bool(false), "it was taken") }
+        #expect(!found.description.contains("planted") && found.description.contains("word 3"))
+    }
+
     // MARK: Templates
 
     private func evaluate(_ template: String) throws -> AnsibleValue {

@@ -118,6 +118,66 @@ import Testing
         #expect(rules.count == 1500 && rules.last == "5000", "the last lines count")
         #expect(byName["etcd-health"] != nil && byName["cilium"] != nil)
     }
+
+    @Test(arguments: shells) func gathersTheRestWhereTheAPIHangs(shell: [String]) throws {
+        let stage = try Stage()
+        try stage.write("m: 1\n", to: "root/var/lib/rancher/k3s/server/manifests/m.yaml")
+        let log = stage.folder.appending(path: "log").path
+        for name in ["journalctl", "nft", "ip", "systemctl", "curl"] { try stage.command(name, "echo \(name)") }
+        try stage.command(
+            "k3s",
+            "case $* in *kubectl*) echo \"$*\" >>'\(log)'; exec sleep 30 ;; *ps*) echo c1 ;; *) echo status ;; esac")
+        let start = ContinuousClock.now
+        let sections = GatherQuestion.sections(try run(.gather, stage, in: shell))
+        #expect(ContinuousClock.now - start < .seconds(18))
+        let asked = try String(contentsOfFile: log, encoding: .utf8)
+        #expect(asked == "kubectl --request-timeout=3s get nodes -o wide\n")
+        let byName = Dictionary(sections.map { ($0.name, $0.text) }) { first, _ in first }
+        #expect(byName["cilium"] == "status\n" && byName["journal-k3s"] == "journalctl\n")
+        for name in ["pods", "events", "helmcharts"] { #expect(byName[name]?.hasPrefix("not asked") == true) }
+        let names = sections.map(\.name)
+        #expect(try #require(names.firstIndex(of: "cilium")) < #require(names.firstIndex(of: "nodes")))
+        #expect(names.last == GatherQuestion.end)
+    }
+
+    @Test(arguments: shells) func aSectionHasALimitAndWholeLines(shell: [String]) throws {
+        let stage = try Stage()
+        let line = String(repeating: "x", count: 400)
+        let text = String(repeating: line + "\n", count: 1500)
+        try stage.write(text, to: "long")
+        try stage.write(text, to: "root/etc/rancher/k3s/config.yaml")
+        for name in ["journalctl", "nft", "ip", "systemctl", "curl", "k3s"] { try stage.command(name, "echo x") }
+        try stage.command("journalctl", "cat '\(stage.folder.appending(path: "long").path)'")
+        let sections = GatherQuestion.sections(try run(.gather, stage, in: shell))
+        let byName = Dictionary(sections.map { ($0.name, $0.text) }) { first, _ in first }
+        let journal = try #require(byName["journal-k3s"])
+        #expect(journal.utf8.count <= 100_000 && journal.utf8.count > 99_000)
+        #expect(journal.split(separator: "\n").allSatisfy { $0 == line })
+        let configuration = try #require(byName["configuration"])
+        #expect(configuration.hasPrefix("==> ") && configuration.utf8.count <= 100_001)
+    }
+
+    @Test(arguments: shells) func leavesNothingWhereItIsEnded(shell: [String]) throws {
+        let stage = try Stage()
+        try stage.write("", to: "scratch/.keep")
+        let (scratch, mark) = (stage.folder.appending(path: "scratch").path, stage.folder.appending(path: "mark").path)
+        for name in ["journalctl", "nft", "systemctl", "curl", "k3s"] { try stage.command(name, "echo x") }
+        try stage.command("ip", "touch '\(mark)'; sleep 1")
+        let program = """
+            mark=$1 scratch=$2 template=$3; shift 3
+            TMPDIR=$scratch "$@" -c "$template" gather /nowhere >/dev/null 2>&1 &
+            while [ ! -e "$mark" ]; do sleep 0.1; done
+            ls "$scratch" | wc -l
+            kill -TERM $!
+            wait $!
+            echo "status $?"
+            ls "$scratch"
+            """
+        let result = try Shell.run(
+            ["bash", "-c", program, "test", mark, scratch, Template.gather.text()] + shell, commands: stage.commands)
+        #expect(
+            result.output.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) } == ["1", "status 143"])
+    }
 }
 
 extension String {

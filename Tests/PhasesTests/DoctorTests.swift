@@ -120,6 +120,16 @@ struct DoctorTests {
             })
     }
 
+    /// An answer behind one that hangs is late, and the clock in it seems to be wrong.
+    @Test func clocksAreAskedBeforeAnythingThatMayHang() throws {
+        let inventory = try Example.small()
+        let asks = Doctor.asks(inventory, keeper: "dpu-01")
+        for node in inventory.nodes {
+            #expect(asks.first { $0.node == node.id }?.probe == .host, "\(node.name)")
+            #expect(asks.count { $0.node == node.id && $0.probe == .host } == 1)
+        }
+    }
+
     @Test func whatCostsSSHOrQuorumComesFirst() throws {
         let doctor = try doctor(
             { facts in

@@ -5,12 +5,22 @@ root=${1-}
 PATH=$PATH:/var/lib/rancher/k3s/data/current/bin/aux
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
+# dash and busybox leave without the one above.
+trap 'exit 143' TERM HUP INT PIPE
 most=1500
+bytes=100000
+keep=tail
 section() { # section NAME COMMAND...
     name=$1
     shift
     "$@" >"$scratch/out" 2>&1 </dev/null || echo "(exit status $?)" >>"$scratch/out"
-    tail -n "$most" "$scratch/out" | cut -c 1-1000 >"$scratch/text"
+    "$keep" -n "$most" "$scratch/out" | cut -c 1-1000 >"$scratch/lines"
+    "$keep" -c "$bytes" "$scratch/lines" >"$scratch/text"
+    # What is left of a line does not say what it is, and may be a secret.
+    if [ "$keep" = tail ] && [ "$(wc -c <"$scratch/lines")" -gt "$bytes" ]; then
+        sed 1d "$scratch/text" >"$scratch/lines"
+        mv "$scratch/lines" "$scratch/text"
+    fi
     printf 'section %s %s\n' "$(grep -c '' "$scratch/text")" "$name"
     grep '' "$scratch/text"
 }
@@ -32,10 +42,29 @@ secrets() {
         echo
     done
 }
+within() { # within SECONDS PROGRAM ARGUMENTS...
+    if known timeout; then
+        timeout "$@"
+    else
+        shift
+        "$@"
+    fi
+}
 cilium() {
-    container=$(k3s crictl ps --name cilium-agent -q | head -n 1)
+    container=$(within 3 k3s crictl ps --name cilium-agent -q | head -n 1)
     [ -n "$container" ] || { echo 'no cilium-agent container runs on this node'; return 1; }
-    k3s crictl exec "$container" cilium-dbg status --verbose
+    within 3 k3s crictl exec "$container" cilium-dbg status --verbose
+}
+kubectl() { within 4 k3s kubectl --request-timeout=3s "$@" || { hangs=yes && return 1; }; }
+hangs=no
+api() { # api NAME ARGUMENTS...: an API that has failed once would take the time of all that is left
+    if [ "$hangs" = yes ]; then
+        section "$1" echo 'not asked: the API did not answer the question before'
+        return
+    fi
+    name=$1
+    shift
+    section "$name" kubectl get "$@"
 }
 get() {
     if known curl; then curl -fsS -m 5 "$1"; else wget -q -T 5 -O - "$1"; fi
@@ -46,28 +75,34 @@ section system sh -c 'date -u; uptime; uname -a; cat /etc/os-release; cat /proc/
 section addresses ip -d addr
 section rules sh -c 'ip rule; ip -6 rule'
 section routes sh -c 'ip route show table all; ip -6 route show table all'
-for saver in iptables-nft-save ip6tables-nft-save iptables-legacy-save ip6tables-legacy-save iptables-save ip6tables-save; do
-    if known "$saver"; then section "$saver" "$saver"; fi
-done
-if known nft; then section nft nft list ruleset; fi
+if known systemctl; then section units systemctl --no-pager --full status 'k3s*' 'clusterctl*' keepalived haproxy; fi
+# Of a file its beginning: what stands below `password:` without it is not known to be one.
+keep=head
+section configuration files "$root"/etc/rancher/k3s/config.yaml "$root"/etc/rancher/k3s/config.yaml.d/*.yaml \
+    "$root"/etc/systemd/system/k3s*.service "$root"/etc/keepalived/keepalived.conf "$root"/etc/haproxy/haproxy.cfg \
+    "$root"/etc/sysctl.d/*clusterctl*
+section cilium cilium
+if [ -d "$root"/var/lib/rancher/k3s/server ]; then
+    section manifests files "$root"/var/lib/rancher/k3s/server/manifests/*.yaml
+    section etcd-health get http://127.0.0.1:2381/health
+    api nodes nodes -o wide
+    api pods pods -A -o wide
+    keep=tail
+    api events events -A --sort-by=.lastTimestamp
+    keep=head
+    api helmcharts helmcharts,helmchartconfigs -A -o yaml
+fi
+keep=tail
+# What is long comes last: where it is too much for one answer, the rest is there.
 if known journalctl; then
     for unit in k3s k3s-agent clusterctl-guard keepalived haproxy; do
         section "journal-$unit" journalctl -u "$unit" -n 1500 --no-pager
     done
     section journal-kernel journalctl -k -n 300 --no-pager
 fi
-if known systemctl; then section units systemctl --no-pager --full status 'k3s*' 'clusterctl*' keepalived haproxy; fi
-section configuration files "$root"/etc/rancher/k3s/config.yaml "$root"/etc/rancher/k3s/config.yaml.d/*.yaml \
-    "$root"/etc/systemd/system/k3s*.service "$root"/etc/keepalived/keepalived.conf "$root"/etc/haproxy/haproxy.cfg \
-    "$root"/etc/sysctl.d/*clusterctl*
-if [ -d "$root"/var/lib/rancher/k3s/server ]; then
-    section manifests files "$root"/var/lib/rancher/k3s/server/manifests/*.yaml
-    section etcd-health get http://127.0.0.1:2381/health
-    section nodes k3s kubectl --request-timeout=10s get nodes -o wide
-    section pods k3s kubectl --request-timeout=10s get pods -A -o wide
-    section events k3s kubectl --request-timeout=10s get events -A --sort-by=.lastTimestamp
-    section helmcharts k3s kubectl --request-timeout=10s get helmcharts,helmchartconfigs -A -o yaml
-fi
-section cilium cilium
+for saver in iptables-nft-save ip6tables-nft-save iptables-legacy-save ip6tables-legacy-save iptables-save ip6tables-save; do
+    if known "$saver"; then section "$saver" "$saver"; fi
+done
+if known nft; then section nft nft list ruleset; fi
 echo 'section 0 end'
 exit 0

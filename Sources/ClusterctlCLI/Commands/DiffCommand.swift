@@ -77,7 +77,7 @@ enum DriftText {
         return json.text + "\n"
     }
 
-    private static func write(_ item: Drift.Item, to json: inout JSONWriter) {
+    static func write(_ item: Drift.Item, to json: inout JSONWriter) {
         json.object { json in
             json.field("kind", item.kind.rawValue)
             json.field("place", item.place)
@@ -89,9 +89,9 @@ enum DriftText {
             json.field("operation", description.kind)
             json.field("subject", description.subject)
             if case .file(_, .text(let wanted), _) = change.step.operation {
-                json.field("diff", LineDiff.unified(from: change.current, to: wanted))
+                json.field("diff", LineDiff.unified(from: ReviewText.current(change), to: wanted))
             } else if !change.current.isEmpty {
-                json.field("now", change.current)
+                json.field("now", ReviewText.current(change))
             }
         }
     }

@@ -58,7 +58,8 @@ struct DoctorCommand: AsyncParsableCommand {
         // A secret that cannot be read now is known by the nodes all the same.
         var secrets: [String] = []
         for provided in ProvidedSecret.all(site.inventory) {
-            let secret = try? await Secrets.read(provided.reference, key: provided.key, problem: provided.problem)
+            // Also one that is not of the right form is a secret.
+            let secret = try? await Secrets.read(provided.reference, key: provided.key)
             secret.map { secrets.append($0.reveal()) }
         }
         var bundle = SupportBundle(cluster: site.inventory.name, gathered: gathered, secrets: secrets)

@@ -22,7 +22,19 @@ struct Archive {
         return bytes + Array(repeating: 0, count: 1024)
     }
 
-    /// A name of more than 100 bytes is cut: no name here is that long.
+    /// A name of more than 100 bytes is divided at a `/`: at most 155 bytes before it, and 100 behind.
+    private static func divided(_ path: String) -> (prefix: String, name: String) {
+        let bytes = Array(path.utf8)
+        if bytes.count <= 100 { return ("", path) }
+        let slash = bytes.indices.first { bytes[$0] == UInt8(ascii: "/") && bytes.count - $0 - 1 <= 100 }
+        guard let slash, (1...155).contains(slash), slash < bytes.count - 1 else {
+            preconditionFailure("no name that ustar can have: \(path)")
+        }
+        return (
+            String(decoding: bytes[..<slash], as: UTF8.self), String(decoding: bytes[(slash + 1)...], as: UTF8.self)
+        )
+    }
+
     private static func header(_ path: String, size: Int) -> [UInt8] {
         var header = [UInt8](repeating: 0, count: 512)
         func put(_ text: String, at offset: Int, most: Int) {
@@ -32,7 +44,9 @@ struct Archive {
             let text = String(number, radix: 8)
             put(String(repeating: "0", count: max(0, digits - text.count)) + text, at: offset, most: digits)
         }
-        put(path, at: 0, most: 100)
+        let (prefix, name) = divided(path)
+        put(name, at: 0, most: 100)
+        put(prefix, at: 345, most: 155)
         octal(0o600, at: 100, digits: 7)
         octal(0, at: 108, digits: 7)
         octal(0, at: 116, digits: 7)

@@ -25,10 +25,19 @@ enum ReviewText {
         let description = Description(change.step.operation)
         let head = "  \(description.kind) \(description.subject)"
         guard case .file(_, .text(let wanted), _) = change.step.operation else {
-            let current = change.current.isEmpty ? "" : ": now \(change.current)"
+            let current = change.current.isEmpty ? "" : ": now \(current(change))"
             return [head + current]
         }
-        return [head] + LineDiff.unified(from: change.current, to: wanted).map { "    " + $0 }
+        return [head] + LineDiff.unified(from: current(change), to: wanted).map { "    " + $0 }
+    }
+
+    /// What is there now, without what looks like a secret: others may have written into a file what clusterctl never does.
+    static func current(_ change: Review.Change) -> String {
+        let filter = SecretFilter(known: [])
+        guard case .file(_, .text(let wanted), _) = change.step.operation else {
+            return filter.filtered(change.current)
+        }
+        return filter.filtered(change.current, beside: wanted)
     }
 }
 

@@ -96,9 +96,11 @@ struct AnsibleINIReader {
             pattern = String(parts[0])
             variables.append(variable("ansible_port", YAMLScalar(text: String(port), style: .plain), place))
         }
-        for word in words {
+        for (index, word) in words.enumerated() {
             guard let equals = word.firstIndex(of: "="), equals != word.startIndex else {
-                findings.add(AnsibleProblem.line("'\(word.prefix(40))' is not 'name=value'"), at: place)
+                // It may be the rest of a password, and is not shown.
+                let what = "word \(index + 2) is not 'name=value'; a value with blanks stands in quotes"
+                findings.add(AnsibleProblem.line(what), at: place)
                 continue
             }
             let value = Self.value(String(word[word.index(after: equals)...]))

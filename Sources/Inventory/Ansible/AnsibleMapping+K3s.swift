@@ -60,7 +60,7 @@ extension AnsibleMapping {
             guard let variable = raw(name, of: host) else { continue }
             let value = evaluate(variable, of: host)
             if case .list = value, let words = value.texts {
-                arguments.add(arguments: words.joined(separator: " "))
+                arguments.add(list: words)
             } else if let text = value.text {
                 arguments.add(arguments: text)
             } else {
@@ -79,7 +79,13 @@ extension AnsibleMapping {
                         ? Self.unknown(variable) : "it is no configuration of K3s in YAML, or has templates in it")
                 continue
             }
-            for entry in entries { arguments.add(entry.key, entry.value) }
+            for entry in entries {
+                if let value = entry.value {
+                    arguments.add(entry.key, value)
+                } else {
+                    arguments.add(unknown: entry.key)
+                }
+            }
             report(&arguments, of: variable)
             origin = origin ?? variable.origin
         }
@@ -94,11 +100,11 @@ extension AnsibleMapping {
         return arguments
     }
 
-    /// The entries of a configuration, which is a map or the text of one.
-    private func configuration(_ value: AnsibleValue) -> [(key: String, value: YAMLValue)]? {
+    /// The entries of a configuration, which is a map or the text of one; without a value where it is not known.
+    private func configuration(_ value: AnsibleValue) -> [(key: String, value: YAMLValue?)]? {
         switch value {
         case .map(let entries):
-            return entries.compactMap { entry in entry.value.yaml.map { (entry.key, $0) } }
+            return entries.map { ($0.key, $0.value.yaml) }
         case .text(let text) where value.isKnown:
             guard let root = try? YAMLDocument.parse(text, file: "").root else { return nil }
             return root.isNull ? [] : root.entries?.map { ($0.key, YAMLValue($0.value)) }
@@ -169,7 +175,14 @@ extension AnsibleMapping {
             arguments.primary.disable + (extra?.value.texts ?? []).filter { !arguments.primary.disable.contains($0) }
         let known = components.filter { K3sKeys.components.contains($0) }
         let origin = extra?.origin ?? arguments.serverOrigin
-        if !components.isEmpty {
+        for component in components where !known.contains(component) {
+            note(
+                extra?.variable.place ?? place(of: primary),
+                "'\(component.prefix(40))' of what is disabled was not mapped",
+                "K3s has no such component")
+        }
+        // An empty list says that nothing is.
+        if !components.isEmpty || extra?.value.texts != nil {
             map.set("disable", .flow(.list(known.map(YAMLValue.string))), origin)
         } else if layout.isK3s {
             note(
@@ -184,8 +197,13 @@ extension AnsibleMapping {
         let own = ownNames()
         var seen: Set<String> = []
         // The nodes' addresses and the endpoint are there by themselves.
-        let sans = texts.filter { !own.contains($0) && seen.insert($0).inserted }
-            .filter { TextFormCheck.problem($0, .host) == nil }
+        let others = texts.filter { !own.contains($0) && seen.insert($0).inserted }
+        let sans = others.filter { TextFormCheck.problem($0, .host) == nil }
+        for name in others where !sans.contains(name) {
+            note(
+                found?.variable.place ?? place(of: primary), "'\(name.prefix(80))' of the API's names was not mapped",
+                "'tlsSANs' takes addresses and names without '*'")
+        }
         if !sans.isEmpty {
             map.set("tlsSANs", .flow(.list(sans.map(YAMLValue.string))), found?.origin ?? arguments.serverOrigin)
         }

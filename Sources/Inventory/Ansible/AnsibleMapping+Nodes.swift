@@ -136,7 +136,8 @@ extension AnsibleMapping {
                 if found != nil {
                     leave(
                         variable,
-                        "of ssh's options only -J, ProxyJump and ProxyCommand are taken; your ssh_config counts")
+                        "of ssh's options only -J, ProxyJump and a ProxyCommand of ssh or nc are taken; your ssh_config counts"
+                    )
                 }
                 continue
             }
@@ -187,15 +188,15 @@ enum SSHOptions {
         var found: (key: String, value: String)?
         var others = 0
         while let word = rest.popFirst() {
-            if word == "-J", let host = rest.popFirst() {
+            if word == "-J", let host = rest.popFirst(), hasNoPassword(host) {
                 found = ("proxyJump", host)
             } else if word == "-o" || word.hasPrefix("-o"),
                 let option = word == "-o" ? rest.popFirst() : String(word.dropFirst(2))
             {
                 let parts = option.split(maxSplits: 1) { $0 == "=" || $0 == " " }
                 switch (parts.first?.lowercased(), parts.count) {
-                case ("proxyjump", 2): found = ("proxyJump", String(parts[1]))
-                case ("proxycommand", 2): found = ("proxyCommand", String(parts[1]))
+                case ("proxyjump", 2) where hasNoPassword(String(parts[1])): found = ("proxyJump", String(parts[1]))
+                case ("proxycommand", 2) where isPlain(String(parts[1])): found = ("proxyCommand", String(parts[1]))
                 default: others += 1
                 }
             } else {
@@ -203,5 +204,22 @@ enum SSHOptions {
             }
         }
         return found.map { ($0.key, $0.value, others == 0) }
+    }
+
+    /// Whether a host, or several with commas, has no `user:password@`.
+    private static func hasNoPassword(_ hosts: String) -> Bool {
+        hosts.split(separator: ",").allSatisfy { host in
+            host.lastIndex(of: "@").map { !host[..<$0].contains(":") } ?? true
+        }
+    }
+
+    /// Whether a command is one of ssh or nc alone, which get no password by an argument.
+    private static func isPlain(_ command: String) -> Bool {
+        let lower = command.lowercased()
+        guard !lower.contains("proxy-auth"), !lower.contains("proxycommand"), !lower.contains("://"),
+            !command.contains(where: { ";|&`$()<>\n".contains($0) }),
+            let program = lower.split(separator: " ").first?.split(separator: "/").last
+        else { return false }
+        return program == "ssh" || ["nc", "ncat", "netcat"].contains(program) && !lower.contains("auth")
     }
 }

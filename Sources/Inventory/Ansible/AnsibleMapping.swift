@@ -153,8 +153,9 @@ struct AnsibleMapping {
     private func text(_ root: ImportedMap) -> String {
         var lines = [
             "# Made by 'clusterctl import ansible' of \(place(of: primary).file.onOneLine) (\(layout.kind.rawValue)). After '#' stands",
-            "# where a value comes from; what was not mapped is listed at the end. Hold it against the machines before",
-            "# anything is changed: 'clusterctl validate FILE', then 'clusterctl plan FILE --live'.",
+            "# where a value comes from; what was not mapped is listed at the end. Next is 'clusterctl validate FILE'.",
+            "# This is for a new cluster. clusterctl does not take over one that Ansible made: on machines that have one it",
+            "# stops, and removing K3s there destroys that cluster and what is in it.",
         ]
         if !layout.isK3s {
             lines.append(

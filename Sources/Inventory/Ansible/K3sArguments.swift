@@ -34,18 +34,40 @@ struct K3sArguments: Hashable {
             left.append(Left(key: "its arguments", why: "a quote does not end"))
             return
         }
+        add(words: words)
+    }
+
+    /// Elements of a list: each is one argument, or an option with its value behind a blank.
+    mutating func add(list: [String]) {
+        add(words: list.flatMap { $0.hasPrefix("-") ? INIWords.split($0, hasComments: false) ?? [$0] : [$0] })
+    }
+
+    /// Options that K3s has under a shorter name.
+    private static let short = ["t": "token", "s": "server", "d": "data-dir"]
+
+    private mutating func add(words: [String]) {
         var rest = words[...]
         while let word = rest.popFirst() {
-            guard word.hasPrefix("--") else {
+            // K3s takes one dash for two.
+            guard word.hasPrefix("-") else {
+                if word.hasPrefix("K3S_TOKEN=") || word.hasPrefix("K3S_AGENT_TOKEN=") {
+                    hasToken = true
+                    continue
+                }
                 let why = word.contains(AnsibleValue.hole) ? Self.holeReason : "it belongs to no option"
-                // A subcommand changes nothing.
-                if word != "server" && word != "agent" { left.append(Left(key: Self.shown(word), why: why)) }
+                // A subcommand changes nothing. Anything else may be a secret, and is not shown.
+                if word != "server" && word != "agent" { left.append(Left(key: "an argument", why: why)) }
                 continue
             }
-            let parts = word.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let key = parts.first.map(String.init) ?? ""
+            let parts = word.dropFirst(word.hasPrefix("--") ? 2 : 1).split(
+                separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let name = parts.first.map(String.init) ?? ""
+            let key = Self.short[name] ?? name
             if parts.count == 2 {
                 add(key, .string(String(parts[1])))
+            } else if Self.isToken(key) {
+                hasToken = true
+                rest = rest.dropFirst()
             } else if K3sKeys.flags[key]?.type == .bool {
                 add(key, .bool(true))
             } else if let value = rest.first, !value.hasPrefix("--") {
@@ -59,17 +81,35 @@ struct K3sArguments: Hashable {
 
     private static let holeReason = "a template that is not evaluated here"
 
-    private static func shown(_ word: String) -> String {
-        word.contains(AnsibleValue.hole) ? "an argument" : "'\(word.prefix(40))'"
+    private static func isToken(_ key: String) -> Bool { key == "token" || key == "agent-token" }
+
+    /// An option by its name, where it could be one: anything else may be a secret that went astray.
+    private static func shown(_ key: String) -> String {
+        let isName = key.utf8.allSatisfy { (97...122).contains($0) || $0 == UInt8(ascii: "-") } && key.utf8.count <= 50
+        return K3sKeys.flags[key] != nil || K3sKeys.owned[key] != nil || isName ? "--\(key)" : "an argument"
+    }
+
+    /// A key whose value is not known.
+    mutating func add(unknown key: String) {
+        let key = key.hasSuffix("+") ? String(key.dropLast()) : key
+        if Self.isToken(key) {
+            hasToken = true
+        } else if !Self.settled.contains(key) {
+            left.append(Left(key: Self.shown(key), why: Self.holeReason))
+        }
     }
 
     /// One key with its value.
     mutating func add(_ key: String, _ value: YAMLValue) {
         let key = key.hasSuffix("+") ? String(key.dropLast()) : key
         if Self.settled.contains(key) { return }
+        if Self.isToken(key) {
+            hasToken = true
+            return
+        }
         let texts = Self.texts(value)
         guard !key.contains(AnsibleValue.hole), !texts.contains(where: { $0.contains(AnsibleValue.hole) }) else {
-            left.append(Left(key: Self.shown("--" + key), why: Self.holeReason))
+            left.append(Left(key: Self.shown(key), why: Self.holeReason))
             return
         }
         switch key {
@@ -81,9 +121,10 @@ struct K3sArguments: Hashable {
         case "service-cidr": services = texts.flatMap(Self.split)
         case "cluster-dns": clusterDNS = texts.flatMap(Self.split)
         case "https-listen-port": apiPort = texts.first.flatMap { Int($0) }
-        case "token", "agent-token": hasToken = true
         case _ where Self.isSecret(key):
-            left.append(Left(key: "--\(key)", why: "a secret never stands in an inventory"))
+            left.append(Left(key: Self.shown(key), why: "a secret never stands in an inventory"))
+        case _ where texts.contains(where: { Self.hasUser($0, key) }):
+            left.append(Left(key: Self.shown(key), why: "it has a user or a password in an address"))
         default: addOther(key, value, texts)
         }
     }
@@ -93,7 +134,7 @@ struct K3sArguments: Hashable {
             return left.append(Left(key: "--\(key)", why: "\(owner.why); \(owner.instead)"))
         }
         guard let flag = K3sKeys.flags[key] else {
-            left.append(Left(key: Self.shown("--" + key), why: "K3s 1.35 has no such option"))
+            left.append(Left(key: Self.shown(key), why: "K3s 1.35 has no such option"))
             return
         }
         guard let typed = Self.typed(value, flag.type, texts) else {
@@ -110,6 +151,12 @@ struct K3sArguments: Hashable {
     private mutating func add(label: String) {
         let parts = label.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         labels[String(parts[0])] = .string(parts.count == 2 ? String(parts[1]) : "")
+    }
+
+    /// Whether there is an address with a user in it, and perhaps a password.
+    private static func hasUser(_ text: String, _ key: String) -> Bool {
+        if key == "etcd-s3-endpoint" || key == "etcd-s3-proxy" { return text.contains("@") }
+        return text.contains("://") && text.contains("@")
     }
 
     /// Whether the value of a key is a secret by its name, or is in danger of having one.

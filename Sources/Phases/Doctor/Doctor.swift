@@ -62,9 +62,10 @@ public struct Doctor: Sendable {
     /// - Parameter keeper: where the lease is kept
     public static func asks(_ inventory: Inventory, keeper: NodeName?) -> [Ask] {
         let cluster = Cluster(inventory)
-        var asks = Verification.asks(inventory) + Drift.extras(inventory)
+        // Clocks first: behind questions to an API that hangs they would seem to be wrong.
+        var asks = cluster.all.map { Ask($0, .host) } + Verification.asks(inventory) + Drift.extras(inventory)
         asks += cluster.all.flatMap { node in
-            [.host, HealthQuestion.probe, ManifestsQuestion.probe, .unit(cluster[node].unit)].map { Ask(node, $0) }
+            [HealthQuestion.probe, ManifestsQuestion.probe, .unit(cluster[node].unit)].map { Ask(node, $0) }
         }
         for node in cluster.controlPlane {
             asks += [Preflight.latency, SchedulingQuestion.probe, ManifestsQuestion.charts].map { Ask(node, $0) }
