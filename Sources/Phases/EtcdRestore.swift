@@ -45,11 +45,19 @@ public struct Restore: Sendable, Equatable {
     public let source: Source
     /// The server that begins the cluster anew.
     public let server: NodeName
+    /// The URLs of servers that do not take part, which must be dead.
+    public let leftOut: [String]
+    /// An earlier attempt that this one takes the place of, because the server that had its data is lost.
+    public let replaced: String?
 
-    public init(attempt: String, source: Source, server: NodeName) {
+    public init(
+        attempt: String, source: Source, server: NodeName, leftOut: [String] = [], replaced: String? = nil
+    ) {
         self.attempt = attempt
         self.source = source
         self.server = server
+        self.leftOut = leftOut
+        self.replaced = replaced
     }
 
     /// As it is written down on the nodes and found by the programs there: a name, or where the file is brought.

@@ -16,7 +16,7 @@ public struct Preflight: Phase {
             .host, .unit(Units.server), .unit(Units.agent), K3sQuestion.version, K3sQuestion.config, EtcdQuestion.data,
             .listeners(ports(of: node)),
         ]
-        let member: [Probe] = cluster[node].isControlPlane ? [Preflight.latency, Preflight.keptMember] : []
+        let member: [Probe] = cluster[node].isControlPlane ? [Preflight.latency, Preflight.keptMember, RestoreState.probe] : []
         return common + member + (node == cluster.reference ? [LeftAddonsQuestion.probe] : [])
             + [NodeVLANs.leavingLinks(of: cluster[node])].compactMap(\.self)
     }
@@ -26,6 +26,7 @@ public struct Preflight: Phase {
         var problems = machineProblems(node, host) + networkProblems(node, host, facts)
         if cluster[node].management == .full { problems += softwareProblems(node, facts) }
         if node == cluster.primary { problems += secondCluster(facts) }
+        problems += RestoreState.problems(node, facts)
         problems += clockProblem(node, facts)
         return problems.isEmpty ? .satisfied : .blocked(problems)
     }

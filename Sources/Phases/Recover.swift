@@ -31,7 +31,7 @@ public struct RecoverPreflight: Phase {
     }
 
     public func needs(_ node: NodeName) -> [Probe] {
-        [.guardState, K3sQuestion.config, RestoreState.probe, EtcdQuestion.data]
+        [.guardState, K3sQuestion.config, RestoreState.probe, ServerData.probe]
     }
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
@@ -55,12 +55,10 @@ public struct RecoverPreflight: Phase {
 
     public func apply(_ node: NodeName) -> [Step] { [] }
 
-    /// A server whose data a restore has moved aside counts: they are put back.
+    /// A server whose data a restore has moved aside counts: they are put back. What a restore has half made does not, nor
+    /// who does not say.
     private func quorumProblems(_ facts: Facts) -> [Problem] {
-        let having = nodes.filter { node in
-            EtcdQuestion.hasData(facts[node, EtcdQuestion.data]) != false
-                || RestoreState(facts[node, RestoreState.probe])?.stage == "resetting"
-        }
+        let having = nodes.filter { [.own, .aside].contains(ServerData(facts[$0, ServerData.probe])?.place) }
         let needed = members / 2 + 1
         guard having.count < needed else { return [] }
         let names = having.isEmpty ? "none" : having.map(\.rawValue).joined(separator: ", ")
@@ -75,7 +73,8 @@ public struct RecoverPreflight: Phase {
 }
 
 /// Starts K3s on all servers at once and waits for none of them alone: each waits for the quorum that only several are.
-/// One that runs is left alone.
+/// One that runs is left alone, and one without data is not started: it would begin a cluster of its own. Where the guard keeps
+/// a node a member in place of K3s, it is that member which is started.
 public struct StartServers: Phase {
     public static let step = "start K3s without waiting for it"
     public let id: PhaseID = "start-servers"
@@ -84,6 +83,18 @@ public struct StartServers: Phase {
     let cluster: Cluster
 
     public init(_ inventory: Inventory) { cluster = Cluster(inventory) }
+
+    public func needs(_ node: NodeName) -> [Probe] { [ServerData.probe, RestoreState.probe] }
+
+    public func check(_ node: NodeName, _ facts: Facts) -> Finding {
+        guard let data = ServerData(facts[node, ServerData.probe]) else { return .satisfied }
+        // Where a restore was begun the step takes that back, and starts nothing either.
+        if data.place == .none, RestoreState(facts[node, RestoreState.probe])?.isUnderWay != true {
+            return .notApplicable(
+                "it has no data of etcd's, and is not started: let it join, 'clusterctl node replace'")
+        }
+        return .satisfied
+    }
 
     public func apply(_ node: NodeName) -> [Step] {
         [
@@ -100,13 +111,21 @@ public struct StartServers: Phase {
         var asks = [EtcdQuestion.probe, APIQuestion.probe, NodesQuestion.probe, CiliumQuestion.status].map {
             Ask(node, $0)
         }
-        asks += RestartQuestion.asks(node, Units.server)
+        asks += RestartQuestion.asks(node, Units.server) + [Ask(node, ServerData.probe)]
         return Gate(
             waitingFor: "etcd and the API on \(node) to be healthy, its member to vote, and Cilium to serve there",
             asks: asks, deadlineSeconds: cluster.deadline(cluster.inventory.deadlines.replicas, node),
             journal: (node, Units.server), lookAt: "journalctl -u k3s on \(node); clusterctl etcd members"
         ) { facts in
             let nodes = facts[node, NodesQuestion.probe]
+            let data = ServerData(facts[node, ServerData.probe])
+            if data?.place == ServerData.Place.none { return .holds }  // it was not started
+            if data?.isKept == true {  // without an agent: there is no node to be ready
+                return .all([
+                    EtcdQuestion.verdict(facts[node, EtcdQuestion.probe], on: node),
+                    APIQuestion.verdict(facts[node, APIQuestion.probe], on: node),
+                ])
+            }
             return .all([
                 RestartQuestion.verdict(facts, node, Units.server),
                 EtcdQuestion.verdict(facts[node, EtcdQuestion.probe], on: node),

@@ -115,6 +115,7 @@ class EtcdTest(LifeCase):
         for node in SERVERS:
             self.assertEqual(enter(node, "ls", "/etc/rancher/k3s/config.yaml.d", check=False).split(),
                              ["50-server.yaml"] if node == "dpu-01" else [])
+        self.assertNotIn("snapshot-", enter("dpu-01", "ls", "/var/lib/clusterctl/etcd"), "the copy is gone")
         self.assertIn("nothing to do", self.bootstrap().said())
 
     def test_4_a_restore_that_fails_is_given_up_and_servers_that_are_all_down_start_together(self):
@@ -126,6 +127,9 @@ class EtcdTest(LifeCase):
         lab("heal", "dpu-01")
         self.assertEqual(set(self.units()), {"inactive"})
         self.assertFalse(self.members(status=1)["quorum"])
+        run = self.clusterctl("bootstrap", self.inventory, "--yes", status=1)
+        self.assertIn(f"a restore of {name} is under way here, and has come to 'resetting'", run.said())
+        self.assertEqual(set(self.units()), {"inactive"})
         run = self.clusterctl("recover", self.inventory, "--yes")
         self.assertRegex(run.said(), r"start-servers +server-03")
         self.assertEqual(self.data(), "before=1 last=3 ", "the data that had been moved aside are back")
@@ -141,6 +145,9 @@ class EtcdTest(LifeCase):
         for node in SERVERS:
             self.assertIn("snap", enter(node, "sh", "-c", f"ls {SERVER_DATA}/etcd-before-*/member"))
         self.assert_whole()
+        run = self.clusterctl("etcd", "restore", self.inventory, name, "--confirm", "lab", status=1)
+        self.assertIn("only with --again", run.said())
+        self.assertEqual(self.units(), ["active"] * 3)
 
 
 if __name__ == "__main__":

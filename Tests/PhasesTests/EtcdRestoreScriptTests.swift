@@ -13,7 +13,9 @@ import Testing
         let folder = stage.folder.path
         try stage.write("the-token\n", to: "etc/k3s/token")
         try stage.write("cluster-init: true\nserver: https://a:6443\ntls-san:\n- server\n", to: "etc/k3s/config.yaml")
-        try stage.write("\"server\": https://b:6443\n", to: "etc/k3s/config.yaml.d/50-server.yaml")
+        try stage.write(
+            "\"server\": https://b:6443\nprotect-kernel-defaults: true\n", to: "etc/k3s/config.yaml.d/50-server.yaml")
+        try stage.write("", to: "mountinfo")
         try stage.write("old data", to: "k3s/server/db/etcd/member/snap/db")
         try stage.write("active", to: "state")
         try stage.command(
@@ -25,7 +27,7 @@ import Testing
                 'show -p LoadState '*) echo LoadState=loaded ;;
                 'show -p ActiveState '*) echo "ActiveState=$(cat state)" ;;
                 'show -p UnitFileState '*) echo "UnitFileState=$(cat enabled 2>/dev/null || echo enabled)" ;;
-                'disable '*) echo disabled >enabled ;;
+                'disable '*) [ -e sticky ] || echo disabled >enabled ;;
                 'enable '*) echo enabled >enabled ;;
                 'stop k3s.service') [ -e stubborn ] || echo inactive >state ;;
                 'kill '*) [ -e stubborn ] || echo failed >state ;;
@@ -83,7 +85,8 @@ import Testing
         let folder = stage.folder.path
         let text = Template.etcdRestore.text().replacing("/var/lib/clusterctl", with: "\(folder)/clusterctl")
             .replacing("/var/lib/rancher/k3s", with: "\(folder)/k3s").replacing(
-                "/etc/rancher/k3s", with: "\(folder)/etc/k3s")
+                "/etc/rancher/k3s", with: "\(folder)/etc/k3s"
+            ).replacing("/proc/self/mountinfo", with: "\(folder)/mountinfo")
         return try Shell.run(shell + ["-c", text, "etcd-restore"] + arguments, commands: stage.commands)
     }
 
@@ -109,7 +112,9 @@ import Testing
         #expect(try state(shell) == "abc reset s-1\n")
         #expect(text("k3s/server/db/etcd/member/new") == "new\n")
         #expect(text("k3s/server/etcd-before-abc/member/snap/db") == "old data")
-        #expect(text("seen") == "cluster-init: true\ntls-san:\n- server\n", "K3s was not told where to join")
+        #expect(
+            text("seen") == "cluster-init: true\ntls-san:\n- server\nprotect-kernel-defaults: true\n",
+            "all that K3s is told, but for where to join")
         #expect(text("etc/k3s/config.yaml.d/50-server.yaml") != nil)
         #expect(
             stage.calls.contains {
@@ -229,5 +234,163 @@ import Testing
         #expect(try run(["done", "forget", "abc", "s-1", "a", "b"], in: shell).status == 0)
         try stage.write("", to: "down")
         #expect(try run(["forget", "new", "s-1", "a"], in: shell).status == 1)
+    }
+
+    // MARK: What must not be lost, and what must not live twice
+
+    @Test(arguments: shells, ["k3s/server/db/etcd", "k3s/server/db"]) func aMountIsLeftAlone(
+        shell: [String], at place: String
+    )
+        throws
+    {
+        try snapshot()
+        let mount = "36 35 8:1 / \(stage.folder.resolvingSymlinksInPath().path)/\(place) rw - ext4 /dev/x rw\n"
+        #expect(try run(["place", ".", "."], in: shell).status == 0)
+        _ = try run(["stop", "abc", "s-1"], in: shell)
+        try stage.write(mount, to: "mountinfo")
+        for task in ["place . .", "stop new s-1", "reset abc s-1", "aside abc s-1 u"] {
+            let result = try run(task.split(separator: " ").map(String.init), in: shell)
+            #expect(result.status == 1 && result.error.contains("could not be moved aside"), "\(task): \(result.error)")
+        }
+        #expect(text("k3s/server/db/etcd/member/snap/db") == "old data")
+        #expect(try state(shell) == "abc stopped s-1\n")
+    }
+
+    @Test(arguments: shells) func dataThatCannotBeMovedAreNotDeleted(shell: [String]) throws {
+        try snapshot()
+        _ = try run(["stop", "abc", "s-1"], in: shell)
+        try stage.write("someone's", to: "k3s/server/etcd-before-abc/member/snap/db")
+        for task in [["reset", "abc", "s-1"], ["aside", "abc", "s-1", "u"], ["recover", ".", "."]] {
+            let result = try run(task, in: shell)
+            #expect(result.status == 1 && result.error.contains("are both there"), "\(task): \(result.error)")
+        }
+        #expect(text("k3s/server/db/etcd/member/snap/db") == "old data")
+        #expect(text("k3s/server/etcd-before-abc/member/snap/db") == "someone's")
+    }
+
+    @Test(arguments: shells) func whetherItIsStoppedIsAsked(shell: [String]) throws {
+        try snapshot()
+        _ = try run(["stop", "abc", "s-1"], in: shell)
+        for (file, bad, good) in [("state", "active", "inactive"), ("enabled", "enabled", "disabled")] {
+            try stage.write(bad, to: file)
+            #expect(try !isDone("stop", shell), "\(file)")
+            for task in [["reset", "abc", "s-1"], ["aside", "abc", "s-1", "u"]] {
+                let result = try run(task, in: shell)
+                #expect(result.status == 1 && result.error.contains("it was started in between"), "\(result.error)")
+            }
+            #expect(text("k3s/server/db/etcd/member/snap/db") == "old data")
+            try stage.write(good, to: file)
+            #expect(try isDone("stop", shell))
+        }
+        // What a step has begun since does not fall back, and is stopped all the same.
+        try stage.write("", to: "fails")
+        _ = try run(["reset", "abc", "s-1"], in: shell)
+        try stage.write("active", to: "state")
+        #expect(try !isDone("stop", shell))
+        #expect(try run(["recover", ".", "."], in: shell).error.contains("K3s runs here"))
+        #expect(try run(["stop", "abc", "s-1"], in: shell).status == 0)
+        #expect(try state(shell) == "abc resetting s-1\n")
+        #expect(text("state") == "inactive\n")
+    }
+
+    @Test(arguments: shells) func whatStaysEnabledIsNotStopped(shell: [String]) throws {
+        try stage.write("", to: "sticky")
+        let result = try run(["stop", "abc", "s-1"], in: shell)
+        #expect(result.status == 1 && result.error.contains("would start with the machine"))
+        #expect(try state(shell) == "")
+    }
+
+    @Test(arguments: shells) func aServerWithoutDataIsNotStarted(shell: [String]) throws {
+        try snapshot()
+        try FileManager.default.removeItem(at: stage.folder.appending(path: "k3s/server/db/etcd"))
+        #expect(try run(["data", ".", "."], in: shell).output == "none\n")
+        _ = try run(["stop", "abc", "s-1"], in: shell)
+        try stage.write("", to: "fails")
+        _ = try run(["reset", "abc", "s-1"], in: shell)
+        try stage.write("half made", to: "k3s/server/db/etcd/member/snap/db")
+        #expect(try run(["data", ".", "."], in: shell).output == "none\n", "what is half made is nobody's")
+        #expect(try run(["done", "recover", ".", "."], in: shell).status == 1)
+        let result = try run(["recover", ".", "."], in: shell)
+        #expect(result.status == 0, "\(result.error)")
+        #expect(text("k3s/server/db/etcd/member/snap/db") == nil)
+        #expect(text("k3s/server/etcd-made-abc/member/snap/db") == "half made")
+        #expect(text("state") == "inactive\n" && text("enabled") == "disabled\n", "it would begin a cluster of its own")
+        #expect(try state(shell) == "")
+        #expect(try run(["done", "recover", ".", "."], in: shell).status == 0)
+    }
+
+    @Test(arguments: shells) func whatIsAsideIsTheServersOwn(shell: [String]) throws {
+        try snapshot()
+        #expect(try run(["data", ".", "."], in: shell).output == "own\n")
+        try stage.write("", to: "fails")
+        for task in ["stop", "reset"] { _ = try run([task, "abc", "s-1"], in: shell) }
+        #expect(try run(["data", ".", "."], in: shell).output == "aside\n")
+    }
+
+    @Test(arguments: shells) func aMemberThatTheGuardKeepsIsStartedInPlaceOfK3s(shell: [String]) throws {
+        try stage.write("inactive", to: "state")
+        try stage.write("disabled", to: "enabled")
+        try stage.write("workers", to: "clusterctl/guard/member")
+        #expect(try run(["data", ".", "."], in: shell).output == "own kept\n")
+        #expect(try run(["recover", ".", "."], in: shell).status == 0)
+        let started = stage.calls.filter { $0.contains(" start ") || $0.hasPrefix("start ") }
+        #expect(started.count == 1 && started[0].contains("clusterctl-etcd.service"), "\(started)")
+    }
+
+    @Test(arguments: shells) func whoMadeWayDoesNotBegin(shell: [String]) throws {
+        try snapshot()
+        _ = try run(["stop", "abc", "s-1"], in: shell)
+        _ = try run(["aside", "abc", "s-1", "https://a:6443"], in: shell)
+        #expect(try !isDone("reset", shell))
+        #expect(try run(["reset", "abc", "s-1"], in: shell).error.contains("have made way"))
+        // Another attempt begins here, and is not told to join the lost one.
+        for task in ["stop", "reset"] { #expect(try run([task, "new", "s-1"], in: shell).status == 0) }
+        #expect(text("etc/k3s/config.yaml.d/90-clusterctl-restore.yaml") == nil)
+        #expect(text("k3s/server/etcd-before-abc/member/snap/db") == "old data")
+    }
+
+    @Test(
+        arguments: shells,
+        [
+            ("7", "0", true), ("28", "0", true), ("28", "1", false), ("0", "1", false), ("35", "1", false),
+            ("2", "", false),
+        ])
+    func whoIsLeftOutMustBeDead(shell: [String], answer: (status: String, took: String, isDead: Bool)) throws {
+        try snapshot()
+        try stage.command("curl", "printf '%s' '\(answer.took)'; exit \(answer.status)")
+        let result = try run(["check", ".", "s-1", "https://[fd00::2]:6443"], in: shell)
+        #expect(result.status == (answer.isDead ? 0 : 1))
+        #expect(result.error.contains("left out of this restore, and answers") == !answer.isDead)
+        #expect(stage.calls.contains { $0.hasSuffix("https://[fd00::2]:6443/ping") })
+        #expect(stage.calls.contains { $0.hasSuffix("https://[fd00::2]:2380/") } == answer.isDead)
+    }
+
+    @Test(arguments: shells) func theCopyGoesWithTheEndAndWhatItProvedStays(shell: [String]) throws {
+        try snapshot()
+        let (copy, kept) = ("\(stage.folder.path)/clusterctl/etcd/snapshot-1", "k3s/server/db/snapshots/s-1")
+        let copying = "mkdir -p \"${1%/*}\" && cp \"$2\" \"$1\""
+        _ = try Shell.run(["bash", "-c", copying, "cp", copy, "\(stage.folder.path)/\(kept)"])
+        try stage.write("default=uid-2\nkube-system=uid-system\n", to: "namespaces")
+        for task in ["stop", "reset", "end"] { #expect(try run([task, "abc", copy], in: shell).status == 0) }
+        #expect(!FileManager.default.fileExists(atPath: copy))
+        #expect(try run(["proof", ".", "."], in: shell).output == "2 of 2 namespaces are the snapshot's own\n")
+        #expect(try state(shell).split(separator: " ").count == 4, "and when it ended")
+        // One of the server's own stays.
+        for task in ["stop", "reset", "end"] { #expect(try run([task, "new", "s-1"], in: shell).status == 0) }
+        #expect(FileManager.default.fileExists(atPath: stage.folder.appending(path: kept).path))
+    }
+
+    @Test(arguments: shells) func ofWhichClusterEtcdIs(shell: [String]) throws {
+        try stage.command(
+            "curl",
+            """
+            case "$*" in
+                *:2379/*) echo '{"header":{"cluster_id":"77","member_id":"9"},"members":[{"ID":"9"},{"ID":"10"}]}' ;;
+                *) exit 7 ;;
+            esac
+            """)
+        #expect(try run(["cluster", ".", "."], in: shell).output == "cluster_id:77 ID:10 ID:9 \n")
+        try stage.command("curl", "exit 7")
+        #expect(try run(["cluster", ".", "."], in: shell).status == 1)
     }
 }

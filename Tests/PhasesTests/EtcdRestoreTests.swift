@@ -24,7 +24,8 @@ import Testing
             facts[node.id, K3sQuestion.version] = Answer(status: 0, output: "k3s version v1.35.7+k3s1 (abc)")
             facts[node.id, .path(K3sPaths.token)] = Answer(status: 0, output: "file 0600 20")
             facts[node.id, RestoreState.probe] = Answer(status: 0, output: "")
-            facts[node.id, EtcdQuestion.data] = Answer(status: 0, output: "directory 0700 1")
+            facts[node.id, ServerData.probe] = Answer(status: 0, output: "own")
+            facts[node.id, RestorePreflight.place] = Answer(status: 0, output: "")
         }
         return facts
     }
@@ -151,16 +152,18 @@ import Testing
                 ["dpu-01", "dpu-02"], [],
                 "of 3 servers 2 are needed with their data of etcd, and 1 have theirs: server-01"
             ),
-            (["dpu-01", "dpu-02"], ["dpu-02"], nil),
+            (["dpu-01"], ["dpu-02"], nil),
         ] as [([String], [String], String?)])
-    func aQuorumNeedsItsData(without: [String], resetting: [String], says: String?) throws {
+    func aQuorumNeedsItsData(without: [String], aside: [String], says: String?) throws {
         var inventory = try Self.inventory()
         var facts = Self.facts(inventory)
         inventory.nodes.removeAll { !$0.isControlPlane }
-        for name in without { facts[NodeName(name), EtcdQuestion.data] = Answer(status: 0, output: "absent") }
-        for name in resetting {
+        for name in without {
+            facts[NodeName(name), ServerData.probe] = Answer(status: 0, output: "none")
+            // What was half made there does not count.
             facts[NodeName(name), RestoreState.probe] = Answer(status: 0, output: "abc resetting s")
         }
+        for name in aside { facts[NodeName(name), ServerData.probe] = Answer(status: 0, output: "aside") }
         let said = words(RecoverPreflight(inventory, members: 3), facts)
         #expect(said == (says.map { ["dpu-01: \($0)"] } ?? []))
     }
@@ -173,5 +176,117 @@ import Testing
         #expect(
             words(RecoverPreflight(inventory, members: 3), facts)
                 == ["dpu-02: a restore of s-1 has got as far as new data here ('reset')"])
+    }
+
+    @Test func whoDoesNotSayHasNoDataAndTheLastServerNeedsItsOwn() throws {
+        var inventory = try Self.inventory()
+        inventory.nodes.removeAll { $0.name != "dpu-01" }
+        for answer in [nil, Answer(status: 1, output: ""), Answer(status: 0, output: "none")] {
+            var facts = Self.facts(inventory)
+            facts["dpu-01", ServerData.probe] = answer
+            #expect(words(RecoverPreflight(inventory, members: 1), facts).count == 1)
+        }
+    }
+
+    @Test func aServerWithoutDataIsNamedAndNotStarted() throws {
+        let inventory = try Self.inventory()
+        let phase = StartServers(inventory)
+        var facts = Self.facts(inventory)
+        #expect(phase.check("dpu-01", facts) == .satisfied)
+        facts["dpu-01", ServerData.probe] = Answer(status: 0, output: "none")
+        guard case .notApplicable(let why) = phase.check("dpu-01", facts) else {
+            Issue.record("it would be started")
+            return
+        }
+        #expect(why.contains("node replace"))
+        facts["dpu-01", RestoreState.probe] = Answer(status: 0, output: "abc resetting s-1")
+        #expect(phase.check("dpu-01", facts) == .satisfied, "what was begun there is taken back")
+        let gate = try #require(phase.gate("dpu-01"))
+        #expect(gate.judge(facts) == .holds)
+    }
+
+    @Test func aMemberThatTheGuardKeepsNeedsNoAgent() throws {
+        let inventory = try Self.inventory()
+        var facts = Self.facts(inventory)
+        facts["dpu-01", EtcdQuestion.probe] = Answer(status: 0, output: "200\n{\"health\":\"true\"}")
+        facts["dpu-01", APIQuestion.probe] = Answer(status: 0, output: "ok")
+        let gate = try #require(StartServers(inventory).gate("dpu-01"))
+        #expect(gate.judge(facts) != .holds)
+        facts["dpu-01", ServerData.probe] = Answer(status: 0, output: "own kept")
+        #expect(gate.judge(facts) == .holds)
+    }
+
+    // MARK: What is under way
+
+    @Test func dataThatCannotBeMovedAreFoundOutBefore() throws {
+        let inventory = try Self.inventory()
+        var facts = Self.facts(inventory)
+        facts["server-01", RestorePreflight.place] = Answer(status: 1, output: "", error: "it is a mount")
+        #expect(words(RestorePreflight(inventory, Self.restore), facts) == ["server-01: it is a mount"])
+    }
+
+    @Test func otherVerbsDoNotStartServersThatARestoreHasStopped() throws {
+        let inventory = try Self.inventory()
+        var facts = Self.facts(inventory)
+        facts["dpu-02", RestoreState.probe] = Answer(status: 0, output: "abc aside s-1")
+        facts["dpu-01", RestoreState.probe] = Answer(status: 0, output: "abc ended s-1 1764200000")
+        let said = ["dpu-02", "dpu-01"].map { RestoreState.problems($0, facts).map(\.what) }
+        #expect(said.map(\.count) == [1, 0])
+        for needs in [
+            Preflight(inventory).needs("dpu-02"), UpgradePreflight(inventory).needs("dpu-02"),
+            KubeProxyPreflight(inventory, .disable).needs("dpu-02"),
+        ] {
+            #expect(needs.contains(RestoreState.probe))
+        }
+    }
+
+    @Test func whereTheServerWithTheNewDataIsLostNobodyHasBegun() {
+        var facts = Facts()
+        facts["a", RestoreState.probe] = Answer(status: 0, output: "abc aside s-1")
+        facts["b", RestoreState.probe] = Answer(status: 0, output: "abc reset s-1")
+        #expect(RestoreState.beginner(of: "abc", facts, ["a", "b"]) == "b")
+        #expect(RestoreState.beginner(of: "abc", facts, ["a"]) == nil)
+        let replacing = Restore(attempt: "new", source: .named("s-1"), server: "a", replaced: "abc")
+        #expect(RestoreState.problems("a", facts, own: [replacing.attempt, replacing.replaced ?? ""]).isEmpty)
+        #expect(RestoreState.problems("a", facts, own: [replacing.attempt]).count == 1)
+    }
+
+    @Test func whenARestoreHasEnded() {
+        var facts = Facts()
+        facts["a", RestoreState.probe] = Answer(status: 0, output: "abc ended s-1 100")
+        facts["b", RestoreState.probe] = Answer(status: 0, output: "abc ended s-1 120")
+        facts["c", RestoreState.probe] = Answer(status: 0, output: "x reset s-1")
+        #expect(RestoreState.lastEnd(of: "s-1", facts, ["a", "b", "c"]) == 120)
+        #expect(RestoreState.lastEnd(of: "s-2", facts, ["a", "b", "c"]) == nil)
+        #expect(RestoreState.lastEnd(of: "s-1", facts, ["c"]) == nil)
+    }
+
+    @Test(
+        arguments: [
+            (["1 a", "1 a", "1 a"], true), (["1 a", "1 b", "1 a"], false), (["1 a", "2 a", "1 a"], false),
+            (["1 a", nil, "1 a"], false), (["1 a", "1 a", ""], false),
+        ] as [([String?], Bool)])
+    func everyServerIsOfTheClusterThatWasBegun(said: [String?], holds: Bool) throws {
+        let inventory = try Self.inventory()
+        var facts = Facts()
+        facts["dpu-02", ProveData.probe(Self.restore)] = Answer(status: 0, output: "2 of 2")
+        for (node, line) in zip(["dpu-01", "dpu-02", "server-01"] as [NodeName], said) {
+            facts[node, EtcdClusterQuestion.probe] = line.map { Answer(status: 0, output: $0) }
+        }
+        let gate = try #require(ProveData(inventory, Self.restore).gate("dpu-02"))
+        #expect((gate.judge(facts) == .holds) == holds)
+    }
+
+    @Test func whoIsLeftOutIsAskedWhetherItIsDead() throws {
+        let inventory = try Self.inventory()
+        let restore = Restore(
+            attempt: "abc", source: .named("s-1"), server: "dpu-02", leftOut: ["https://10.0.0.1:6443"])
+        let steps = CheckSnapshot(inventory, restore).apply("dpu-02")
+        guard case .command(let command)? = steps.last?.operation else {
+            Issue.record("there is no check")
+            return
+        }
+        #expect(command.arguments.suffix(2) == ["s-1", "https://10.0.0.1:6443"])
+        #expect(command.unless?.last == "https://10.0.0.1:6443")
     }
 }

@@ -4,6 +4,7 @@ import Engine
 import Foundation
 import Inventory
 import Phases
+import Rendering
 import Simulation
 
 extension Site {
@@ -45,6 +46,9 @@ struct EtcdRestoreCommand: AsyncParsableCommand {
     @Option(help: "The server that begins the cluster anew; without it the primary, or who has the snapshot.")
     var on: String?
 
+    @Flag(help: "With --confirm: also where a restore of this snapshot has ended before.")
+    var again = false
+
     @Flag(help: "Print the plan and touch nothing.")
     var dryRun = false
 
@@ -80,10 +84,11 @@ struct EtcdRestoreCommand: AsyncParsableCommand {
         let source = try self.source()
         if dryRun {
             let server = NodeName(on ?? part.primary.name)
-            let restore = Restore(attempt: "new", source: source, server: server)
+            let restore = Restore(
+                attempt: "new", source: source, server: server, leftOut: Self.leftOut(inventory, part))
             return PlanCommand.write(try site(inventory, part, restore).plan, as: output)
         }
-        let restore = try await found(source, part)
+        let restore = try await found(source, part, leftOut: Self.leftOut(inventory, part))
         let site = try site(inventory, part, restore)
         let connections = try await Connections(inventory, options: connection)
         let outcome = try await Run(site: site, limit: nil, verb: "etcd restore").perform(by: connections) {
@@ -94,7 +99,13 @@ struct EtcdRestoreCommand: AsyncParsableCommand {
             return confirmation.isGiven(for: inventory.name, to: review, look: "etcd restore --dry-run")
         }
         guard outcome.exitCode == .success else { throw outcome.exitCode }
-        try await tell(restore, site, connections)
+        await tell(restore, site, connections)
+    }
+
+    /// The URLs of the servers of the inventory that do not take part.
+    static func leftOut(_ inventory: Inventory, _ part: Inventory) -> [String] {
+        inventory.controlPlane.filter { part.node(named: $0.name) == nil }
+            .map { K3sConfiguration.serverURL($0, inventory) }
     }
 
     private func source() throws -> Restore.Source {
@@ -118,7 +129,7 @@ struct EtcdRestoreCommand: AsyncParsableCommand {
     }
 
     /// What is under way already, or where the snapshot is: asked of the servers before there is a plan.
-    private func found(_ source: Restore.Source, _ part: Inventory) async throws -> Restore {
+    private func found(_ source: Restore.Source, _ part: Inventory, leftOut: [String]) async throws -> Restore {
         let servers = part.controlPlane.map { NodeName($0.name) }
         let asking = try Site(part, orders: .current)
         let (facts, unreachable) = try await ServerAnswers.ask(
@@ -137,20 +148,37 @@ struct EtcdRestoreCommand: AsyncParsableCommand {
                     + "end first\(state.isBeyondReturn ? "" : ", or given up with 'clusterctl recover'")")
             throw ExitStatus.failed
         }
-        let attempt = underWay?.state.attempt ?? String(format: "%08x", UInt32.random(in: 1...UInt32.max))
-        let begun = servers.first { node in
-            guard let state = RestoreState(facts[node, RestoreState.probe]), state.attempt == attempt else {
-                return false
-            }
-            return ["resetting", "reset"].contains(state.stage)
-        }
+        let begun = underWay.flatMap { RestoreState.beginner(of: $0.state.attempt, facts, servers) }
+        // Whoever had the new data is lost: where others' made way for them, another server begins, and that is another restore.
+        let isOrphan = underWay?.state.isBeyondReturn == true && begun == nil
+        if underWay == nil || isOrphan { try refuseSecond(wanted, facts, servers) }
+        let new = String(format: "%08x", UInt32.random(in: 1...UInt32.max))
+        let attempt = isOrphan ? new : underWay?.state.attempt ?? new
         if let begun, let on, begun.rawValue != on {
             Standard.error("error: this restore was begun with --on \(begun)")
             throw ExitStatus.failed
         }
-        if underWay != nil { Standard.error("note: going on with the restore that an earlier run has begun") }
+        if isOrphan {
+            Standard.error(
+                "note: the server that has the data of an earlier run's restore is not here: another one begins it anew"
+            )
+        } else if underWay != nil {
+            Standard.error("note: going on with the restore that an earlier run has begun")
+        }
         let server = try begun ?? place(source, EtcdSnapshots(part, facts: facts), part)
-        return Restore(attempt: attempt, source: source, server: server)
+        return Restore(
+            attempt: attempt, source: source, server: server, leftOut: leftOut,
+            replaced: isOrphan ? underWay?.state.attempt : nil)
+    }
+
+    /// Whoever repeats a command that has done its work loses what came after it: so a program has to say that it is meant.
+    private func refuseSecond(_ snapshot: String, _ facts: Facts, _ servers: [NodeName]) throws {
+        guard let ended = RestoreState.lastEnd(of: snapshot, facts, servers) else { return }
+        let time = Date(timeIntervalSince1970: Double(ended)).formatted(.iso8601)
+        Standard.error("note: a restore of this snapshot ended at \(time); with another one all since then is lost")
+        guard confirmation.confirm != nil, !again else { return }
+        Standard.error("error: with --confirm a snapshot is restored a second time only with --again")
+        throw ExitStatus.failed
     }
 
     private func place(_ source: Restore.Source, _ snapshots: EtcdSnapshots, _ part: Inventory) throws -> NodeName {
@@ -167,14 +195,17 @@ struct EtcdRestoreCommand: AsyncParsableCommand {
         throw ExitStatus.failed
     }
 
-    /// What was proven, and what is left behind.
-    private func tell(_ restore: Restore, _ site: Site, _ connections: Connections) async throws {
-        let fleet = try await connections.fleet(site, canWrite: false, readsSecrets: false)
-        let probe = ProveData.probe(restore)
-        let (facts, _) = await fleet.ask([Ask(restore.server, probe)], nodes: [restore.server])
-        await fleet.close()
-        if let answer = facts[restore.server, probe], answer.succeeded {
-            Standard.output("restored: the cluster has the snapshot's identity; \(answer.output)")
+    /// What was proven, and what is left behind. The restore is through: nothing here makes it less so.
+    private func tell(_ restore: Restore, _ site: Site, _ connections: Connections) async {
+        do {
+            let fleet = try await connections.fleet(site, canWrite: false, readsSecrets: false)
+            let (facts, _) = await fleet.ask([Ask(restore.server, ProveData.proof)], nodes: [restore.server])
+            await fleet.close()
+            if let answer = facts[restore.server, ProveData.proof], answer.succeeded {
+                Standard.output("restored: the cluster has the snapshot's identity; \(answer.output)")
+            }
+        } catch {
+            Standard.error("note: the restore has ended; \(restore.server) could not be asked what was proven")
         }
         Standard.error(
             "note: what the servers had before is kept as \(restore.keptData) on each that had something; remove it when it is "

@@ -32,7 +32,10 @@ struct RecoverCommand: AsyncParsableCommand {
         if dryRun { return PlanCommand.write(site.plan, as: output) }
         let connections = try await Connections(inventory, options: connection)
         let outcome = try await Run(site: site, limit: nil, verb: "recover").perform(by: connections) { review, _ in
-            Agreement.isGiven(to: review, yes: yes, look: "recover --dry-run")
+            for (task, why) in review.notApplicable.sorted(by: { $0.key.node.rawValue < $1.key.node.rawValue }) {
+                Standard.error("note: \(task.node) is left out: \(why)")
+            }
+            return Agreement.isGiven(to: review, yes: yes, look: "recover --dry-run")
         }
         if outcome.exitCode == .success {
             Standard.error("note: 'clusterctl status' says whether workers are back, too")

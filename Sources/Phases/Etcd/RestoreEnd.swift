@@ -49,15 +49,23 @@ public struct RestartAgents: Phase {
 }
 
 /// Asks whether the cluster that answers is the one of the snapshot: what the API calls its namespaces must be in the file.
+/// That alone could be the earlier cluster, too: so etcd on every server must be of the cluster that was begun.
 public struct ProveData: Phase {
     public let id: PhaseID = "prove-data"
     public let title = "The data are the snapshot's"
     public var nodes: [NodeName] { [restore.server] }
+    let cluster: Cluster
     let restore: Restore
 
-    public init(_ inventory: Inventory, _ restore: Restore) { self.restore = restore }
+    public init(_ inventory: Inventory, _ restore: Restore) {
+        cluster = Cluster(inventory)
+        self.restore = restore
+    }
 
-    public static func probe(_ restore: Restore) -> Probe {
+    /// What was proven, of a restore that has ended: the snapshot's copy is gone by then.
+    public static let proof = Probe.command(RestoreTask.program([RestoreTask.proof.rawValue, ".", "."]))
+
+    static func probe(_ restore: Restore) -> Probe {
         .command(RestoreTask.program([RestoreTask.prove.rawValue, restore.attempt, restore.snapshot]))
     }
 
@@ -65,12 +73,16 @@ public struct ProveData: Phase {
 
     public func gate(_ node: NodeName) -> Gate? {
         let probe = ProveData.probe(restore)
+        let servers = [node] + cluster.controlPlane.filter { $0 != node }
         return Gate(
-            waitingFor: "the cluster to answer with the identity that the snapshot has", asks: [Ask(node, probe)],
-            deadlineSeconds: 60, lookAt: "k3s kubectl get namespaces, on \(node)"
+            waitingFor: "the cluster to answer as the snapshot's, and etcd on all servers to be of it",
+            asks: [Ask(node, probe)] + servers.map { Ask($0, EtcdClusterQuestion.probe) },
+            deadlineSeconds: cluster.deadline(cluster.inventory.deadlines.verify, node),
+            lookAt: "k3s kubectl get namespaces, on \(node); clusterctl etcd members"
         ) { facts in
             guard let answer = facts[node, probe] else { return .waiting("\(node) has not said yet") }
-            return answer.succeeded ? .holds : .waiting(answer.reason)
+            guard answer.succeeded else { return .waiting(answer.reason) }
+            return EtcdClusterQuestion.verdict(facts, servers)
         }
     }
 }

@@ -18,7 +18,10 @@ public struct RestorePreflight: Phase {
     public func needs(_ node: NodeName) -> [Probe] {
         guard cluster[node].management == .full else { return [] }
         guard cluster[node].isControlPlane else { return [.guardState, .unit(cluster[node].unit)] }
-        return [.guardState, K3sQuestion.config, K3sQuestion.version, RestoreState.probe, .path(K3sPaths.token)]
+        return [
+            .guardState, K3sQuestion.config, K3sQuestion.version, RestoreState.probe, .path(K3sPaths.token),
+            RestorePreflight.place,
+        ]
     }
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
@@ -38,15 +41,17 @@ public struct RestorePreflight: Phase {
 
     public func apply(_ node: NodeName) -> [Step] { [] }
 
+    /// Whether the data can be moved aside by giving them another name.
+    static let place = Probe.command(RestoreTask.program([RestoreTask.place.rawValue, ".", "."]))
+
     private func serverProblems(_ node: NodeName, _ facts: Facts) -> [Problem] {
-        var problems: [Problem] = []
-        if let state = RestoreState(facts[node, RestoreState.probe]), state.isUnderWay, state.attempt != restore.attempt
-        {
+        var problems = RestoreState.problems(
+            node, facts, own: Set([restore.attempt, restore.replaced].compactMap(\.self)))
+        if let answer = facts[node, RestorePreflight.place], !answer.succeeded {
             problems.append(
                 Problem(
-                    "a restore of \(state.snapshot) is under way here, and has come to '\(state.stage)'",
-                    fix: "lead it to its end by the command that began it"
-                        + (state.isBeyondReturn ? "" : ", or give it up: 'clusterctl recover'")))
+                    answer.reason,
+                    fix: "let \(K3sPaths.etcdData) be a folder on the file system of /var/lib/rancher/k3s/server"))
         }
         let version = cluster.inventory.k3s.version.description
         if let running = K3sQuestion.version(facts[node, K3sQuestion.version]), running != version {

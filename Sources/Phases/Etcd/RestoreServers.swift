@@ -26,8 +26,9 @@ public struct CheckSnapshot: Phase {
         }
         return steps + K3sFiles(cluster: cluster).settingSteps(node) + [
             RestoreTask.check.step(
-                "see that the snapshot is whole and was taken with this token", restore,
-                because: "what cannot be restored is found out before anything is stopped")
+                "see that the snapshot is whole and was taken with this token", restore, restore.leftOut,
+                because: "what cannot be restored is found out before anything is stopped"
+                    + (restore.leftOut.isEmpty ? "" : "; and servers that are left out must not answer"))
         ]
     }
 

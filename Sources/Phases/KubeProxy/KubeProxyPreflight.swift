@@ -22,7 +22,7 @@ public struct KubeProxyPreflight: Phase {
         guard cluster[node].isControlPlane else { return probes }
         return probes + [
             NodesQuestion.probe, EtcdQuestion.probe, CiliumObjects.applied,
-            KubeProxySettingsQuestion.probe(Units.server),
+            KubeProxySettingsQuestion.probe(Units.server), RestoreState.probe,
         ]
     }
 
@@ -41,7 +41,7 @@ public struct KubeProxyPreflight: Phase {
                     fix: "let it join first: 'clusterctl bootstrap'; or take it out of the inventory")
             ])
         }
-        var problems = guardProblems(node, facts)
+        var problems = guardProblems(node, facts) + RestoreState.problems(node, facts)
         // One that was just started anew may have no word of its own to say for a moment; the gates wait for it.
         if !KubeProxyReplaced.isUnderWay(node, facts), !wasLedBack(node, facts),
             !facts.hasGuardArmed(for: ServersRun.id, node)

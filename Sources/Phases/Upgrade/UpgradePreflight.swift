@@ -23,7 +23,7 @@ public struct UpgradePreflight: Phase {
         var probes: [Probe] = [.host, K3sQuestion.config]
         if cluster[node].management == .full { probes.append(.guardState) }
         guard cluster[node].isControlPlane else { return probes }
-        return probes + [NodesQuestion.probe, EtcdQuestion.probe, DisruptionQuestion.probe]
+        return probes + [NodesQuestion.probe, EtcdQuestion.probe, DisruptionQuestion.probe, RestoreState.probe]
     }
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
@@ -35,7 +35,7 @@ public struct UpgradePreflight: Phase {
                 fix: "see that K3s runs on the servers; a cluster that has no quorum cannot be upgraded")
             return node == speaker ? .blocked([problem]) : .satisfied
         }
-        var problems = machineProblems(node, facts) + versionProblems(node, nodes)
+        var problems = machineProblems(node, facts) + versionProblems(node, nodes) + RestoreState.problems(node, facts)
         if node == speaker {
             problems += ServerQuestion.quorumProblems(facts, nodes, cluster) + disruptionProblems(facts, nodes)
         }
