@@ -52,6 +52,7 @@ import Testing
             case "$*" in *namespaces*) cat namespaces ;; esac
             """)
         try stage.command("sync", "")
+        try stage.command("curl", "exit 7")
         try stage.command("timeout", "shift; \"$@\"")
         try stage.command("sleep", "")
     }

@@ -3,7 +3,7 @@
 #
 #   state                  "ATTEMPT STAGE SNAPSHOT" of what was begun last on this node, and behind 'ended' when (seconds since
 #                          1970); nothing where there was nothing
-#   place . .              whether the data here can be moved aside by giving them another name
+#   place . .              whether the data here can be moved aside by giving them another name, and etcd can be asked at the end
 #   data . .               "own", "aside" or "none": whether there are data of the cluster's, and where; "kept" behind it where
 #                          the guard keeps this node a member in place of K3s
 #   check . SNAPSHOT URL.. whether the snapshot is whole, was taken with this token, and finds room; and whether servers that are
@@ -306,7 +306,10 @@ state)
         echo "$of $stage $what"
     }
     ;;
-place) place ;;
+place)
+    command -v curl >/dev/null || refuse 'curl is not there, and without it nobody can ask etcd here of which cluster it is'
+    place
+    ;;
 data)
     data
     ! is_kept || where="$where kept"

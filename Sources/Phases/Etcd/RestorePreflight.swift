@@ -51,7 +51,7 @@ public struct RestorePreflight: Phase {
             problems.append(
                 Problem(
                     answer.reason,
-                    fix: "let \(K3sPaths.etcdData) be a folder on the file system of /var/lib/rancher/k3s/server"))
+                    fix: "install what is missing; data have to be on the file system of the folder above them"))
         }
         let version = cluster.inventory.k3s.version.description
         if let running = K3sQuestion.version(facts[node, K3sQuestion.version]), running != version {
