@@ -157,16 +157,18 @@ import Testing
         #expect(configuration.hasPrefix("==> ") && configuration.utf8.count <= 100_001)
     }
 
-    @Test(arguments: shells) func leavesNothingWhereItIsEnded(shell: [String]) throws {
+    /// Of bash it is not asked: that runs what is for EXIT by itself.
+    @Test(arguments: [["dash"], ["busybox", "sh"]]) func leavesNothingWhereItIsEnded(shell: [String]) throws {
         let stage = try Stage()
         try stage.write("", to: "scratch/.keep")
         let (scratch, mark) = (stage.folder.appending(path: "scratch").path, stage.folder.appending(path: "mark").path)
-        for name in ["journalctl", "nft", "systemctl", "curl", "k3s"] { try stage.command(name, "echo x") }
-        try stage.command("ip", "touch '\(mark)'; sleep 1")
+        for name in ["journalctl", "nft", "ip", "curl", "k3s"] { try stage.command(name, "echo x") }
+        // No applet of busybox, which it would prefer.
+        try stage.command("systemctl", "touch '\(mark)'; sleep 1")
         let program = """
             mark=$1 scratch=$2 template=$3; shift 3
             TMPDIR=$scratch "$@" -c "$template" gather /nowhere >/dev/null 2>&1 &
-            while [ ! -e "$mark" ]; do sleep 0.1; done
+            for wait in 1 2 3 4 5 6 7 8 9; do [ -e "$mark" ] || sleep 1; done
             ls "$scratch" | wc -l
             kill -TERM $!
             wait $!
