@@ -44,7 +44,7 @@ secrets() {
 }
 within() { # within SECONDS PROGRAM ARGUMENTS...
     if known timeout; then
-        timeout "$@"
+        timeout -s KILL "$@"
     else
         shift
         "$@"
