@@ -63,7 +63,7 @@ enum Situations {
             "version": [K3sQuestion.version], "config": [K3sQuestion.config], "etcd-data": [EtcdQuestion.data],
             "listeners": [.listeners([6443, 2379, 2380, 6444, 10250]), .listeners([6444, 10250])],
             "latency": [Preflight.latency], "kept-member": [Preflight.keptMember],
-            "left-addons": [LeftAddonsQuestion.probe], "etcd": [EtcdQuestion.probe],
+            "left-addons": [LeftAddonsQuestion.probe], "etcd": [EtcdQuestion.probe], "restore": [RestoreState.probe],
             "readyz": [APIQuestion.probe],
             "helmcharts": [APIQuestion.helmCharts], "nodes": [NodesQuestion.probe], "jobs": [ReleaseQuestion.jobs],
             "releases": [ReleaseQuestion.releases], "job-pods": [ReleaseQuestion.jobPods],
