@@ -46,7 +46,7 @@ enum JoinFile {
     /// Before K3s is started on a server that joins a living cluster; none where its `config.yaml` says the same.
     static func step(for node: NodeName, _ cluster: Cluster) -> Step? {
         if node == cluster.primary {
-            let server = cluster.replicas.first ?? cluster.reference
+            let server = cluster.reference == node ? cluster.replicas.first ?? node : cluster.reference
             return step(through: server, cluster, because: "it joins \(server) instead of starting a second cluster")
         }
         guard cluster.reference != cluster.primary else { return nil }

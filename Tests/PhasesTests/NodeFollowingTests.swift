@@ -85,4 +85,12 @@ import Testing
         #expect(look.first?.contains { $0.hasPrefix("server-01=") } == true)
         #expect(look.first?.contains { $0.hasPrefix("dpu-02=") } == true)
     }
+
+    /// The first replica may be the one that does not serve.
+    @Test func aPrimaryThatJoinsDoesSoThroughWhoSpeaksForTheCluster() throws {
+        var inventory = try Example.small()
+        inventory.speaker = "server-01"
+        let step = try #require(JoinFile.step(for: "dpu-01", Cluster(inventory)))
+        #expect(step.because.contains("joins server-01"))
+    }
 }
