@@ -206,7 +206,11 @@ extension Simulator {
             armed.hasUndo && armed.isFromEarlierBoot && saved.isEnabled && member.isEnabled && !canPutBack
         etcd?[host]?.mustLeave = mustLeave && member.standing != .none
         if etcd?[host]?.mustLeave == true || isStuck { return keepMember(host, armed) }
-        if member.runs && !saved.runs || member.isEnabled && !saved.isEnabled {
+        if saved.isKept, member.isEnabled, member.hasData {
+            // It was a member without an agent, and takes over again; the seconds in between are not counted here either.
+            etcd?[host]?.runs = false
+            etcd?[host]?.isEnabled = false
+        } else if member.runs && !saved.runs || member.isEnabled && !saved.isEnabled {
             stopService(host)
         } else if member.runs ? member.starts != saved.starts : saved.runs {
             // After a new start a member without an agent ran for the undo, and K3s takes that over.
