@@ -102,7 +102,8 @@ final class ServerFixture: Sendable {
         return text.split(separator: " ").prefix(2).joined(separator: " ")
     }
 
-    /// The first login of each test pins the key, unless the test is about something else.
+    /// The first login of each test pins the key, unless the test is about something else. A busy machine is not taken for a
+    /// dead one: a test that is about deadlines sets its own.
     func target(
         identities: [String]? = nil, agent: String? = nil, hostKeys: HostKeyPolicy? = nil
     ) throws -> SSHTarget {
@@ -110,7 +111,7 @@ final class ServerFixture: Sendable {
             host: "127.0.0.1", port: port, user: user,
             login: SSHLogin(
                 identityFiles: identities ?? [identity], useAgent: agent != nil, agentSocketPath: agent),
-            hostKeys: try hostKeys ?? HostKeyPolicy(pinned: [publicHostKey()]))
+            hostKeys: try hostKeys ?? HostKeyPolicy(pinned: [publicHostKey()]), connectTimeout: .seconds(60))
     }
 
     func connect(_ target: SSHTarget? = nil) async throws -> SSHSession {
