@@ -12,6 +12,7 @@ public enum Template: String, Sendable, CaseIterable {
     case etcdSnapshot = "etcd/etcd-snapshot.sh"
     case etcdReport = "etcd/etcd-report.sh"
     case etcdRestore = "etcd/etcd-restore.sh"
+    case restoreState = "etcd/restore-state.sh"
     case forgetNode = "etcd/forget-node.sh"
     case ciliumDbg = "cilium/cilium-dbg.sh"
     case envoyBackends = "cilium/envoy-backends.sh"
@@ -80,6 +81,7 @@ public enum Template: String, Sendable, CaseIterable {
         case .etcdSnapshot: PackageResources.etcd_snapshot_sh
         case .etcdReport: PackageResources.etcd_report_sh
         case .etcdRestore: PackageResources.etcd_restore_sh
+        case .restoreState: PackageResources.restore_state_sh
         case .forgetNode: PackageResources.forget_node_sh
         case .ciliumDbg: PackageResources.cilium_dbg_sh
         case .envoyBackends: PackageResources.envoy_backends_sh

@@ -83,16 +83,22 @@ import Testing
     }
 
     private func run(_ arguments: [String], in shell: [String]) throws -> Shell.Result {
+        try run(.etcdRestore, arguments, in: shell)
+    }
+
+    private func run(
+        _ template: Template, _ arguments: [String] = [], in shell: [String]
+    ) throws -> Shell.Result {
         let folder = stage.folder.path
-        let text = Template.etcdRestore.text().replacing("/var/lib/clusterctl", with: "\(folder)/clusterctl")
+        let text = template.text().replacing("/var/lib/clusterctl", with: "\(folder)/clusterctl")
             .replacing("/var/lib/rancher/k3s", with: "\(folder)/k3s").replacing(
                 "/etc/rancher/k3s", with: "\(folder)/etc/k3s"
             ).replacing("/proc/self/mountinfo", with: "\(folder)/mountinfo")
-        return try Shell.run(shell + ["-c", text, "etcd-restore"] + arguments, commands: stage.commands)
+        return try Shell.run(shell + ["-c", text, template.programName] + arguments, commands: stage.commands)
     }
 
     private func text(_ path: String) -> String? { try? Repository.text(stage.folder.appending(path: path)) }
-    private func state(_ shell: [String]) throws -> String { try run(["state"], in: shell).output }
+    private func state(_ shell: [String]) throws -> String { try run(.restoreState, in: shell).output }
     private func isDone(_ task: String, _ shell: [String]) throws -> Bool {
         try run(["done", task, "abc", "s-1", "x"], in: shell).status == 0
     }

@@ -98,6 +98,9 @@ import Testing
             id: "one that its operator has", names: ["nixos-01"],
             says: ["nixos-01 is ready, and clusterctl cannot stop K3s there"]),
         Case(
+            id: "one whose K3s is somebody else's", names: ["worker-01"], bare: ["worker-01"],
+            says: ["worker-01 is ready, and clusterctl has not set up the K3s there and does not stop it"]),
+        Case(
             id: "a member that nobody has named", extra: "old\tTrue\tTrue\tv1.35.7+k3s1\t\n",
             says: ["old is a member of etcd, and no server of the inventory"]),
         Case(
@@ -146,6 +149,19 @@ import Testing
         let preflight = NodePreflight(change)
         let said = preflight.nodes.flatMap { UpgradeFixture.words(preflight.check($0, facts)) }
         #expect(said == found.says)
+    }
+
+    @Test(arguments: ["abc reset s-1", "abc ended s-1 1700000000"])
+    func nobodyComesOrGoesWhileARestoreIsUnderWay(state: String) throws {
+        let read = try Fixture.inventory()
+        var facts = Fixture.facts(read, Case(id: "", says: []))
+        facts["server-01", RestoreState.probe] = Answer(status: 0, output: state + "\n")
+        let change = try NodeChange(.remove, ["worker-01"], of: read, found: .init(facts: facts, unreachable: []))
+        let said = UpgradeFixture.words(NodePreflight(change).check("server-01", facts))
+        #expect(
+            said
+                == (state.contains("ended")
+                    ? [] : ["a restore of s-1 is under way here, and has come to 'reset'"]))
     }
 
     @Test func aDrainThatABudgetBlocksIsRefused() throws {

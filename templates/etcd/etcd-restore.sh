@@ -1,8 +1,6 @@
 # etcd-restore TASK ATTEMPT SNAPSHOT [ARGUMENT...]: a snapshot takes the place of etcd's data, in steps that may each be ended
 # in the middle and begun again. "done TASK ATTEMPT SNAPSHOT [ARGUMENT...]" succeeds where a step is not needed any more.
 #
-#   state                  "ATTEMPT STAGE SNAPSHOT" of what was begun last on this node, and behind 'ended' when (seconds since
-#                          1970); nothing where there was nothing
 #   place . .              whether the data here can be moved aside by giving them another name, and etcd can be asked at the end
 #   data . .               "own", "aside" or "none": whether there are data of the cluster's, and where; "kept" behind it where
 #                          the guard keeps this node a member in place of K3s
@@ -300,12 +298,6 @@ if [ -n "$looks" ]; then
     exit
 fi
 case $task in
-state)
-    [ -z "$of" ] || {
-        [ "$stage" != ended ] || what="$what $(stat -c %Y "$root/restore")"
-        echo "$of $stage $what"
-    }
-    ;;
 place)
     command -v curl >/dev/null || refuse 'curl is not there, and without it nobody can ask etcd here of which cluster it is'
     place

@@ -32,7 +32,7 @@ public struct RestoreState: Sendable, Equatable {
     /// When it ended, in seconds since 1970 by the node's clock; nil while it is under way.
     public let endedAt: Int?
 
-    public static let probe = Probe.command(RestoreTask.program(["state"]))
+    public static let probe = Probe.command(Script.arguments(.restoreState))
 
     public var isUnderWay: Bool { stage != "ended" }
     /// Whether there are new data on this node, or none any more.

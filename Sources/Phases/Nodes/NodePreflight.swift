@@ -28,7 +28,7 @@ struct NodePreflight: Phase {
         let isServer = self.cluster[node].isControlPlane
         if change.joining.contains(node) { return bare.needs(node) + (isServer ? [EtcdQuestion.probe] : []) }
         guard isServer else { return [] }
-        return cluster + [.host, K3sQuestion.config, .guardState]
+        return cluster + [.host, K3sQuestion.config, .guardState, RestoreState.probe]
             + (change.leavingMachine == nil ? [] : [DisruptionQuestion.probe])
     }
 
@@ -48,7 +48,7 @@ struct NodePreflight: Phase {
             problems = found + newcomerProblems(node, facts, nodes)
         } else if node != change.leavingMachine, cluster[node].isControlPlane {
             problems = living.machineProblems(node, facts, goingOn: NodePreflight.goingOn)
-            problems += living.versionProblems(node, nodes)
+            problems += living.versionProblems(node, nodes) + RestoreState.problems(node, facts)
         }
         if node == cluster.reference {
             problems += memberProblems(facts, nodes) + leavingProblems(facts, nodes) + joinProblems()
@@ -183,6 +183,13 @@ extension NodePreflight {
             ]
         }
         guard row.isReady else { return [] }
+        guard K3sQuestion.text(facts[leaving, K3sQuestion.config]).map(K3sQuestion.isOurs) == true else {
+            return [
+                Problem(
+                    "\(leaving) is ready, and clusterctl has not set up the K3s there and does not stop it",
+                    fix: "stop it there for good, and wait until the cluster has noticed")
+            ]
+        }
         guard let question = DisruptionQuestion(facts.first(of: cluster.controlPlane, DisruptionQuestion.probe)) else {
             return [
                 Problem(
