@@ -35,7 +35,7 @@ public struct RecoverPreflight: Phase {
     }
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
-        var problems = GuardProblem.problems(node, facts, own: [], verb: "recover")
+        var problems = GuardProblem.problems(node, facts, own: [])
         if K3sQuestion.text(facts[node, K3sQuestion.config]).map(K3sQuestion.isOurs) != true {
             problems.append(
                 Problem(

@@ -132,8 +132,12 @@ enum KernelFirewalls {
     @Test(arguments: KernelFirewalls.shells) func aForeignRuleThatLeadsToItsChainsStopsAllOfIt(shell: [String]) throws {
         let chain = "KUBE-SEP-AAAAAAAAAAAAAAA3"
         let result = try run(
-            "ip6tables-legacy -t nat -A site -g \(chain) && save before && \(cleaning)", services: 5, in: shell)
+            "ip6tables-legacy -t nat -A site -g \(chain) && save before && \"$@\" look >found && \(cleaning)",
+            services: 5, in: shell)
         #expect(result.status == 1)
+        let found = try #require(
+            KubeProxyQuestion(.init(status: 0, output: try Repository.text(stage.folder.appending(path: "found")))))
+        #expect(found.foreign == ["ip6tables-legacy nat: -A site -g \(chain)"] && found.others.isEmpty)
         #expect(
             result.error.contains(
                 "rules that are not kube-proxy's lead to its chains: ip6tables-legacy nat: -A site -g \(chain); nothing was"

@@ -129,6 +129,16 @@ import Testing
                 $0["dpu-02", .guardState] = Answer(status: 0, output: "armed phase=kube-proxy-servers nonce=x until=1")
             }, says: []),
         Wrong(
+            id: "a rule of somebody else's that leads to its chains", node: "worker-01",
+            change: {
+                $0["worker-01", KubeProxyQuestion.probe] = Answer(
+                    status: 0, output: "running\nforeign iptables-nft nat: -A site -j KUBE-SERVICES\nforeign x y: z\n")
+            },
+            says: [
+                "a rule that is not kube-proxy's leads to its chains, which could not be removed: iptables-nft nat: -A site -j "
+                    + "KUBE-SERVICES, and 1 more"
+            ]),
+        Wrong(
             id: "cleaning where it runs", verb: .clean, node: "worker-01",
             change: {
                 $0 = Self.clean($0)

@@ -1,6 +1,7 @@
 # kube-proxy-rules: kube-proxy on this node and what it has left there, and the way to be rid of it.
 #   look                     "running" where it runs; a line for each table that has something of it: "FIREWALL TABLE rules=N
-#                            chains=N jumps=N services=N CHAIN", and for all else that it has made; else nothing
+#                            chains=N jumps=N services=N CHAIN", and for all else that it has made; "foreign FIREWALL TABLE:
+#                            RULE" for each rule of somebody else that leads to one of its chains; else nothing
 #   is-off, is-clean         whether it does not run; whether nothing is left
 #   forget FILE              removes FILE, in which is noted what K3s was last started with, so that K3s is started anew
 #   show FIREWALL FROM COUNT  that many of the lines of FIREWALL-save that would go, from the FROMth on, each behind its table
@@ -45,7 +46,7 @@ sort_out() { # sort_out TASK [TABLE|FROM COUNT]: reads what a FIREWALL-save says
             return rule ~ /^-A (INPUT|FORWARD|OUTPUT|PREROUTING|POSTROUTING) -j [^ ]+$/
         }
         function told() {
-            if (task == "left" && (chains || jumps))
+            if ((task == "left" || task == "look") && (chains || jumps))
                 print firewall, table, "rules=" rules, "chains=" chains, "jumps=" jumps, "services=" services, first
             rules = chains = jumps = services = 0
             first = "-"
@@ -75,6 +76,7 @@ sort_out() { # sort_out TASK [TABLE|FROM COUNT]: reads what a FIREWALL-save says
                 shown(rule)
                 if (task == "load" && table == table_wanted) cuts[++cut] = "-D " substr(rule, 4)
             } else if (task == "foreign") print firewall, table ": " rule
+            else if (task == "look") print "foreign", firewall, table ": " rule
         }
         END {
             told()
@@ -104,13 +106,13 @@ other_left() { # what is not in tables of iptables: kube-proxy's own tables of n
     if [ -e /sys/class/net/kube-ipvs0 ]; then echo 'link kube-ipvs0'; fi
 }
 
-left() {
+left() { # left [look]: a line for each table, and for all else
     if [ -z "$savers" ] && ! command -v nft >/dev/null; then
         echo "neither iptables nor nft is there to ask" >&2
         return 127
     fi
     readable=''
-    each_firewall left
+    each_firewall "${1:-left}"
     if [ -z "$readable" ] && ! nft list tables >/dev/null 2>&1; then
         echo "no back-end of the firewall could be read" >&2
         return 127
@@ -169,7 +171,7 @@ clean_ipvs() { # virtual servers at addresses of kube-ipvs0, and at this node's 
 case $task in
 look)
     if runs; then echo running; fi
-    left
+    left look
     ;;
 is-off) ! runs ;;
 is-clean) found=$(left) && [ -z "$found" ] ;;

@@ -26,8 +26,7 @@ public struct RestorePreflight: Phase {
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
         guard cluster[node].management == .full else { return .satisfied }
-        var problems = GuardProblem.problems(
-            node, facts, own: ["start-restored", "rejoin-servers"], verb: "etcd restore")
+        var problems = GuardProblem.problems(node, facts, own: ["start-restored", "rejoin-servers"])
         if cluster[node].isControlPlane {
             problems += serverProblems(node, facts)
         } else if UnitQuestion(facts[node, .unit(cluster[node].unit)])?.isLoaded != true {
@@ -79,23 +78,5 @@ public struct RestorePreflight: Phase {
         }
         return problems + CriticalSettings.problems(cluster, node, text, adding: true)
             + TokenProblem.problems(cluster, node, facts)
-    }
-}
-
-/// A guard that an earlier run of another verb has left armed.
-enum GuardProblem {
-    static func problems(_ node: NodeName, _ facts: Facts, own: Set<PhaseID>, verb: String) -> [Problem] {
-        switch facts[node, .guardState].map({ GuardState(line: $0.output) }) {
-        case .armed(let phase), .held(let phase, _), .firing(let phase):
-            guard !own.contains(phase) else { return [] }
-            return [
-                Problem(
-                    "its guard is armed for \(phase) of an earlier run of another verb",
-                    fix:
-                        "let that verb go on with it, or wait until the node has taken it back: 'clusterctl guard status'"
-                )
-            ]
-        default: return []
-        }
     }
 }

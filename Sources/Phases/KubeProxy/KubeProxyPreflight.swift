@@ -41,7 +41,8 @@ public struct KubeProxyPreflight: Phase {
                     fix: "let it join first: 'clusterctl bootstrap'; or take it out of the inventory")
             ])
         }
-        var problems = guardProblems(node, facts) + RestoreState.problems(node, facts)
+        var problems =
+            GuardProblem.problems(node, facts, own: KubeProxyPreflight.guarded) + RestoreState.problems(node, facts)
         // One that was just started anew may have no word of its own to say for a moment; the gates wait for it.
         if !KubeProxyReplaced.isUnderWay(node, facts), !wasLedBack(node, facts),
             !facts.hasGuardArmed(for: ServersRun.id, node)
@@ -100,12 +101,21 @@ public struct KubeProxyPreflight: Phase {
                     fix: "see that iptables-save or nft is there and works")
             ]
         }
-        guard verb == .clean, found.isRunning else { return [] }
-        return [
-            Problem(
-                "kube-proxy runs there, and would make its rules anew",
-                fix: "switch it off first: 'clusterctl kube-proxy disable'")
-        ]
+        var problems: [Problem] = []
+        if let rule = found.foreign.first {
+            let more = found.foreign.count > 1 ? ", and \(found.foreign.count - 1) more" : ""
+            problems.append(
+                Problem(
+                    "a rule that is not kube-proxy's leads to its chains, which could not be removed: \(rule)\(more)",
+                    fix: "take it out, or see whose it is; nothing is changed before that"))
+        }
+        if verb == .clean, found.isRunning {
+            problems.append(
+                Problem(
+                    "kube-proxy runs there, and would make its rules anew",
+                    fix: "switch it off first: 'clusterctl kube-proxy disable'"))
+        }
+        return problems
     }
 
     private func settingsProblems(_ node: NodeName, _ facts: Facts) -> [Problem] {
@@ -129,19 +139,6 @@ public struct KubeProxyPreflight: Phase {
                 "Cilium does not replace kube-proxy yet, and was not installed by a HelmChart of K3s's",
                 fix: "set kubeProxyReplacement to true where Cilium was installed from, and run this again")
         ]
-    }
-
-    private func guardProblems(_ node: NodeName, _ facts: Facts) -> [Problem] {
-        switch facts[node, .guardState].map({ GuardState(line: $0.output) }) {
-        case .armed(let phase), .held(let phase, _), .firing(let phase):
-            guard !KubeProxyPreflight.guarded.contains(phase) else { return [] }
-            return [
-                Problem(
-                    "its guard is armed for \(phase) of an earlier run of another verb",
-                    fix: "let that verb go on with it, or wait until the node has taken it back")
-            ]
-        default: return []
-        }
     }
 
     private static let guarded =

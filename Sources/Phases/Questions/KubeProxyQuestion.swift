@@ -25,6 +25,9 @@ public struct KubeProxyQuestion: Sendable, Equatable {
     public let tables: [Table]
     /// Tables of nftables, sets and links, such as `nft ip kube-proxy`.
     public let others: [String]
+    /// Rules of somebody else that lead to its chains, such as `iptables-nft nat: -A OUTPUT -j KUBE-SERVICES`: while one is
+    /// there, nothing of kube-proxy's is removed.
+    public let foreign: [String]
 
     public static let probe = Probe.command(Script.arguments(.kubeProxyRules, ["look"]))
 
@@ -34,10 +37,13 @@ public struct KubeProxyQuestion: Sendable, Equatable {
         var isRunning = false
         var tables: [Table] = []
         var others: [String] = []
+        var foreign: [String] = []
         for line in answer.lines {
             let words = line.split(separator: " ").map(String.init)
             if words == ["running"] {
                 isRunning = true
+            } else if words.first == "foreign" {
+                foreign.append(words.dropFirst().joined(separator: " "))
             } else if words.count == 7, let rules = KubeProxyQuestion.number(words[2], "rules"),
                 let chains = KubeProxyQuestion.number(words[3], "chains"),
                 let jumps = KubeProxyQuestion.number(words[4], "jumps"),
@@ -54,6 +60,7 @@ public struct KubeProxyQuestion: Sendable, Equatable {
         self.isRunning = isRunning
         self.tables = tables
         self.others = others
+        self.foreign = foreign
     }
 
     public var isLeft: Bool { !tables.isEmpty || !others.isEmpty }

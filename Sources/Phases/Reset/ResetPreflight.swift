@@ -30,25 +30,13 @@ public struct ResetPreflight: Phase {
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
         guard chosen.contains(node), !scope.isClean(node, facts) else { return .satisfied }
-        let problems = guardProblems(node, facts) + ownerProblems(node, facts) + volumeProblems(node, facts)
-            + clusterProblems(node, facts)
+        let problems =
+            GuardProblem.problems(node, facts, own: ResetNodes.ids) + ownerProblems(node, facts)
+            + volumeProblems(node, facts) + clusterProblems(node, facts)
         return problems.isEmpty ? .satisfied : .blocked(problems)
     }
 
     public func apply(_ node: NodeName) -> [Step] { [] }
-
-    private func guardProblems(_ node: NodeName, _ facts: Facts) -> [Problem] {
-        switch facts[node, .guardState].map({ GuardState(line: $0.output) }) {
-        case .armed(let phase), .held(let phase, _), .firing(let phase):
-            guard !ResetNodes.ids.contains(phase) else { return [] }
-            return [
-                Problem(
-                    "its guard is armed for \(phase) of an earlier run of another verb",
-                    fix: "let that verb go on with it, or 'clusterctl guard rollback' take it back")
-            ]
-        default: return []
-        }
-    }
 
     private func ownerProblems(_ node: NodeName, _ facts: Facts) -> [Problem] {
         let text = K3sQuestion.text(facts[node, K3sQuestion.config])

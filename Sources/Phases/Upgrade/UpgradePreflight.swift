@@ -57,16 +57,7 @@ public struct UpgradePreflight: Phase {
                 Problem("only \(free / 1024) MiB are free below /var/lib, and images need more", fix: "make 2 GiB free")
             )
         }
-        switch facts[node, .guardState].map({ GuardState(line: $0.output) }) {
-        case .armed(let phase), .held(let phase, _), .firing(let phase):
-            if !phases.contains(phase) {
-                problems.append(
-                    Problem(
-                        "its guard is armed for \(phase) of an earlier run of another verb",
-                        fix: "let 'clusterctl bootstrap' go on with it, or wait until the node has taken it back"))
-            }
-        default: break
-        }
+        problems += GuardProblem.problems(node, facts, own: phases)
         guard let text = K3sQuestion.text(facts[node, K3sQuestion.config]), K3sQuestion.isOurs(text) else {
             return problems + [
                 Problem("there is no K3s that clusterctl set up", fix: "run 'clusterctl bootstrap' for this inventory")
