@@ -119,9 +119,11 @@ import Testing
             "rancher/server/db/etcd/member", "rancher/server/tls/ca.key", "rancher/agent/client.key",
             "rancher/agent/a.crt",
             "rancher/agent/kubelet.kubeconfig", "state/guard/member", "state/bgp/edge.password", "k3s/k3s.yaml",
+            "state/etcd/snapshot-ab", "k3s/config.yaml.d/90-clusterctl-kube-proxy.yaml",
         ]
         for key in keys { try stage.write("x", to: key) }
-        try stage.write("x", to: "rancher/agent/images/k3s.tar")
+        let others = ["rancher/agent/images/k3s.tar", "k3s/config.yaml.d/50-site.yaml"]
+        for other in others { try stage.write("x", to: other) }
         func clean(_ task: String) throws -> Shell.Result {
             let text = Template.cleanNode.text().replacing("/var/lib/clusterctl", with: "\(folder)/state")
                 .replacing("/var/lib/rancher/k3s", with: "\(folder)/rancher").replacing(
@@ -135,7 +137,7 @@ import Testing
         try stage.write("ActiveState=inactive\n\nActiveState=failed\n", to: "units")
         #expect(try clean("clean").status == 0)
         for key in keys { #expect(!has(key), "\(key)") }
-        #expect(has("rancher/agent/images/k3s.tar"))
+        for other in others { #expect(has(other), "\(other)") }
         #expect(try clean("check").status == 0)
     }
 }

@@ -1,10 +1,11 @@
-# clean-node check|clean: removes what this machine knows of a cluster that has forgotten it: etcd's data, the cluster's keys,
-# and those of its kubelet. Images stay, and so does what runs here. "check" succeeds when there is nothing of it.
+# clean-node check|clean: removes what this machine knows of a cluster that has forgotten it: etcd's data and copies of them, the
+# cluster's keys, those of its kubelet, and settings that other verbs have added. Images stay, and so does what runs here.
+# "check" succeeds when there is nothing of it.
 task=$1
 state=/var/lib/clusterctl guard=/var/lib/clusterctl/guard rancher=/var/lib/rancher/k3s
 left() {
     for path in "$rancher/server" "$guard/member" "$rancher"/agent/*.crt "$rancher"/agent/*.key "$rancher"/agent/*.kubeconfig \
-        "$state"/bgp /etc/rancher/k3s/k3s.yaml; do
+        "$state"/bgp "$state"/etcd /etc/rancher/k3s/k3s.yaml /etc/rancher/k3s/config.yaml.d/90-clusterctl-*.yaml; do
         [ ! -e "$path" ] || echo "$path"
     done
 }
