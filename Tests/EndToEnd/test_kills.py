@@ -1,6 +1,6 @@
 """clusterctl killed where it hurts: the next run finishes the cluster, and nothing is done twice that must not be.
 
-RANDOM_KILLS (10) says how many times at a random instant, SEED at which ones.
+RANDOM_KILLS (5) says how many times at a random instant, SEED at which ones.
 """
 
 import os
@@ -11,7 +11,7 @@ import unittest
 from .harness import LabCase
 
 SEED = int(os.environ.get("SEED", "20261121"))
-RANDOM_KILLS = int(os.environ.get("RANDOM_KILLS", "10"))
+RANDOM_KILLS = int(os.environ.get("RANDOM_KILLS", "5"))
 KILLS_A_CLUSTER = 5
 
 

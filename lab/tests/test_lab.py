@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
 from by_hand import (  # noqa: E402
-    LAB, PRIMARY, SERVERS, VIP, TooLate, agent_config, apply_cilium, apply_kube_vip, bootstrap, condition, get, install,
-    join_replica, kubectl, lab, server_config, ssh, start_primary, until, vip_answers,
+    LAB, PRIMARY, SERVERS, VIP, agent_config, apply_cilium, bootstrap, condition, get, install, kubectl, lab, server_config,
+    ssh, start_primary, until,
 )
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
@@ -118,40 +118,26 @@ class RightOrder(unittest.TestCase):
 
 @unittest.skipUnless(os.geteuid() == 0, "the lab needs root")
 class WrongOrder(unittest.TestCase):
-    """Each wrong step hangs and names its reason. One cluster for all, in the order of a bootstrap."""
+    """Each wrong step hangs and names its reason. One cluster for all, in the order of a bootstrap. What
+    Tests/EndToEnd/test_order.py and test_faults.py ask of the lab is not asked again here."""
 
     @classmethod
     def setUpClass(cls):
         fresh()
         start_primary()
 
-    def hangs(self, question, seconds=6):
-        with self.assertRaises(TooLate):
-            until("it", question, seconds)
-
-    def test_01_kube_vip_before_cilium_cannot_reach_the_service_address(self):
-        apply_kube_vip(config_file="")
-        self.hangs(vip_answers, 10)
-        self.assertIn("unable to contact k8s api-server at https://10.143.0.1:443", pod_reasons("app=kube-vip"))
-        kubectl("delete daemonset kube-vip -n kube-system")
-
-    def test_02_a_replica_through_the_vip_before_it_answers(self):
-        join_replica("dpu-02", f"https://{VIP}:6443")
-        until("the reason", says("dpu-02", "failed to get CA certs: GET https://10.77.0.100:6443/cacerts"), 30)
-        ssh("dpu-02", "sudo systemctl stop k3s")
-
-    def test_03_a_chart_without_bootstrap_stays_pending(self):
+    def test_01_a_chart_without_bootstrap_stays_pending(self):
         apply_cilium(bootstrap="false")
         until("the reason", lambda: "node.kubernetes.io/not-ready" in
               pod_reasons("helmcharts.helm.cattle.io/chart=cilium") or "no reason")
 
-    def test_04_cilium_by_the_service_address_is_a_dead_lock(self):
+    def test_02_cilium_by_the_service_address_is_a_dead_lock(self):
         apply_cilium(host="")
         until("the reason", lambda: "Unable to contact k8s api-server at https://10.143.0.1" in
               pod_reasons("k8s-app=cilium") or pod_reasons("k8s-app=cilium"))
         self.assertIn("cni plugin not initialized", str(condition("dpu-01", "Ready")))
 
-    def test_05_a_wrong_token_and_a_wrong_network_are_refused(self):
+    def test_03_a_wrong_token_and_a_wrong_network_are_refused(self):
         config = server_config("dpu-02", f"server: {PRIMARY}\n")
         install("dpu-02", config, token="wrong")
         until("the reason", says("dpu-02", "token is not valid"))
@@ -160,12 +146,12 @@ class WrongOrder(unittest.TestCase):
         until("the reason", says("dpu-02", "critical configuration value mismatch"), 20)
         ssh("dpu-02", "sudo systemctl stop k3s")
 
-    def test_06_an_agent_with_a_key_of_the_server_does_not_start(self):
+    def test_04_an_agent_with_a_key_of_the_server_does_not_start(self):
         install("worker-01", agent_config("worker-01", PRIMARY) + "tls-san: [a]\n", "agent")
         until("the reason", says("worker-01", "flag provided but not defined: -tls-san", "k3s-agent"))
         ssh("worker-01", "sudo systemctl stop k3s-agent")
 
-    def test_07_two_replicas_at_once_wait_for_each_other(self):
+    def test_05_two_replicas_at_once_wait_for_each_other(self):
         apply_cilium()
         until("dpu-01 Ready", lambda: condition("dpu-01", "Ready"))
         with ThreadPoolExecutor() as pool:  # both before the first is promoted
@@ -175,22 +161,6 @@ class WrongOrder(unittest.TestCase):
         # etcd takes no further member while one has not joined, or is not heard.
         self.assertRegex(journal("dpu-02") + journal("dpu-03"), "Waiting for other members to finish joining etcd "
                          "cluster: (etcd cluster join failed: too many learners|etcdserver: unhealthy cluster)")
-
-    def test_08_kube_vip_that_cannot_come_up_says_why(self):
-        for node in SERVERS:
-            lab("fault", node, "kube-vip-fails")
-        apply_kube_vip()
-        until("the reason", lambda: "lab fault kube-vip-fails" in pod_reasons("app=kube-vip") or "no reason")
-        lab("heal")
-        until("the VIP", vip_answers)
-
-    def test_09_a_k3s_that_never_becomes_ready(self):
-        lab("fault", "worker-01", "k3s-never-ready")
-        install("worker-01", agent_config("worker-01", PRIMARY), "agent")
-        self.hangs(lambda: condition("worker-01", "Ready"))
-        lab("heal")
-        ssh("worker-01", "sudo systemctl restart --no-block k3s-agent")
-        until("worker-01 Ready", lambda: condition("worker-01", "Ready"))
 
 
 @unittest.skipUnless(os.geteuid() == 0, "the lab needs root")
