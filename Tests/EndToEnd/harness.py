@@ -82,7 +82,14 @@ class Run:
 
 
 class LabCase(unittest.TestCase):
-    """A test with fresh nodes and a working directory of its own."""
+    """A test with fresh nodes and a working directory of its own; tells how long it took."""
+
+    def run(self, result=None):
+        began = time.monotonic()
+        try:
+            return super().run(result)
+        finally:
+            print(f"{self._testMethodName} took {time.monotonic() - began:.0f} s", flush=True)
 
     def setUp(self):
         self.directory = tempfile.mkdtemp(prefix="clusterctl-test-")
