@@ -3,6 +3,8 @@ import PackageDescription
 
 // Imports go downwards only, in the order of this list; Tests/RepositoryTests holds that.
 let settings: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")]
+// Tests are not optimized, though what they test is: else compiling them takes as long as all else together.
+let testSettings = settings + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
 
 // What is done to the readers of foreign bytes: by ordinary tests over a corpus, and by libFuzzer for scripts/fuzz, which
 // wants another kind of target and a build folder of its own.
@@ -16,7 +18,7 @@ let fuzz: Target =
     } else {
         .testTarget(
             name: "FuzzTests", dependencies: readers, exclude: ["Corpus", "Dictionaries", "Main"],
-            swiftSettings: settings)
+            swiftSettings: testSettings)
     }
 
 let package = Package(
@@ -78,22 +80,24 @@ let package = Package(
             name: "clusterctl-bench", dependencies: ["ClusterctlCLI", "Engine", "Inventory", "YAML"],
             path: "bench/Sources",
             swiftSettings: settings),
-        .testTarget(name: "YAMLTests", dependencies: ["YAML"], swiftSettings: settings),
+        .testTarget(name: "YAMLTests", dependencies: ["YAML"], swiftSettings: testSettings),
         .testTarget(
-            name: "InventoryTests", dependencies: ["Inventory", "YAML"], exclude: ["Cases"], swiftSettings: settings),
-        .testTarget(name: "EngineTests", dependencies: ["Engine", "Simulation"], swiftSettings: settings),
+            name: "InventoryTests", dependencies: ["Inventory", "YAML"], exclude: ["Cases"],
+            swiftSettings: testSettings),
+        .testTarget(name: "EngineTests", dependencies: ["Engine", "Simulation"], swiftSettings: testSettings),
         .testTarget(
             name: "SimulationTests", dependencies: ["Simulation", "Engine", "Phases", "Inventory", "SSH"],
-            swiftSettings: settings),
+            swiftSettings: testSettings),
         .testTarget(
             name: "PhasesTests", dependencies: ["Phases", "Rendering", "Inventory", "Engine", "YAML", "SSH"],
             exclude: ["Cases"],
-            swiftSettings: settings),
-        .testTarget(name: "SSHTests", dependencies: ["SSH", "Engine"], swiftSettings: settings),
+            swiftSettings: testSettings),
+        .testTarget(name: "SSHTests", dependencies: ["SSH", "Engine"], swiftSettings: testSettings),
         .testTarget(
             name: "ClusterctlCLITests",
-            dependencies: ["ClusterctlCLI", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: settings),
-        .testTarget(name: "RepositoryTests", swiftSettings: settings),
+            dependencies: ["ClusterctlCLI", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: testSettings),
+        .testTarget(name: "RepositoryTests", swiftSettings: testSettings),
         fuzz,
     ]
 )
