@@ -46,7 +46,9 @@ extension OrderRules {
         guard phase.work.count > 1 else { return [] }
         return phase.work.compactMap { work in
             let looks = work.steps.firstIndex { $0.operation.summary == ServerQuestion.looksAtOthers }
-            guard let stops = work.steps.firstIndex(where: { $0.operation.touchedUnit == Units.server }) else {
+            guard let stops = work.steps.firstIndex(where: {
+                $0.operation.touchedUnit == Units.server || $0.operation.letsK3sBeChanged
+            }) else {
                 return nil
             }
             return looks.map { $0 > stops } ?? true ? "\(work.node) may be stopped while another one is out" : nil

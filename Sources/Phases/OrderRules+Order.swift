@@ -153,18 +153,27 @@ extension OrderRules {
     }
 
     /// A living cluster's servers are changed when there is a snapshot, its workers after the servers, drained, and what
-    /// was drained takes pods again, whatever comes in between. A server is stopped only when all others serve.
+    /// was drained takes pods again, whatever comes in between. A server is stopped only when all others serve. Whom the
+    /// cluster's controller is to change it gets when there are Plans, which go in any case.
     static func upgradeInTurn(_ plan: PlanView) -> [String] {
         guard let servers = plan.phase("upgrade-servers") else { return [] }
         let snapshot = ["etcd-snapshot", "artifacts"].flatMap { plan.mustFollow("upgrade-servers", $0) }
-        let workers = ["drain", "upgrade-workers"].flatMap { plan.mustFollow($0, "upgrade-servers") }
+        let isHandedOver = plan.phase("hand-over") != nil
+        let drain: PhaseID = isHandedOver ? "hand-over" : "drain"
+        let workers = [drain, "upgrade-workers"].flatMap { plan.mustFollow($0, "upgrade-servers") }
         var violations = snapshot + workers
+        if isHandedOver {
+            violations += ["upgrade-servers", drain].flatMap { plan.mustFollow($0, "upgrade-plans") }
+                + ["upgrade-servers", "upgrade-workers"].flatMap { plan.mustFollow($0, "turn-program") }
+            let isEnded = plan.plan.phases.contains { $0.ends == "upgrade-plans" }
+            if !isEnded { violations.append("upgrade-plans leaves Plans behind, which would change other nodes later") }
+        }
         for work in plan.phase("upgrade-workers")?.work ?? [] where work.runsK3s {
-            let isDrained = plan.phase("drain")?.work.contains { $0.node == work.node } ?? false
-            if !isDrained || !plan.follows("upgrade-workers", "drain", onAllNodes: false) {
+            let isDrained = plan.phase(drain)?.work.contains { $0.node == work.node } ?? false
+            if !isDrained || !plan.follows("upgrade-workers", drain, onAllNodes: false) {
                 violations.append("\(work.node) may be changed before it is drained")
             }
-            let isEnded = plan.plan.phases.contains { $0.ends == "drain" && $0.work.contains { $0.node == work.node } }
+            let isEnded = plan.plan.phases.contains { $0.ends == drain && $0.work.contains { $0.node == work.node } }
             if !isEnded { violations.append("\(work.node) is drained, and nothing lets pods come back") }
         }
         return violations + stoppedBlindly(servers)

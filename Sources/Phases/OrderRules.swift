@@ -129,11 +129,11 @@ struct PlanView {
 }
 
 extension NodeWork {
-    /// Whether it starts or restarts K3s.
+    /// Whether it starts or restarts K3s, or lets somebody else do so.
     var runsK3s: Bool {
         steps.contains { step in
             if case .unit(let unit) = step.operation { return unit.name == Units.server || unit.name == Units.agent }
-            return false
+            return step.operation.letsK3sBeChanged
         }
     }
 

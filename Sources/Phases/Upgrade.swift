@@ -10,11 +10,14 @@ public enum Upgrade {
         public var drain = Drain.Settings()
         /// Whether another version of K3s than the one that runs is refused.
         public var keepsVersion = false
+        /// Set: the cluster's own controller carries it out.
+        public var via: UpgradeVia.Options?
         public init() {}
     }
 
     /// - Parameter inventory: with the version that is wanted.
     public static func order(for inventory: Inventory, options: Options = Options()) -> Order {
+        if let via = options.via { return UpgradeVia.order(for: inventory, options: options, via: via) }
         let prepared: [Order.Dependency] = [.all("host-prep"), .all("artifacts"), .all("etcd-snapshot")]
         return Order(
             name: options.keepsVersion ? "apply" : "upgrade",

@@ -38,6 +38,8 @@ public enum Template: String, Sendable, CaseIterable {
     case othersServe = "k3s/others-serve.sh"
     case disruption = "k3s/disruption.sh"
     case drain = "k3s/drain.sh"
+    case turn = "k3s/turn.sh"
+    case handOver = "k3s/hand-over.sh"
     case newVersion = "k3s/new-version.sh"
     case pauseK3s = "k3s/pause-k3s.sh"
     case resumeK3s = "k3s/resume-k3s.sh"
@@ -107,6 +109,8 @@ public enum Template: String, Sendable, CaseIterable {
         case .othersServe: PackageResources.others_serve_sh
         case .disruption: PackageResources.disruption_sh
         case .drain: PackageResources.drain_sh
+        case .turn: PackageResources.turn_sh
+        case .handOver: PackageResources.hand_over_sh
         case .newVersion: PackageResources.new_version_sh
         case .pauseK3s: PackageResources.pause_k3s_sh
         case .resumeK3s: PackageResources.resume_k3s_sh

@@ -10,6 +10,8 @@ public enum EtcdAct: String, Sendable, CaseIterable {
     case setAside
     /// K3s is started where it does not run.
     case start
+    /// K3s is started anew by somebody else, whom the command lets do so.
+    case startAnew
     /// The others forget this member.
     case forget
 }

@@ -234,7 +234,7 @@ extension Step {
     /// Whether this abstract step starts K3s on a control plane node.
     var startsService: Bool {
         switch ControlPlane.Effect(self) {
-        case .starts, .acts(.start): true
+        case .starts, .acts(.start), .acts(.startAnew): true
         default: false
         }
     }

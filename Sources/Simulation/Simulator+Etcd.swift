@@ -86,6 +86,7 @@ extension Simulator {
         case .start:
             etcd?[host]?.isEnabled = true
             if etcd?[host]?.runs == false { run(host) }
+        case .startAnew: startService(host)
         case .forget: forget(host)
         }
     }

@@ -5,7 +5,7 @@ import os
 import secrets
 import threading
 
-from . import cilium, coredns, envoy, helm, kubevip, log, paths
+from . import cilium, coredns, envoy, helm, kubevip, log, paths, upgrades
 from .ends import Crash, Stopped
 from .kube import Kube
 from .log import Fatal
@@ -21,7 +21,7 @@ def _pause_forever(container):
 # The part of an image's name by which it is known: what it does.
 PROGRAMS = (("klipper-helm", helm.run), ("cilium/operator", cilium.run_operator),
             ("cilium/cilium-envoy", envoy.run), ("cilium/cilium", cilium.run_agent), ("kube-vip", kubevip.run),
-            ("coredns", coredns.run))
+            ("coredns", coredns.run), ("system-upgrade-controller", upgrades.run), ("k3s-upgrade", upgrades.run_job))
 
 
 def program(image):

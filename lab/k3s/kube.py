@@ -12,6 +12,7 @@ _CUSTOM = {
         "ciliumbgpclusterconfigs", "ciliumbgppeerconfigs", "ciliumbgpadvertisements", "ciliumbgpnodeconfigoverrides",
         "ciliumloadbalancerippools", "ciliumclusterwideenvoyconfigs")},
     "ciliumenvoyconfigs": ("cilium.io", "v2", True),
+    "plans": ("upgrade.cattle.io", "v1", True),
 }
 
 

@@ -30,8 +30,12 @@ struct RollOptions: ParsableArguments {
     }
 
     /// - Returns: how the run ended; nil where only the plan was printed.
-    func run(_ inventory: Inventory, verb: String, _ connection: ConnectionOptions) async throws -> Outcome? {
-        let options = options(keepsVersion: verb == "apply")
+    /// - Parameter via: set where the cluster's own controller carries it out.
+    func run(
+        _ inventory: Inventory, verb: String, _ connection: ConnectionOptions, via: UpgradeVia.Options? = nil
+    ) async throws -> Outcome? {
+        var options = options(keepsVersion: verb == "apply")
+        options.via = via
         let site = try Site.upgrade(inventory, options)
         if dryRun {
             PlanCommand.write(site.plan, as: output)
@@ -41,7 +45,8 @@ struct RollOptions: ParsableArguments {
         let connections = try await Connections(inventory, options: connection)
         let run = Run(site: site, limit: chosen, verb: verb)
         return try await run.perform(by: connections) { review, facts in
-            for note in UpgradePreflight(inventory, options).notes(facts) { Standard.error("note: \(note)") }
+            let notes = UpgradePreflight(inventory, options).notes(facts) + UpgradeVia.notes(inventory, options)
+            for note in notes { Standard.error("note: \(note)") }
             return Agreement.isGiven(to: review, yes: yes, look: "\(verb) --dry-run")
         }
     }

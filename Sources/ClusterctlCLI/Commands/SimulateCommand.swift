@@ -20,6 +20,7 @@ struct SimulateCommand: ParsableCommand {
     enum Verb: String, ExpressibleByArgument, CaseIterable {
         case bootstrap, upgrade, reset, recover
         case etcdRestore = "etcd-restore"
+        case upgradeVia = "upgrade-via"
         case kubeProxyDisable = "kube-proxy-disable"
         /// The last server is added; the primary leaves, or a new machine comes in its place.
         case nodeAdd = "node-add"
@@ -87,6 +88,12 @@ extension SimulateCommand {
         switch order {
         case .bootstrap: return (try Site(inventory, orders: .current), servers(of: inventory))
         case .upgrade: return (try Site.upgrade(inventory, Upgrade.Options()), servers(of: inventory))
+        case .upgradeVia:
+            var options = Upgrade.Options()
+            options.via = UpgradeVia.Options()
+            var controlPlane = servers(of: inventory)
+            for node in controlPlane.nodes { controlPlane.acts[UpgradeVia.turnName(node)] = .startAnew }
+            return (try Site.upgrade(inventory, options), controlPlane)
         case .kubeProxyDisable:
             return (try Site.living(inventory, order: try KubeProxyOptions.order(inventory)), servers(of: inventory))
         case .reset:

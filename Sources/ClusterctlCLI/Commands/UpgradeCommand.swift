@@ -22,6 +22,8 @@ struct UpgradeCommand: AsyncParsableCommand {
     @Flag(help: "Servers one after another: there is no other way, and saying so changes nothing.")
     var oneAtATime = false
 
+    @OptionGroup var via: ViaOptions
+
     func validate() throws {
         if let to, K3sVersion(to) == nil {
             throw ValidationError("'\(to)' is no version of K3s: write it as in v1.35.8+k3s1")
@@ -32,7 +34,7 @@ struct UpgradeCommand: AsyncParsableCommand {
         var inventory = try argument.read()
         let written = inventory.k3s.version
         if let version = to.flatMap({ K3sVersion($0) }) { inventory.k3s.version = version }
-        guard let outcome = try await roll.run(inventory, verb: "upgrade", connection) else { return }
+        guard let outcome = try await roll.run(inventory, verb: "upgrade", connection, via: via.options) else { return }
         switch outcome {
         case .done, .nothingToDo, .unfinished:
             guard written != inventory.k3s.version else { break }

@@ -15,8 +15,10 @@ struct ServesAgain: Sendable {
     /// - Parameters:
     ///   - what: what else it has to be or do, as in "run v1.35.7+k3s1".
     ///   - asks: of the questions that `verdict` judges besides.
+    ///   - longerBySeconds: what it may take until K3s is started anew.
     func gate(
-        _ node: NodeName, to what: String, asks more: [Ask] = [], verdict: @escaping @Sendable (Facts) -> Verdict
+        _ node: NodeName, to what: String, asks more: [Ask] = [], longerBySeconds before: Int = 0,
+        verdict: @escaping @Sendable (Facts) -> Verdict
     ) -> Gate {
         var asks = [EtcdQuestion.probe, NodesQuestion.probe, CiliumQuestion.status].map { Ask(node, $0) }
         asks += RestartQuestion.asks(node, Units.server) + more
@@ -25,7 +27,7 @@ struct ServesAgain: Sendable {
         let witness = endpoint.map { "; the endpoint was asked from \($0.witness)" } ?? ""
         return Gate(
             waitingFor: "\(node) to \(what), to be ready, a healthy voter of etcd, Cilium to serve there\(atEndpoint)",
-            asks: asks, deadlineSeconds: cluster.deadline(cluster.inventory.deadlines.replicas, node),
+            asks: asks, deadlineSeconds: cluster.deadline(cluster.inventory.deadlines.replicas, node) + before,
             journal: (node, Units.server), lookAt: "journalctl -u k3s on \(node)\(witness)"
         ) { [endpoint] facts in
             let nodes = facts[node, NodesQuestion.probe]

@@ -8,16 +8,22 @@ public struct EtcdSnapshot: Phase {
     public let title = "A snapshot of etcd before anything is changed"
     public var nodes: [NodeName] { cluster.controlPlane }
     let cluster: Cluster
-    let servers: UpgradeServers
+    private let isPending: @Sendable (NodeName, Facts) -> Bool
 
     public init(_ inventory: Inventory) {
         cluster = Cluster(inventory)
-        servers = UpgradeServers(inventory)
+        isPending = UpgradeServers(inventory).isPending
+    }
+
+    /// - Parameter turn: by which the servers are changed.
+    init(_ inventory: Inventory, _ turn: NodeTurn) {
+        cluster = Cluster(inventory)
+        isPending = turn.isPending
     }
 
     /// On the first server that is well.
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
-        guard servers.nodes.contains(where: { servers.isPending($0, facts) }) else {
+        guard cluster.controlPlane.contains(where: { isPending($0, facts) }) else {
             return .notApplicable("no server is changed")
         }
         let first = ServerQuestion.firstWell(cluster, facts) ?? cluster.reference

@@ -10,12 +10,19 @@ public struct UpgradePreflight: Phase {
     public var nodes: [NodeName] { cluster.all }
     let cluster: Cluster
     let options: Upgrade.Options
-    let workers: UpgradeWorkers
+    private let isPending: @Sendable (NodeName, Facts) -> Bool
 
     public init(_ inventory: Inventory, _ options: Upgrade.Options = Upgrade.Options()) {
+        self.init(inventory, options, isPending: UpgradeWorkers(inventory).isPending)
+    }
+
+    /// - Parameter isPending: whether something will be done on a worker, as far as the facts tell.
+    init(
+        _ inventory: Inventory, _ options: Upgrade.Options, isPending: @escaping @Sendable (NodeName, Facts) -> Bool
+    ) {
         cluster = Cluster(inventory)
         self.options = options
-        workers = UpgradeWorkers(inventory)
+        self.isPending = isPending
     }
 
     /// The cluster is asked on every server, because any of them may be the one that is out.
@@ -120,7 +127,7 @@ extension UpgradePreflight {
 
     /// Of all workers that will be drained, at once: the answer may be long.
     private func disruptionProblems(_ facts: Facts, _ nodes: NodesQuestion) -> [Problem] {
-        let drained = cluster.workers.filter { workers.isPending($0, facts) && nodes[$0]?.isReady == true }
+        let drained = cluster.workers.filter { isPending($0, facts) && nodes[$0]?.isReady == true }
         guard !drained.isEmpty else { return [] }
         guard let question = DisruptionQuestion(facts.first(of: cluster.controlPlane, DisruptionQuestion.probe)) else {
             return [

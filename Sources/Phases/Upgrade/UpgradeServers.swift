@@ -3,21 +3,28 @@ import Inventory
 import Rendering
 
 /// Changes the servers one at a time: the next one only when this one serves again. The one that holds the endpoint's
-/// address is the last, and one that is not well the first.
+/// address is the last, and one that is not well the first. With `by` it is the cluster's own controller that lets the link lead
+/// to the new program and starts K3s anew; it gets each server when its turn has come.
 public struct UpgradeServers: Phase {
     static let id: PhaseID = "upgrade-servers"
     public var id: PhaseID { UpgradeServers.id }
-    public let title = "Servers, one at a time"
+    public var title: String { plans == nil ? "Servers, one at a time" : "Servers, handed to the controller one at a time" }
     public var nodes: [NodeName] { cluster.controlPlane }
     public var atOnce: Int { 1 }
     let cluster: Cluster
     let endpoint: EndpointQuestion?
     /// With all servers that must serve while one of them is away.
     private let serving: Cluster
+    private let plans: ControllerPlans?
 
     /// - Parameter serving: with servers that serve besides, and are about to leave.
     public init(_ inventory: Inventory, serving: Inventory? = nil) {
+        self.init(inventory, serving: serving, by: nil)
+    }
+
+    init(_ inventory: Inventory, serving: Inventory? = nil, by plans: ControllerPlans?) {
         cluster = Cluster(inventory)
+        self.plans = plans
         self.serving = Cluster(serving ?? inventory)
         endpoint = EndpointQuestion(cluster)
     }
@@ -45,19 +52,36 @@ public struct UpgradeServers: Phase {
         K3sFiles(cluster: cluster).changeSteps(node).contains { facts[node, $0] != .same }
     }
 
+    public func check(_ node: NodeName, _ facts: Facts) -> Finding {
+        let turn = NodeTurn(cluster.inventory)
+        return plans == nil || turn.isPending(node, facts) ? .satisfied : .notApplicable(turn.whyNot)
+    }
+
     public func apply(_ node: NodeName) -> [Step] {
-        K3sFiles(cluster: cluster).changeSteps(node).flatMap { step -> [Step] in
+        if let plans { return NodeTurn(cluster.inventory).steps(node) + [HandOver.step(node, plans)] }
+        return K3sFiles(cluster: cluster).changeSteps(node).flatMap { step -> [Step] in
             guard case .unit(let unit) = step.operation else { return [step] }
             return [ServerQuestion.othersServe(node, serving, before: unit), step].compactMap(\.self)
         }
     }
 
     public func gate(_ node: NodeName) -> Gate? {
-        let version = cluster.inventory.k3s.version.description
-        return ServesAgain(cluster).gate(node, to: "run \(version)") { facts in
-            NodesQuestion.runs(facts[node, NodesQuestion.probe], node, version: version)
+        guard plans != nil else {
+            return ServesAgain(cluster).gate(node, to: "run \(version)") { [version] facts in
+                NodesQuestion.runs(facts[node, NodesQuestion.probe], node, version: version)
+            }
+        }
+        return ServesAgain(cluster).gate(
+            node, to: "be brought to \(version) by the controller", asks: ControllerQuestion.asks(node),
+            longerBySeconds: NodeTurn.podSeconds + 30
+        ) { [version] facts in
+            .all(
+                ControllerQuestion.verdict(facts, askedOn: node, about: node),
+                NodesQuestion.runs(facts[node, NodesQuestion.probe], node, version: version))
         }
     }
+
+    private var version: String { cluster.inventory.k3s.version.description }
 
     public func witness(_ node: NodeName) -> Ask? { cluster.witness(of: node, amongChanged: nodes) }
 
