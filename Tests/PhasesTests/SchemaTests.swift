@@ -76,6 +76,20 @@ import YAML
         }
     }
 
+    @Test func everyPlanFitsItsKind() throws {
+        for inventory in try inventories() {
+            var options = Upgrade.Options()
+            options.drain.gracePeriodSeconds = 5
+            for object in ControllerPlans(inventory, options, UpgradeVia.Options()).objects {
+                let value = YAMLValue(try YAMLDocument.parse(object.manifest, file: "plan.yaml").root)
+                let kind = "system-upgrade-controller/upgrade.cattle.io_plans.yaml"
+                let schema = try custom(kind, value[["apiVersion"]]?.string ?? "")
+                #expect(schema.problems(value) == [], "\(object.name)")
+                #expect(value[["metadata", "annotations", KubernetesObject.digestAnnotation]] == .string(object.digest))
+            }
+        }
+    }
+
     private func check(_ text: String, _ reference: KubernetesObject.Reference, _ digest: String) throws {
         let value = YAMLValue(try YAMLDocument.parse(text, file: "\(reference.name).yaml").root)
         #expect(value[["kind"]] == .string(reference.kind))

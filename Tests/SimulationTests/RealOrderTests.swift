@@ -91,19 +91,24 @@ import Testing
 
     @Test(arguments: [
         ("lab", "bootstrap", 100), ("diskless", "bootstrap", 10), ("keepalived", "bootstrap", 10),
-        ("lab", "upgrade", 100),
+        ("lab", "upgrade", 100), ("lab", "upgrade-via", 100),
         ("keepalived", "upgrade", 10), ("lab", "kube-proxy-disable", 100), ("keepalived", "kube-proxy-disable", 10),
     ])
     func nothingHappensThatMustNot(inventory name: String, verb: String, seeds: UInt64) throws {
         let inventory = try inventory(name)
         let orders = [
             Bootstrap.order(for: inventory), Upgrade.order(for: inventory), KubeProxy.disable(for: inventory),
+            UpgradeVia.order(for: inventory, options: Upgrade.Options(), via: UpgradeVia.Options()),
         ]
         let scenario = Scenario(
             cluster: inventory.name, order: try #require(orders.first { $0.name == verb }),
             nodes: inventory.nodes.map { NodeName($0.name) },
             controlPlane: ControlPlane(
-                primary: NodeName(inventory.primary.name), replicas: inventory.replicas.map { NodeName($0.name) }),
+                primary: NodeName(inventory.primary.name), replicas: inventory.replicas.map { NodeName($0.name) },
+                acts: Dictionary(
+                    uniqueKeysWithValues: inventory.controlPlane.map {
+                        (UpgradeVia.turnName(NodeName($0.name)), .startAnew)
+                    })),
             isLiving: verb != "bootstrap")
         for seed in 1...seeds {
             let trial = scenario.run(seed: seed, faults: Set(Fault.allCases))

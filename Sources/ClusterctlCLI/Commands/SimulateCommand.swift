@@ -92,7 +92,9 @@ extension SimulateCommand {
             var options = Upgrade.Options()
             options.via = UpgradeVia.Options()
             var controlPlane = servers(of: inventory)
-            for node in controlPlane.nodes { controlPlane.acts[UpgradeVia.turnName(node)] = .startAnew }
+            for node in inventory.controlPlane {
+                controlPlane.acts[UpgradeVia.turnName(NodeName(node.name))] = .startAnew
+            }
             return (try Site.upgrade(inventory, options), controlPlane)
         case .kubeProxyDisable:
             return (try Site.living(inventory, order: try KubeProxyOptions.order(inventory)), servers(of: inventory))

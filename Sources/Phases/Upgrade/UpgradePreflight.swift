@@ -28,7 +28,7 @@ public struct UpgradePreflight: Phase {
     /// The cluster is asked on every server, because any of them may be the one that is out.
     public func needs(_ node: NodeName) -> [Probe] {
         var probes: [Probe] = [.host, K3sQuestion.config]
-        if cluster[node].management == .full { probes.append(.guardState) }
+        if cluster[node].management == .full { probes += [.guardState, .path(NodeTurn.letter)] }
         guard cluster[node].isControlPlane else { return probes }
         return probes + [NodesQuestion.probe, EtcdQuestion.probe, DisruptionQuestion.probe, RestoreState.probe]
     }
@@ -65,6 +65,12 @@ public struct UpgradePreflight: Phase {
             )
         }
         problems += GuardProblem.problems(node, facts, own: phases)
+        if options.via == nil, facts[node, .path(NodeTurn.letter)]?.output.hasPrefix("file") == true {
+            problems.append(
+                Problem(
+                    "an earlier run has let the cluster's controller change it, which may still do so",
+                    fix: "end that first: 'clusterctl upgrade --via system-upgrade-controller'"))
+        }
         guard let text = K3sQuestion.text(facts[node, K3sQuestion.config]), K3sQuestion.isOurs(text) else {
             return problems + [
                 Problem("there is no K3s that clusterctl set up", fix: "run 'clusterctl bootstrap' for this inventory")
