@@ -31,9 +31,7 @@ public enum UpgradeVia {
                 .init(EtcdSnapshot(inventory, turn), after: [.all("artifacts")]),
                 .init(UpgradePlans(inventory, plans), after: [.all("artifacts"), .all("turn-program"), .all("etcd-snapshot")]),
                 .init(UpgradeServers(inventory, by: plans), after: prepared),
-                .init(
-                    HandOver(inventory, plans, atOnce: options.workersAtOnce),
-                    after: [.all("upgrade-servers")] + prepared),
+                .init(HandOver(inventory, plans), after: [.all("upgrade-servers")] + prepared),
                 .init(
                     UpgradeWorkers(inventory, by: plans),
                     after: [.sameNode("hand-over"), .all("upgrade-servers")] + prepared),

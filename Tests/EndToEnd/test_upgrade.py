@@ -12,6 +12,7 @@ import unittest
 from .harness import LAB, LAB_DIR, VIP, LifeCase, enter, kubectl, lab
 
 FIRST, PATCH, MINOR, LAST = "v1.35.7+k3s1", "v1.35.8+k3s1", "v1.36.1+k3s1", "v1.36.2+k3s1"
+VIA = "v1.36.3+k3s1"
 READY = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'
 SERVERS = ["dpu-01", "dpu-02", "dpu-03"]
 WORKERS = ["worker-01", "worker-02"]
@@ -37,6 +38,25 @@ workers:
   worker-01: {{address: 10.77.0.21}}
   worker-02: {{address: 10.77.0.22}}
 """
+
+# What the manifest of system-upgrade-controller brings, as far as the stand-in needs it.
+CONTROLLER = [
+    {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "system-upgrade"}},
+    {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "system-upgrade", "namespace": "system-upgrade"}},
+    {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+     "metadata": {"name": "plans.upgrade.cattle.io"},
+     "spec": {"group": "upgrade.cattle.io", "scope": "Namespaced",
+              "names": {"kind": "Plan", "listKind": "PlanList", "plural": "plans", "singular": "plan"},
+              "versions": [{"name": "v1", "served": True, "storage": True, "subresources": {"status": {}}, "schema": {
+                  "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}}]}},
+    {"apiVersion": "apps/v1", "kind": "Deployment",
+     "metadata": {"name": "system-upgrade-controller", "namespace": "system-upgrade"},
+     "spec": {"replicas": 1, "selector": {"matchLabels": {"upgrade.cattle.io/controller": "system-upgrade-controller"}},
+              "template": {"metadata": {"labels": {"upgrade.cattle.io/controller": "system-upgrade-controller"}}, "spec": {
+                  "serviceAccountName": "system-upgrade", "tolerations": [{"operator": "Exists"}],
+                  "nodeSelector": {"node-role.kubernetes.io/control-plane": "true"},
+                  "containers": [{"name": "controller", "image": "rancher/system-upgrade-controller:v0.20.1"}]}}}},
+]
 
 # Asks the API through the endpoint every 50 ms, and writes an object every 200 ms until it is told that it is written.
 CLIENT = """
@@ -131,7 +151,7 @@ class UpgradeTest(LifeCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        for version in (FIRST, PATCH, MINOR, LAST):
+        for version in (FIRST, PATCH, MINOR, LAST, VIA):
             lab("artifact", version, f"{LAB_DIR}/releases/{version}")
 
     def upgrade(self, *arguments, to=PATCH, status=0):
@@ -280,6 +300,46 @@ class UpgradeTest(LifeCase):
         self.assertIn("max-pods=50", enter("worker-02", "cat", "/etc/rancher/k3s/config.yaml"))
         self.assertIn("nothing to do", self.clusterctl("apply", self.inventory, "--yes").said())
         self.assertIn("nothing to do", self.bootstrap().said())
+
+    def left_of_the_controller(self):
+        """Plans, jobs, and what nodes are marked with."""
+        marks = kubectl("get", "nodes", "-o", r"jsonpath={.items[*].metadata.labels.clusterctl\.dev/turn}"
+                        r"{.items[*].metadata.labels.plan\.upgrade\.cattle\.io/clusterctl-agents}")
+        return (kubectl("-n", "system-upgrade", "get", "plans.upgrade.cattle.io,jobs", "-o", "name") + marks).strip()
+
+    def test_9_the_clusters_own_controller_carries_it_out_and_what_it_spoils_goes_back(self):
+        via, before = ["--via", "system-upgrade-controller"], self.versions()["worker-02"]
+        with open(self.inventory, encoding="utf-8") as file:
+            text = file.read()
+        with open(self.inventory, "w", encoding="utf-8") as file:
+            file.write(text.replace("workers: 45s", "workers: 20s"))
+        self.assertIn("does not know the kind Plan", self.upgrade(*via, to=VIA, status=1).said())
+        for item in CONTROLLER:
+            enter("dpu-01", "sh", "-c", f"echo '{json.dumps(item)}' | k3s kubectl apply -f -")
+        self.wait_until(lambda: kubectl("-n", "system-upgrade", "get", "deployment", "system-upgrade-controller", "-o",
+                                        "jsonpath={.status.availableReplicas}") == "1")
+        self.wait_for_room()
+        lab("fault", "worker-01", "k3s-never-ready", VIA)
+        run = self.upgrade(*via, to=VIA, status=5)
+        self.assertIn("the controller goes on with those that it has", run.said())
+        self.assertRegex(run.said(), r"K3s v1\.36\.3\+k3s1 does not run after 20 s")
+        self.wait_until(lambda: kubectl("get", "node", "worker-01", "-o", READY) == "True")
+        self.assertEqual(self.versions(), {**dict.fromkeys(SERVERS, VIA), **dict.fromkeys(WORKERS, before)}, "nor cordoned")
+        self.assertEqual(self.left_of_the_controller(), "")
+        self.assertEqual(healthy_voters(), 3)
+        lab("heal", "worker-01")
+
+        self.wait_for_room()
+        run = self.start("upgrade", self.inventory, "--to", VIA, "--yes", *via)
+        self.assertTrue(run.wait_for(r"upgrade-workers +worker-01 +waiting"))
+        run.kill()
+        self.wait_until(lambda: self.versions()["worker-01"].startswith(VIA), seconds=60)
+        self.assertEqual(self.versions()["worker-02"], before, "the controller has no other")
+        self.wait_for_room()
+        self.upgrade(*via, to=VIA)
+        self.assertEqual(self.versions(), dict.fromkeys(SERVERS + WORKERS, VIA))
+        self.assertEqual(self.left_of_the_controller(), "")
+        self.assertIn("nothing to do", self.upgrade(*via, to=VIA).said())
 
 
 if __name__ == "__main__":

@@ -83,12 +83,16 @@ import Testing
         try stage.write("echo activating >state", to: "restart")
         let result = try turn(["take", "v2"], in: shell)
         #expect(result.status == 1 && result.error.contains("K3s v2 does not run after 1 s"))
+        #expect(try turn(["trouble"], in: shell).output.contains("K3s v2 does not run after 1 s: ActiveState=activating"))
         // The job tries again: it waits once more, and does not restart what may just be starting.
         #expect(try turn(["take", "v2"], in: shell).status == 1)
         #expect(restarts == 1 && isThere("var/lib/clusterctl/turn"))
         try stage.write("active", to: "state")
         try stage.write("12", to: "job")
         #expect(try turn(["take", "v2"], in: shell).status == 1, "it is about to be started anew")
+        #expect(try turn(["trouble"], in: shell).output.split(separator: "\n").count == 1, "told once")
+        _ = try turn(["let", "v2", "k3s.service", "1"], in: shell)
+        #expect(try turn(["trouble"], in: shell).output == "", "a new turn is a new one")
         try stage.write("", to: "job")
         #expect(try turn(["take", "v2"], in: shell).status == 0)
     }

@@ -314,6 +314,17 @@ import YAML
         #expect(ControllerQuestion.verdict(facts, askedOn: "dpu-01", about: "worker-01") == progress.verdict)
     }
 
+    @Test func whatTheNodeSaysOfItsTurnEndsTheWaiting() {
+        var facts = Facts()
+        facts["dpu-01", ControllerQuestion.marks] = Answer(status: 0, output: "w\tv\t\t\n")
+        facts["dpu-01", ControllerQuestion.jobs] = Answer(status: 0, output: "")
+        facts["w", ControllerQuestion.trouble] = Answer(status: 0, output: "")
+        #expect(ControllerQuestion.verdict(facts, askedOn: "dpu-01", about: "w") == .waiting("the controller has not begun with w"))
+        facts["w", ControllerQuestion.trouble] = Answer(status: 0, output: "K3s v2 does not run after 45 s\n")
+        #expect(
+            ControllerQuestion.verdict(facts, askedOn: "dpu-01", about: "w") == .failed("K3s v2 does not run after 45 s"))
+    }
+
     @Test func whoCannotBeAskedOrIsNotKnownIsNotCountedAsDone() {
         var facts = Facts()
         #expect(ControllerQuestion.verdict(facts, askedOn: "dpu-01", about: "w") != .holds)

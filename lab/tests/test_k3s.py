@@ -7,7 +7,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
-from k3s import authorities, chart, config, helm, otherchart, patching, paths, reset, scheduling, selectors  # noqa: E402
+from k3s import authorities, chart, config, helm, otherchart, patching, paths, reset, scheduling, selectors, upgrades  # noqa: E402
 from k3s.log import Fatal  # noqa: E402
 
 NOT_READY = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
@@ -53,6 +53,49 @@ class Configuration(unittest.TestCase):
     def test_password_of_a_token(self):
         self.assertEqual(config.password("K10" + "a" * 64 + "::server:secret"), "secret")
         self.assertEqual(config.password("secret"), "secret")
+
+
+class Upgrades(unittest.TestCase):
+    """Whose turn it is by a Plan, and what its job is."""
+
+    def setUp(self):
+        self.plan = {"metadata": {"name": "p", "uid": "1"}, "spec": {
+            "version": "v2+k3s1", "concurrency": 2, "nodeSelector": {}, "upgrade": {"image": "a/k3s-upgrade"}}}
+
+    def nodes(self, **labels):
+        found = [node(name, **{"kubernetes.io/hostname": name}, **labels) for name in "abcd"]
+        for item in found:
+            item["metadata"]["uid"] = item["metadata"]["name"]
+        return found
+
+    def chosen(self, nodes):
+        return [item["metadata"]["name"] for item in upgrades.select(self.plan, nodes)]
+
+    def test_no_more_than_the_concurrency_and_first_who_is_under_way(self):
+        self.assertEqual(len(self.chosen(self.nodes())), 2)
+        for name in "abcd":
+            self.plan["status"] = {"applying": [name]}
+            self.assertIn(name, self.chosen(self.nodes()))
+
+    def test_who_is_done_or_left_out_has_no_turn(self):
+        for value in (upgrades.hash_of(self.plan), "disabled"):
+            self.assertEqual(self.chosen(self.nodes(**{"plan.upgrade.cattle.io/p": value})), [])
+        self.assertEqual(len(self.chosen(self.nodes(**{"plan.upgrade.cattle.io/p": "earlier"}))), 2)
+        del self.plan["spec"]["nodeSelector"]
+        self.assertEqual(self.chosen(self.nodes()), [], "no selector selects nobody")
+
+    def test_a_plan_made_anew_has_the_same_hash(self):
+        again = {**self.plan, "metadata": {"name": "p", "uid": "2"}, "spec": {**self.plan["spec"], "concurrency": 9}}
+        self.assertEqual(upgrades.hash_of(self.plan), upgrades.hash_of(again))
+
+    def test_data_of_empty_dirs_go_unless_the_plan_says_otherwise(self):
+        self.assertIn("--delete-emptydir-data", upgrades.drain_arguments({}, "a"))
+        self.assertNotIn("--delete-emptydir-data", upgrades.drain_arguments({"deleteEmptydirData": False}, "a"))
+
+    def test_the_image_gets_the_versions_tag(self):
+        self.assertEqual(upgrades.image_of(self.plan), "a/k3s-upgrade:v2-k3s1")
+        self.plan["spec"]["upgrade"]["image"] = "r:5000/a:1"
+        self.assertEqual(upgrades.image_of(self.plan), "r:5000/a:1")
 
 
 class Reset(unittest.TestCase):

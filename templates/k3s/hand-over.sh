@@ -49,8 +49,8 @@ end)
     shift 2
     find_server "$@" || exit 1
     kubectl patch node "$node" --type=merge -p "{\"metadata\":{\"labels\":{\"$mark\":null,\"$done_by/$plan\":null}}}" || exit 1
-    # Its pods as well: one may just be draining the node.
-    delete jobs,pods -l "$of/plan=$plan,$of/node=$node" || exit 1
+    # Its pods as well: one may just be draining the node. Those of a node without a kubelet do not go, and drain nothing for long.
+    delete jobs,pods -l "$of/plan=$plan,$of/node=$node" || echo "not all pods of the controller on $node are gone" >&2
     kubectl patch node "$node" --type=merge -p '{"metadata":{"annotations":{"clusterctl.dev/drain":null}},"spec":{"unschedulable":null}}'
     ;;
 is-afresh) found=$(ended "$@") && [ -z "$found" ] ;;
@@ -70,7 +70,7 @@ withdraw)
     shift 2
     find_server "$@" || exit 1
     delete "plans.$of" "$first" "$second" || exit 1
-    delete jobs,pods -l "$(jobs_of "$first" "$second")" || exit 1
+    delete jobs,pods -l "$(jobs_of "$first" "$second")" || echo "not all pods of the controller are gone" >&2
     for label in "$mark" "$done_by/$first" "$done_by/$second"; do
         kubectl label nodes -l "$label" "$mark-" "$done_by/$first-" "$done_by/$second-" || exit 1
     done

@@ -6,13 +6,14 @@
 #                           that have to serve while this one is away
 #   take VERSION            what the job runs here, as often as it likes: without that file it changes nothing. The link leads to
 #                           the program of VERSION, which is there already, and K3s is started anew. Succeeds when K3s runs with it
+#   trouble                 says why K3s did not run with it in time, where that was so
 root=${CLUSTERCTL_ROOT:-}
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin
 export PATH
 task=$1 version=$2
 link=/usr/local/bin/k3s program=/usr/local/lib/clusterctl/k3s/$version/k3s
 state=$root/var/lib/clusterctl
-letter=$state/turn
+letter=$state/turn trouble=$state/turn-trouble
 
 seconds() { cut -d . -f 1 /proc/uptime; }
 put() { # put FILE MODE: standard input takes its place, whole or not at all
@@ -52,6 +53,7 @@ is-at) is_at "$3" ;;
 let)
     unit=$3 patience=$4
     shift 4
+    rm -f "$trouble" || exit 1
     {
         echo "version $version"
         echo "unit $unit"
@@ -98,12 +100,18 @@ take)
             fail "the turn was taken back"
         fi
         if is_at "$unit"; then
-            rm -f "$letter"
+            rm -f "$letter" "$trouble"
             exit 0
         fi
-        [ "$(seconds)" -lt "$end" ] || fail "K3s $version does not run after $patience s: $(systemctl show -p ActiveState -p SubState -- "$unit" | tr '\n' ' ')"
+        [ "$(seconds)" -lt "$end" ] || break
         sleep 2
     done
+    why="K3s $version does not run after $patience s: $(systemctl show -p ActiveState -p SubState -- "$unit" | tr '\n' ' ')"
+    # For clusterctl, which takes it back: the pod may have no kubelet any more that could tell of its end. Never into the letter,
+    # which may be taken away in this very moment.
+    echo "$why" | put "$trouble" 0600
+    fail "$why"
     ;;
+trouble) [ ! -f "$trouble" ] || cat "$trouble" ;;
 *) fail "turn: wrong usage" ;;
 esac

@@ -72,7 +72,7 @@ public struct UpgradeServers: Phase {
             }
         }
         return ServesAgain(cluster).gate(
-            node, to: "be brought to \(version) by the controller", asks: ControllerQuestion.asks(node),
+            node, to: "be brought to \(version) by the controller", asks: ControllerQuestion.asks(node, about: node),
             longerBySeconds: NodeTurn.podSeconds + 30
         ) { [version] facts in
             .all(

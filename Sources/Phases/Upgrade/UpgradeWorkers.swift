@@ -47,7 +47,7 @@ public struct UpgradeWorkers: Phase {
             waitingFor: "\(node) to \(plans == nil ? "run" : "be brought by the controller to") \(version), to be ready, and "
                 + "Cilium to serve there",
             asks: [Ask(reference, NodesQuestion.probe), Ask(node, CiliumQuestion.status)] + restart
-                + (plans == nil ? [] : ControllerQuestion.asks(reference)),
+                + (plans == nil ? [] : ControllerQuestion.asks(reference, about: node)),
             deadlineSeconds: plans.map { $0.jobSeconds([node]) + 30 }
                 ?? cluster.deadline(cluster.inventory.deadlines.workers, node), journal: (node, unit),
             lookAt: "journalctl -u \(unit) on \(node)\(job)"

@@ -75,10 +75,16 @@ extension ControllerQuestion {
             + #"{.status.initContainerStatuses[*].state.waiting.reason}"#
             + #"{.status.containerStatuses[*].state.waiting.reason}{"\n"}{end}"#)
 
-    static func asks(_ node: NodeName) -> [Ask] { [Ask(node, marks), Ask(node, jobs)] }
+    /// What the program on the node says of its turn, whether or not a kubelet is there to tell of it.
+    static let trouble = Probe.command(Script.arguments(.turn, ["trouble"]))
+
+    static func asks(_ server: NodeName, about node: NodeName) -> [Ask] {
+        [Ask(server, marks), Ask(server, jobs), Ask(node, trouble)]
+    }
 
     /// Whether the controller counts the node as done: then its job has succeeded there, and pods may come again.
     static func verdict(_ facts: Facts, askedOn server: NodeName, about node: NodeName) -> Verdict {
+        if let trouble = facts[node, trouble], trouble.succeeded, !trouble.lines.isEmpty { return .failed(trouble.reason) }
         guard let answer = facts[server, marks], answer.succeeded else {
             return .waiting("the cluster cannot be asked how far its controller is")
         }

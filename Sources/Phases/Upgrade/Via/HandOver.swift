@@ -11,7 +11,7 @@ public struct HandOver: Phase {
     private let plans: ControllerPlans
     private let turn: NodeTurn
 
-    init(_ inventory: Inventory, _ plans: ControllerPlans, atOnce: WorkersAtOnce) {
+    init(_ inventory: Inventory, _ plans: ControllerPlans) {
         turn = NodeTurn(inventory)
         self.plans = plans
         self.atOnce = plans.atOnce
@@ -26,7 +26,8 @@ public struct HandOver: Phase {
 
     public func apply(_ node: NodeName) -> [Step] { [HandOver.step(node, plans)] }
 
-    /// The label that the Plan selects by.
+    /// The label that the Plan selects by. Of workers there may be hundreds, each of which would be asked for by itself whether it
+    /// has it; setting it once more changes nothing.
     static func step(_ node: NodeName, _ plans: ControllerPlans) -> Step {
         let isServer = plans.cluster[node].isControlPlane
         let words = [node.rawValue, ControllerPlans.name(isServer), plans.markValue]
@@ -35,7 +36,7 @@ public struct HandOver: Phase {
                 Command(
                     name: "hand \(node) to the controller",
                     arguments: Script.arguments(.handOver, ["give"] + words + (isServer ? [] : ["worker"])),
-                    unless: Script.arguments(.handOver, ["is-given"] + words))),
+                    unless: isServer ? Script.arguments(.handOver, ["is-given"] + words) : nil)),
             because: "the Plan selects nodes by this label")
     }
 
