@@ -2,8 +2,8 @@ import Engine
 import Inventory
 import Rendering
 
-/// The order of an upgrade that the cluster's own controller (system-upgrade-controller) carries out: clusterctl hands it one
-/// node after the other, and follows. Nothing else is in this file, and conditions are in the phases.
+/// The order of an upgrade that the cluster's own controller (system-upgrade-controller) carries out: clusterctl hands it
+/// one node after the other, and follows. Nothing else is in this file, and conditions are in the phases.
 public enum UpgradeVia {
     public struct Options: Sendable, Equatable {
         /// What the controller's jobs run in: any image with `nsenter`. Without a tag the controller takes the version's.
@@ -29,7 +29,9 @@ public enum UpgradeVia {
                 .init(Artifacts(inventory, areLinked: false), after: [.all("preflight"), .sameNode("host-prep")]),
                 .init(TurnProgram(inventory), after: [.all("preflight"), .sameNode("host-prep")]),
                 .init(EtcdSnapshot(inventory, turn), after: [.all("artifacts")]),
-                .init(UpgradePlans(inventory, plans), after: [.all("artifacts"), .all("turn-program"), .all("etcd-snapshot")]),
+                .init(
+                    UpgradePlans(inventory, plans),
+                    after: [.all("artifacts"), .all("turn-program"), .all("etcd-snapshot")]),
                 .init(UpgradeServers(inventory, by: plans), after: prepared),
                 .init(HandOver(inventory, plans), after: [.all("upgrade-servers")] + prepared),
                 .init(
@@ -38,7 +40,9 @@ public enum UpgradeVia {
                 .init(HandBack(inventory, plans), after: [.sameNode("upgrade-workers")]),
                 .init(
                     WithdrawPlans(inventory, plans),
-                    after: [.all("upgrade-plans"), .all("upgrade-servers"), .all("upgrade-workers"), .all("hand-back")]),
+                    after: [
+                        .all("upgrade-plans"), .all("upgrade-servers"), .all("upgrade-workers"), .all("hand-back"),
+                    ]),
                 .init(Verify(inventory), after: [.all("upgrade-workers"), .all("withdraw-plans")]),
             ])
     }

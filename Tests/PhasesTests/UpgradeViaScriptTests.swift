@@ -43,7 +43,9 @@ import Testing
     }
 
     private var leads: String { (try? FileManager.default.destinationOfSymbolicLink(atPath: link)) ?? "" }
-    private func isThere(_ name: String) -> Bool { FileManager.default.fileExists(atPath: "\(stage.folder.path)/\(name)") }
+    private func isThere(_ name: String) -> Bool {
+        FileManager.default.fileExists(atPath: "\(stage.folder.path)/\(name)")
+    }
     private var restarts: Int { stage.calls.count { $0.hasPrefix("systemctl restart") } }
 
     @Test(arguments: shells) func withoutALetterNothingIsChanged(shell: [String]) throws {
@@ -83,7 +85,8 @@ import Testing
         try stage.write("echo activating >state", to: "restart")
         let result = try turn(["take", "v2"], in: shell)
         #expect(result.status == 1 && result.error.contains("K3s v2 does not run after 1 s"))
-        #expect(try turn(["trouble"], in: shell).output.contains("K3s v2 does not run after 1 s: ActiveState=activating"))
+        #expect(
+            try turn(["trouble"], in: shell).output.contains("K3s v2 does not run after 1 s: ActiveState=activating"))
         // The job tries again: it waits once more, and does not restart what may just be starting.
         #expect(try turn(["take", "v2"], in: shell).status == 1)
         #expect(restarts == 1 && isThere("var/lib/clusterctl/turn"))
@@ -112,7 +115,10 @@ import Testing
         try stage.write("", to: "silent")
         _ = try turn(["let", "v2", "k3s.service", "5", "b=https://b:6443"], in: shell)
         // A minute is more than a test may take: the clock runs faster here.
-        try stage.command("cut", "n=$(cat '\(stage.folder.path)/n' 2>/dev/null || echo 0); n=$((n + 50)); echo $n | tee '\(stage.folder.path)/n'")
+        try stage.command(
+            "cut",
+            "n=$(cat '\(stage.folder.path)/n' 2>/dev/null || echo 0); n=$((n + 50)); echo $n | tee '\(stage.folder.path)/n'"
+        )
         let result = try turn(["take", "v2"], in: shell)
         #expect(result.status == 1 && result.error.contains("b does not serve"), "\(result.error)")
         #expect(leads.hasSuffix("v1/k3s") && restarts == 0)
@@ -163,7 +169,9 @@ import Testing
         #expect(try run(["give", "w", "agents", "V", "worker"], in: shell).status == 0)
         let patches = calls("patch")
         #expect(patches.count == 2)
-        #expect(patches[0].hasSuffix(#"{"metadata":{"labels":{"clusterctl.dev/turn":"V","plan.upgrade.cattle.io/servers":null}}}"#))
+        #expect(
+            patches[0].hasSuffix(
+                #"{"metadata":{"labels":{"clusterctl.dev/turn":"V","plan.upgrade.cattle.io/servers":null}}}"#))
         #expect(patches[1].hasSuffix(#","annotations":{"clusterctl.dev/drain":"handed-over"}}}"#))
     }
 
@@ -172,7 +180,9 @@ import Testing
         let calls = stage.calls.filter { !$0.contains("readyz") }
         #expect(calls.count == 3)
         #expect(calls[0].contains(#""clusterctl.dev/turn":null"#))
-        #expect(calls[1].contains("delete") && calls[1].hasSuffix("jobs,pods -l upgrade.cattle.io/plan=agents,upgrade.cattle.io/node=w"))
+        #expect(
+            calls[1].contains("delete")
+                && calls[1].hasSuffix("jobs,pods -l upgrade.cattle.io/plan=agents,upgrade.cattle.io/node=w"))
         #expect(calls[2].contains(#""unschedulable":null"#))
     }
 
@@ -182,7 +192,10 @@ import Testing
             #expect(try run(task + ["https://b:6443"], in: shell).status == 0)
             #expect(try run(task, in: shell).status == 1)
         }
-        #expect(stage.calls.filter { !$0.contains("readyz") && $0.hasPrefix("k3s") }.allSatisfy { $0.contains("--server=https://b:6443") })
+        #expect(
+            stage.calls.filter { !$0.contains("readyz") && $0.hasPrefix("k3s") }.allSatisfy {
+                $0.contains("--server=https://b:6443")
+            })
         try stage.write("", to: "dead")
         let result = try run(["withdraw", "a", "b", "https://b:6443"], in: shell)
         #expect(result.status == 1 && result.error.contains("no server's API is ready"))

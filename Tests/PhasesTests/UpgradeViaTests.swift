@@ -96,13 +96,16 @@ import YAML
             let unit = Cluster(inventory)[node].unit
             let steps = K3sFiles(cluster: Cluster(inventory)).steps(node)
             let files = steps.compactMap { step -> [String]? in
-                guard case .unit(let state) = step.operation, case .running(let files) = state.activity else { return nil }
+                guard case .unit(let state) = step.operation, case .running(let files) = state.activity else {
+                    return nil
+                }
                 return files
             }
             #expect(files == [["/etc/rancher/k3s/config.yaml", "/etc/systemd/system/\(unit)", "/usr/local/bin/k3s"]])
         }
         #expect(
-            Template.turn.text().contains(#"for file in /etc/rancher/k3s/config.yaml "/etc/systemd/system/$1" "$link""#))
+            Template.turn.text().contains(#"for file in /etc/rancher/k3s/config.yaml "/etc/systemd/system/$1" "$link""#)
+        )
     }
 
     // MARK: Plans
@@ -126,7 +129,8 @@ import YAML
 
         let workers = try plan(ControllerPlans.workers, options())
         for key in ["deleteEmptydirData", "force", "disableEviction"] {
-            #expect(workers[["spec", "drain", key]] == false, "\(key): the controller's own default is not clusterctl's")
+            #expect(
+                workers[["spec", "drain", key]] == false, "\(key): the controller's own default is not clusterctl's")
         }
         #expect(workers[["spec", "drain", "gracePeriod"]] == nil)
         let told = try plan(
@@ -159,7 +163,9 @@ import YAML
     // MARK: Preflight
 
     /// A cluster that has the controller.
-    private func facts(_ inventory: Inventory, plans: String = "", labels: String = "{}", cordoned: String = "") -> Facts {
+    private func facts(_ inventory: Inventory, plans: String = "", labels: String = "{}", cordoned: String = "")
+        -> Facts
+    {
         var facts = UpgradeFixture.facts(inventory)
         let names = UpgradeFixture.servers + UpgradeFixture.workers
         for name in UpgradeFixture.servers.map({ NodeName($0) }) {
@@ -176,7 +182,9 @@ import YAML
 
     private func said(_ inventory: Inventory, _ facts: Facts) -> [String] {
         let preflight = ViaPreflight(inventory, options())
-        return preflight.nodes.flatMap { node in UpgradeFixture.words(preflight.check(node, facts)).map { "\(node): \($0)" } }
+        return preflight.nodes.flatMap { node in
+            UpgradeFixture.words(preflight.check(node, facts)).map { "\(node): \($0)" }
+        }
     }
 
     @Test func aClusterWithItsControllerIsNotRefused() throws {
@@ -190,7 +198,10 @@ import YAML
             (ControllerQuestion.deployment, Answer(status: 1, output: "", error: "NotFound"), "there is no Deployment"),
             (ControllerQuestion.deployment, Answer(status: 0, output: ""), "has no pod that is available"),
             (ControllerQuestion.deployment, Answer(status: 0, output: "0"), "has no pod that is available"),
-            (ControllerQuestion.account, Answer(status: 1, output: "", error: "NotFound"), "there is no ServiceAccount"),
+            (
+                ControllerQuestion.account, Answer(status: 1, output: "", error: "NotFound"),
+                "there is no ServiceAccount"
+            ),
         ] as [(Probe, Answer, String)])
     func aClusterWithoutItsControllerIsRefusedOnce(probe: Probe, answer: Answer, says: String) throws {
         let inventory = try UpgradeFixture.inventory()
@@ -219,7 +230,10 @@ import YAML
 
     @Test func whereNoJobWouldRunOrPodsMustNotComeIsRefused() throws {
         let inventory = try UpgradeFixture.inventory()
-        #expect(said(inventory, facts(inventory, cordoned: "worker-01")).map { $0.contains("worker-01: somebody has cordoned") } == [true])
+        #expect(
+            said(inventory, facts(inventory, cordoned: "worker-01")).map {
+                $0.contains("worker-01: somebody has cordoned")
+            } == [true])
         #expect(said(inventory, facts(inventory, cordoned: "nixos-01")) == [], "it is its operator's to change")
         #expect(said(inventory, facts(inventory, cordoned: "dpu-02")) == [], "the controller cordons no server")
         var facts = facts(inventory)
@@ -257,7 +271,9 @@ import YAML
         #expect(try check("hand-over", "worker-01", facts) == .pending("worker-01 is about to be changed"))
         #expect(try check("upgrade-plans", "dpu-01", facts) == .satisfied)
         #expect(try check("withdraw-plans", "dpu-01", facts) == .settled)
-        for node in Cluster(inventory).managed { for step in NodeTurn(inventory).steps(node) { facts[node, step] = .same } }
+        for node in Cluster(inventory).managed {
+            for step in NodeTurn(inventory).steps(node) { facts[node, step] = .same }
+        }
         facts["dpu-01", CordonQuestion.probe] = Answer(status: 0, output: "worker-01\t\npxe-01\thanded-over\n")
         for (phase, node) in [
             ("upgrade-servers", "dpu-02"), ("hand-over", "worker-01"), ("upgrade-workers", "worker-01"),
@@ -269,14 +285,17 @@ import YAML
                 continue
             }
         }
-        #expect(try check("hand-back", "pxe-01", facts) == .pending("pxe-01 was handed over, or drained, by an earlier run"))
+        #expect(
+            try check("hand-back", "pxe-01", facts) == .pending("pxe-01 was handed over, or drained, by an earlier run")
+        )
         for name in UpgradeFixture.servers {
             facts[NodeName(name), ControllerQuestion.plans] = Answer(
                 status: 0, output: "system-upgrade\tclusterctl-agents\t{}\n")
         }
         #expect(try check("withdraw-plans", "dpu-01", facts) == .pending("an earlier run has left its Plans"))
         facts["dpu-02", .guardState] = Answer(status: 0, output: "armed phase=upgrade-servers nonce=x until=1")
-        #expect(try check("upgrade-plans", "dpu-01", facts) == .satisfied, "the killed run's server still needs its Plan")
+        #expect(
+            try check("upgrade-plans", "dpu-01", facts) == .satisfied, "the killed run's server still needs its Plan")
         #expect(try check("upgrade-servers", "dpu-02", facts) == .satisfied)
     }
 
@@ -292,7 +311,8 @@ import YAML
         Progress(what: "not handed over", marks: "\t\t", verdict: .holds),
         Progress(what: "done", marks: "v1.35.8-k3s1\tabc\t", verdict: .holds),
         Progress(
-            what: "done, and cordoned", marks: "v1.35.8-k3s1\tabc\ttrue", verdict: .waiting("worker-01 is still cordoned")),
+            what: "done, and cordoned", marks: "v1.35.8-k3s1\tabc\ttrue",
+            verdict: .waiting("worker-01 is still cordoned")),
         Progress(what: "not begun", verdict: .waiting("the controller has not begun with worker-01")),
         Progress(
             what: "another's job", jobs: "pxe-01\tJob\t\tDeadlineExceeded\tlate\t\n",
@@ -304,12 +324,14 @@ import YAML
             what: "no image", jobs: "worker-01\tJob\t\t\t\t\nworker-01\tPod\tPending\t\t\tImagePullBackOff\n",
             verdict: .waiting("the pod of the controller's job on worker-01 is Pending: ImagePullBackOff")),
         Progress(
-            what: "failed", jobs: "worker-01\tJob\t\tBackoffLimitExceeded\tJob has reached\t\nworker-01\tPod\tFailed\t\t\t\n",
+            what: "failed",
+            jobs: "worker-01\tJob\t\tBackoffLimitExceeded\tJob has reached\t\nworker-01\tPod\tFailed\t\t\t\n",
             verdict: .failed("the controller's job on worker-01 has failed: BackoffLimitExceeded: Job has reached")),
     ])
     func howFarTheControllerIs(progress: Progress) {
         var facts = Facts()
-        facts["dpu-01", ControllerQuestion.marks] = Answer(status: 0, output: "pxe-01\t\t\t\nworker-01\t\(progress.marks)\n")
+        facts["dpu-01", ControllerQuestion.marks] = Answer(
+            status: 0, output: "pxe-01\t\t\t\nworker-01\t\(progress.marks)\n")
         facts["dpu-01", ControllerQuestion.jobs] = Answer(status: 0, output: progress.jobs)
         #expect(ControllerQuestion.verdict(facts, askedOn: "dpu-01", about: "worker-01") == progress.verdict)
     }
@@ -319,10 +341,13 @@ import YAML
         facts["dpu-01", ControllerQuestion.marks] = Answer(status: 0, output: "w\tv\t\t\n")
         facts["dpu-01", ControllerQuestion.jobs] = Answer(status: 0, output: "")
         facts["w", ControllerQuestion.trouble] = Answer(status: 0, output: "")
-        #expect(ControllerQuestion.verdict(facts, askedOn: "dpu-01", about: "w") == .waiting("the controller has not begun with w"))
+        #expect(
+            ControllerQuestion.verdict(facts, askedOn: "dpu-01", about: "w")
+                == .waiting("the controller has not begun with w"))
         facts["w", ControllerQuestion.trouble] = Answer(status: 0, output: "K3s v2 does not run after 45 s\n")
         #expect(
-            ControllerQuestion.verdict(facts, askedOn: "dpu-01", about: "w") == .failed("K3s v2 does not run after 45 s"))
+            ControllerQuestion.verdict(facts, askedOn: "dpu-01", about: "w")
+                == .failed("K3s v2 does not run after 45 s"))
     }
 
     @Test func whoCannotBeAskedOrIsNotKnownIsNotCountedAsDone() {

@@ -28,9 +28,9 @@ find_server() { # find_server URL...: one that is ready, this node's own before 
 plans() { kubectl -n "$space" get "plans.$of" "$@" --ignore-not-found -o name; }
 jobs_of() { echo "$of/plan in ($1,$2)"; }
 ended() {
-    kubectl -n "$space" get jobs -l "$(jobs_of "$@")" -o \
-        'jsonpath={range .items[*]}{.metadata.name}{"\t"}{.status.conditions[?(@.status=="True")].type}{"\n"}{end}' | awk -F '\t' '
-        $2 ~ /Complete|Failed/ { print $1 }'
+    said=$(kubectl -n "$space" get jobs -l "$(jobs_of "$@")" -o \
+        'jsonpath={range .items[*]}{.metadata.name}{"\t"}{.status.conditions[?(@.status=="True")].type}{"\n"}{end}') || return 1
+    printf '%s\n' "$said" | awk -F '\t' '$2 ~ /Complete|Failed/ { print $1 }'
 }
 marked() { kubectl get nodes -l "$1" -o name; }
 

@@ -10,8 +10,8 @@ struct ViaOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Let the cluster's own controller carry it out, by Plans: system-upgrade-controller.",
-            discussion: "It has to be in the cluster. clusterctl hands it one server after the other, then workers, follows, and "
-                + "takes back what fails (docs/upgrade.md)."))
+            discussion: "It has to be in the cluster. clusterctl hands it one server after the other, then workers, "
+                + "follows, and takes back what fails (docs/upgrade.md)."))
     var via: Controller?
 
     @Option(help: "With --via: the image of its jobs, any that has nsenter; without a tag it gets the version's.")
@@ -21,7 +21,7 @@ struct ViaOptions: ParsableArguments {
         guard let upgradeImage else { return }
         guard via != nil else { throw ValidationError("--upgrade-image goes with --via system-upgrade-controller") }
         guard UpgradeVia.Options.isImage(upgradeImage) else {
-            throw ValidationError("'\(upgradeImage)' is no name of an image, as in registry.example/rancher/k3s-upgrade:v1")
+            throw ValidationError("'\(upgradeImage)' is no name of an image, such as rancher/k3s-upgrade")
         }
     }
 

@@ -3,12 +3,14 @@ import Inventory
 import Rendering
 
 /// Changes the servers one at a time: the next one only when this one serves again. The one that holds the endpoint's
-/// address is the last, and one that is not well the first. With `by` it is the cluster's own controller that lets the link lead
-/// to the new program and starts K3s anew; it gets each server when its turn has come.
+/// address is the last, and one that is not well the first. With `by` it is the cluster's own controller that lets the
+/// link lead to the new program and starts K3s anew; it gets each server when its turn has come.
 public struct UpgradeServers: Phase {
     static let id: PhaseID = "upgrade-servers"
     public var id: PhaseID { UpgradeServers.id }
-    public var title: String { plans == nil ? "Servers, one at a time" : "Servers, handed to the controller one at a time" }
+    public var title: String {
+        plans == nil ? "Servers, one at a time" : "Servers, handed to the controller one at a time"
+    }
     public var nodes: [NodeName] { cluster.controlPlane }
     public var atOnce: Int { 1 }
     let cluster: Cluster

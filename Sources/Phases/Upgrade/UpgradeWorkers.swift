@@ -44,8 +44,9 @@ public struct UpgradeWorkers: Phase {
         let plans = isOurs ? self.plans : nil
         let job = plans == nil ? "" : "; k3s kubectl -n \(ControllerPlans.namespace) get jobs,pods"
         return Gate(
-            waitingFor: "\(node) to \(plans == nil ? "run" : "be brought by the controller to") \(version), to be ready, and "
-                + "Cilium to serve there",
+            waitingFor:
+                "\(node) to \(plans == nil ? "run" : "be brought by the controller to") \(version), to be ready, "
+                + "and Cilium to serve there",
             asks: [Ask(reference, NodesQuestion.probe), Ask(node, CiliumQuestion.status)] + restart
                 + (plans == nil ? [] : ControllerQuestion.asks(reference, about: node)),
             deadlineSeconds: plans.map { $0.jobSeconds([node]) + 30 }

@@ -3,8 +3,8 @@ import Inventory
 import Rendering
 import YAML
 
-/// The two Plans of system-upgrade-controller, one for servers and one for workers: they select the nodes that clusterctl has
-/// handed over, and no others.
+/// The two Plans of system-upgrade-controller, one for servers and one for workers: they select the nodes that clusterctl
+/// has handed over, and no others.
 ///
 /// Source: rancher/system-upgrade-controller pkg/apis/upgrade.cattle.io/v1/types.go and pkg/upgrade/job/job.go.
 struct ControllerPlans: Sendable {
@@ -122,7 +122,8 @@ public struct UpgradePlans: Phase {
                     Command(
                         name: "take away Plans of which a job has ended",
                         arguments: Script.arguments(.handOver, ["afresh"] + ControllerPlans.names),
-                        unless: Script.arguments(.handOver, ["is-afresh"] + ControllerPlans.names), timeoutSeconds: 150)),
+                        unless: Script.arguments(.handOver, ["is-afresh"] + ControllerPlans.names),
+                        timeoutSeconds: 150)),
                 because: "the controller does not begin a job a second time, whatever became of the node since")
         ]
             + plans.objects.map {
@@ -150,8 +151,10 @@ public struct WithdrawPlans: Phase {
     public func needs(_ node: NodeName) -> [Probe] { [ControllerQuestion.plans] }
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
-        let found = ControllerQuestion.plans(facts.first(of: plans.cluster.controlPlane, ControllerQuestion.plans)) ?? []
-        if found.contains(where: \.isOurs) { return .pending("an earlier run has left its Plans") }
+        let answer = facts.first(of: plans.cluster.controlPlane, ControllerQuestion.plans)
+        if ControllerQuestion.plans(answer)?.contains(where: \.isOurs) == true {
+            return .pending("an earlier run has left its Plans")
+        }
         return turn.cluster.managed.contains { turn.isPending($0, facts) }
             ? .settled : .notApplicable("there are none")
     }

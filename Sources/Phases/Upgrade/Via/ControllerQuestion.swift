@@ -65,13 +65,18 @@ extension ControllerQuestion {
         ["nodes"],
         #"{range .items[*]}{.metadata.name}{"\t"}{.metadata.labels.clusterctl\.dev/turn}{"\t"}"#
             + #"{.metadata.labels.plan\.upgrade\.cattle\.io/clusterctl-servers}"#
-            + #"{.metadata.labels.plan\.upgrade\.cattle\.io/clusterctl-agents}{"\t"}{.spec.unschedulable}{"\n"}{end}"#)
+            + #"{.metadata.labels.plan\.upgrade\.cattle\.io/clusterctl-agents}{"\t"}"#
+            + #"{.spec.unschedulable}{"\n"}{end}"#)
 
     /// The controller's jobs and their pods: node, kind, how it stands, why it failed, and what a container waits for.
     static let jobs = ask(
-        ["jobs,pods", "-n", ControllerPlans.namespace, "-l", "upgrade.cattle.io/plan in (clusterctl-servers,clusterctl-agents)"],
+        [
+            "jobs,pods", "-n", ControllerPlans.namespace, "-l",
+            "upgrade.cattle.io/plan in (\(ControllerPlans.names.joined(separator: ",")))",
+        ],
         #"{range .items[*]}{.metadata.labels.upgrade\.cattle\.io/node}{"\t"}{.kind}{"\t"}{.status.phase}{"\t"}"#
-            + #"{.status.conditions[?(@.type=="Failed")].reason}{"\t"}{.status.conditions[?(@.type=="Failed")].message}{"\t"}"#
+            + #"{.status.conditions[?(@.type=="Failed")].reason}{"\t"}"#
+            + #"{.status.conditions[?(@.type=="Failed")].message}{"\t"}"#
             + #"{.status.initContainerStatuses[*].state.waiting.reason}"#
             + #"{.status.containerStatuses[*].state.waiting.reason}{"\n"}{end}"#)
 
@@ -84,7 +89,9 @@ extension ControllerQuestion {
 
     /// Whether the controller counts the node as done: then its job has succeeded there, and pods may come again.
     static func verdict(_ facts: Facts, askedOn server: NodeName, about node: NodeName) -> Verdict {
-        if let trouble = facts[node, trouble], trouble.succeeded, !trouble.lines.isEmpty { return .failed(trouble.reason) }
+        if let trouble = facts[node, trouble], trouble.succeeded, !trouble.lines.isEmpty {
+            return .failed(trouble.reason)
+        }
         guard let answer = facts[server, marks], answer.succeeded else {
             return .waiting("the cluster cannot be asked how far its controller is")
         }

@@ -26,8 +26,8 @@ public struct HandOver: Phase {
 
     public func apply(_ node: NodeName) -> [Step] { [HandOver.step(node, plans)] }
 
-    /// The label that the Plan selects by. Of workers there may be hundreds, each of which would be asked for by itself whether it
-    /// has it; setting it once more changes nothing.
+    /// The label that the Plan selects by. Of workers there may be hundreds, each of which would be asked for by itself
+    /// whether it has it; setting it once more changes nothing.
     static func step(_ node: NodeName, _ plans: ControllerPlans) -> Step {
         let isServer = plans.cluster[node].isControlPlane
         let words = [node.rawValue, ControllerPlans.name(isServer), plans.markValue]

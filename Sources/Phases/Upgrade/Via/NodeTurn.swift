@@ -2,8 +2,8 @@ import Engine
 import Inventory
 import Rendering
 
-/// What is done on a node so that the cluster's controller may change it, and nothing more: the link and the restart are the
-/// controller's job's, by a program that is on the node before.
+/// What is done on a node so that the cluster's controller may change it, and nothing more: the link and the restart are
+/// the controller's job's, by a program that is on the node before.
 struct NodeTurn: Sendable {
     /// What the controller's job runs on the node (templates/k3s/turn.sh).
     static let program = "/usr/local/lib/clusterctl/turn.sh"
@@ -52,14 +52,15 @@ struct NodeTurn: Sendable {
             because: "the controller's job changes nothing here without it")
     }
 
-    /// Whether something is to be done on this node, as far as the facts tell; or an earlier run did it and came to no end.
+    /// Whether something is to be done on this node, as far as the facts tell; or an earlier run did it and came to no
+    /// end.
     func isPending(_ node: NodeName, _ facts: Facts) -> Bool {
         guard cluster[node].management == .full else { return false }
         let phase = cluster[node].isControlPlane ? UpgradeServers.id : UpgradeWorkers.id
-        return facts.hasGuardArmed(for: phase, node) || steps(node).contains { step in
-            if case .command(let command) = step.operation, command.name == ServerQuestion.looksAtOthers { return false }
-            return facts[node, step] != .same
-        }
+        return facts.hasGuardArmed(for: phase, node)
+            || steps(node).contains { step in
+                step.operation.summary != ServerQuestion.looksAtOthers && facts[node, step] != .same
+            }
     }
 
     /// Why a node is left alone that is not pending.

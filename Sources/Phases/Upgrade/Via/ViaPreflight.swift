@@ -57,7 +57,8 @@ public struct ViaPreflight: Phase {
 
     private func foreignPlans(_ node: NodeName, _ facts: Facts) -> [Problem] {
         let servers = cluster.controlPlane
-        guard let plans = ControllerQuestion.plans(facts.first(of: servers, ControllerQuestion.plans)) else { return [] }
+        let answer = facts.first(of: servers, ControllerQuestion.plans)
+        guard let plans = ControllerQuestion.plans(answer) else { return [] }
         let labels = ControllerQuestion.labels(facts.first(of: servers, ControllerQuestion.labels), of: node)
         return plans.filter { !$0.isOurs }.compactMap { plan in
             let name = "\(plan.namespace)/\(plan.name)"
@@ -70,7 +71,8 @@ public struct ViaPreflight: Phase {
                         + "plan.upgrade.cattle.io/\(plan.name)=disabled")
             case nil:
                 return Problem(
-                    "it cannot be told whether the Plan \(name) selects it, too", fix: "delete that Plan for the time being")
+                    "it cannot be told whether the Plan \(name) selects it, too",
+                    fix: "delete that Plan for the time being")
             }
         }
     }
@@ -93,7 +95,9 @@ public struct ViaPreflight: Phase {
             }
         } else {
             problems.append(
-                Problem("there is no Deployment \(place)/\(ControllerPlans.controller), or it cannot be asked for", fix: install))
+                Problem(
+                    "there is no Deployment \(place)/\(ControllerPlans.controller), or it cannot be asked for",
+                    fix: install))
         }
         if answer(ControllerQuestion.account)?.succeeded != true {
             problems.append(
