@@ -331,7 +331,7 @@ class UpgradeTest(LifeCase):
 
         self.wait_for_room()
         run = self.start("upgrade", self.inventory, "--to", VIA, "--yes", *via)
-        self.assertTrue(run.wait_for(r"upgrade-workers +worker-01 +waiting"))
+        self.assertTrue(run.wait_for(r"upgrade-workers +worker-01 +waiting"), run.said())
         run.kill()
         self.wait_until(lambda: self.versions()["worker-01"].startswith(VIA), seconds=60)
         self.assertEqual(self.versions()["worker-02"], before, "the controller has no other")

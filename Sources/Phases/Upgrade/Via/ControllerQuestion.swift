@@ -106,9 +106,11 @@ extension ControllerQuestion {
     }
 
     private static func job(_ answer: Answer?, _ node: NodeName) -> Verdict {
-        let rows = (answer?.succeeded == true ? answer?.lines ?? [] : []).map {
-            $0.split(separator: "\t", omittingEmptySubsequences: false)
-        }.filter { $0.count == 6 && $0[0] == Substring(node.rawValue) }
+        guard let answer, answer.succeeded else {
+            return .waiting("the cluster cannot be asked for the controller's jobs")
+        }
+        let rows = answer.lines.map { $0.split(separator: "\t", omittingEmptySubsequences: false) }
+            .filter { $0.count == 6 && $0[0] == Substring(node.rawValue) }
         if let failed = rows.first(where: { $0[1] == "Job" && !$0[3].isEmpty }) {
             return .failed("the controller's job on \(node) has failed: \(failed[3]): \(failed[4])")
         }
