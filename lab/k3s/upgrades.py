@@ -71,7 +71,7 @@ def job_of(plan, node):
     return {
         "metadata": {"name": f"apply-{name}-on-{host}-with-{hash_of(plan)}"[:63], "labels": labels},
         "spec": {
-            "backoffLimit": 2, "activeDeadlineSeconds": spec.get("jobActiveDeadlineSecs", 600),
+            "backoffLimit": 99, "activeDeadlineSeconds": spec.get("jobActiveDeadlineSecs", 600),
             "template": {"metadata": {"labels": labels}, "spec": {
                 "hostPID": True, "hostNetwork": True, "restartPolicy": "Never",
                 "serviceAccountName": spec.get("serviceAccountName", "default"),

@@ -62,12 +62,17 @@ let)
     } | put "$letter" 0600
     ;;
 take)
-    if [ ! -f "$letter" ]; then
+    # The label that brings the job here is set before the checkpoint, behind which the letter is written: it may be on its way. A
+    # job that fails too often is given up by the controller.
+    end=$(($(seconds) + 120))
+    while [ ! -f "$letter" ]; do
         for unit in k3s.service k3s-agent.service; do
             if is_at "$unit"; then exit 0; fi
         done
-        fail "clusterctl has not let the controller change this node, or has taken that back: nothing is changed"
-    fi
+        [ "$(seconds)" -lt "$end" ] ||
+            fail "clusterctl has not let the controller change this node, or has taken that back: nothing is changed"
+        sleep 2
+    done
     grep -qxF "version $version" "$letter" || fail "this node's turn is for another version: nothing is changed"
     unit=$(sed -n 's/^unit //p' "$letter")
     patience=$(sed -n 's/^seconds //p' "$letter")

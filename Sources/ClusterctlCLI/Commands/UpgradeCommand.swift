@@ -9,7 +9,8 @@ struct UpgradeCommand: AsyncParsableCommand {
             First everything is asked, and the new program is brought beside the present one and asked whether it knows \
             every setting; then etcd's snapshot is taken. Servers come one at a time, the one with the endpoint's address \
             last; then workers, drained. A node that does not come back as it should is led back to its earlier program, \
-            and the run ends there. The same command goes on where one has ended.
+            and the run ends there. The same command goes on where one has ended. With --via the cluster's own controller \
+            carries it out, node after node, with the same care.
             """)
 
     @OptionGroup var argument: InventoryArgument
