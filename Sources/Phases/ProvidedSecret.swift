@@ -31,6 +31,13 @@ public struct ProvidedSecret: Sendable {
         inventory.k3s.token.map { ProvidedSecret("the cluster token", $0, key: "k3s.token") }
     }
 
+    /// The same, for a cluster that is to take it in the place of another one.
+    static func newToken(_ inventory: Inventory) -> ProvidedSecret? {
+        inventory.k3s.token.map {
+            ProvidedSecret("the cluster's new token", $0, key: "k3s.token", problem: NewToken.problem)
+        }
+    }
+
     /// The password of the sessions with this router.
     static func bgpPassword(_ peer: BGPSettings.Peer?) -> ProvidedSecret? {
         guard let peer, let reference = peer.password else { return nil }
@@ -41,6 +48,6 @@ public struct ProvidedSecret: Sendable {
 
     /// Every secret that the inventory refers to, and that a plan may name.
     public static func all(_ inventory: Inventory) -> [ProvidedSecret] {
-        [token(inventory)].compactMap { $0 } + (inventory.bgp?.peers ?? []).compactMap { bgpPassword($0) }
+        [token(inventory), newToken(inventory)].compactMap { $0 } + (inventory.bgp?.peers ?? []).compactMap { bgpPassword($0) }
     }
 }

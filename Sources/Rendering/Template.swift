@@ -44,6 +44,8 @@ public enum Template: String, Sendable, CaseIterable {
     case pauseK3s = "k3s/pause-k3s.sh"
     case resumeK3s = "k3s/resume-k3s.sh"
     case foreignFiles = "k3s/foreign-files.sh"
+    case token = "k3s/token.sh"
+    case certs = "k3s/certs.sh"
     case health = "doctor/health.sh"
     case manifests = "doctor/manifests.sh"
     case gather = "doctor/gather.sh"
@@ -115,6 +117,8 @@ public enum Template: String, Sendable, CaseIterable {
         case .pauseK3s: PackageResources.pause_k3s_sh
         case .resumeK3s: PackageResources.resume_k3s_sh
         case .foreignFiles: PackageResources.foreign_files_sh
+        case .token: PackageResources.token_sh
+        case .certs: PackageResources.certs_sh
         case .health: PackageResources.health_sh
         case .manifests: PackageResources.manifests_sh
         case .gather: PackageResources.gather_sh

@@ -13,7 +13,8 @@ enum TokenProblem {
             return [
                 Problem(
                     "the inventory has another token than the cluster",
-                    fix: "put the cluster's own token back into the inventory")
+                    fix: "put the cluster's own token back into the inventory, or change the cluster's to it: "
+                        + "'clusterctl token rotate'")
             ]
         }
         return []

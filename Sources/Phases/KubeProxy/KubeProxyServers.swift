@@ -84,22 +84,9 @@ public struct KubeProxyWorkers: Phase {
 
     public func gate(_ node: NodeName) -> Gate? {
         guard cluster[node].management == .full else { return nil }
-        let primary = cluster.primary
-        let unit = cluster[node].unit
-        return Gate(
-            waitingFor: "\(node) to run without kube-proxy, to be ready, and Cilium to serve there",
-            asks: [
-                Ask(node, KubeProxyQuestion.off), Ask(primary, NodesQuestion.probe), Ask(node, CiliumQuestion.status),
-            ] + RestartQuestion.asks(node, unit),
-            deadlineSeconds: cluster.deadline(cluster.inventory.deadlines.workers, node), journal: (node, unit),
-            lookAt: "journalctl -u \(unit) on \(node)"
-        ) { facts in
-            .all(
-                RestartQuestion.verdict(facts, node, unit),
-                KubeProxyQuestion.isOff(facts[node, KubeProxyQuestion.off], on: node),
-                NodesQuestion.ready(facts[primary, NodesQuestion.probe], node),
-                CiliumQuestion.verdict(facts[node, CiliumQuestion.status], on: node))
-        }
+        return WorkerServesAgain(cluster).gate(
+            node, to: "run without kube-proxy", asks: [Ask(node, KubeProxyQuestion.off)]
+        ) { KubeProxyQuestion.isOff($0[node, KubeProxyQuestion.off], on: node) }
     }
 
     public func witness(_ node: NodeName) -> Ask? {
@@ -126,23 +113,10 @@ private struct StartedAnew {
         return isSet ? .settled : .pending("its next start would bring kube-proxy back")
     }
 
-    /// What K3s was last started with is forgotten where kube-proxy runs in it: that has it started anew by the same step
-    /// that does so where its files differ, with the same list of files, so that nobody else sees a difference later.
+    /// What K3s was last started with is forgotten where kube-proxy runs in it: that has it started anew.
     func steps(_ node: NodeName) -> [Step] {
-        let unit = cluster[node].unit
-        let note = "\(K3sPaths.state)/units/\(unit)"
-        let files = [K3sPaths.config, K3sPaths.unitFile(unit), K3sPaths.binary]
-        let state = UnitState(name: unit, enabled: true, activity: .running(restartOn: files))
-        let forget = Step(
-            .command(
-                Command(
-                    name: "have K3s started anew", arguments: Script.arguments(.kubeProxyRules, ["forget", note]),
-                    unless: Script.arguments(.kubeProxyRules, ["is-off"]), writes: [note])),
-            because: "kube-proxy runs in it")
-        let others = cluster[node].isControlPlane ? ServerQuestion.othersServe(node, cluster, before: state) : nil
-        return [
-            forget, others,
-            Step(.unit(state), because: "K3s starts kube-proxy, or does not, only when it starts itself"),
-        ].compactMap(\.self)
+        StartAnew(cluster).steps(
+            node, unlessBy: .kubeProxyRules, ["is-off"], why: "kube-proxy runs in it",
+            because: "K3s starts kube-proxy, or does not, only when it starts itself")
     }
 }
