@@ -11,7 +11,7 @@ public struct Clusterctl: AsyncParsableCommand {
             ImportCommand.self,
             PlanCommand.self, RenderCommand.self,
             BootstrapCommand.self, UpgradeCommand.self, ApplyCommand.self, NodeCommand.self, KubeProxyCommand.self,
-            EtcdCommand.self, RecoverCommand.self, ResetCommand.self,
+            EtcdCommand.self, RecoverCommand.self, TokenCommand.self, CertsCommand.self, ResetCommand.self,
             StatusCommand.self, DiffCommand.self, VerifyCommand.self, DoctorCommand.self, KubeconfigCommand.self,
             HostKeysCommand.self,
             GuardCommand.self, RouterCommand.self,

@@ -28,6 +28,8 @@ public enum OrderRules {
         case restoreInTurn = "order.restore-in-turn"
         case kubeProxyInTurn = "order.kube-proxy-in-turn"
         case ownChainsOnly = "order.own-chains-only"
+        case tokenInTurn = "order.token-in-turn"
+        case certsInTurn = "order.certs-in-turn"
         case routersGuarded = "order.routers-guarded"
         case hostFirewallOff = "order.host-firewall-off"
         case keptLinks = "order.kept-links"
@@ -65,6 +67,8 @@ public enum OrderRules {
         case .restoreInTurn: restoreInTurn(plan)
         case .kubeProxyInTurn: kubeProxyInTurn(plan)
         case .ownChainsOnly: ownChainsOnly(plan)
+        case .tokenInTurn: tokenInTurn(plan)
+        case .certsInTurn: certsInTurn(plan)
         case .routersGuarded: routersGuarded(plan)
         case .hostFirewallOff: hostFirewallOff(plan)
         case .keptLinks: keptLinks(plan)

@@ -14,6 +14,12 @@ public enum EtcdAct: String, Sendable, CaseIterable {
     case startAnew
     /// The others forget this member.
     case forget
+    /// K3s is stopped, and starts with the machine.
+    case halt
+    /// The cluster's data are under another token from now on: K3s starts with that one alone.
+    case rotateToken
+    /// K3s will start with that token.
+    case takeToken
 }
 
 /// The nodes that have a member of etcd, and the unit that runs it there.
@@ -22,7 +28,7 @@ public struct ControlPlane: Sendable {
     public let primary: NodeName
     public let replicas: [NodeName]
     public let service: String
-    /// The commands of the order that do something to etcd, by their names.
+    /// The commands of the order that do something to etcd, by their names; and the files, by their paths.
     public var acts: [String: EtcdAct]
     /// What is different about servers of a living cluster.
     public var change = Change()
@@ -60,6 +66,7 @@ public struct ControlPlane: Sendable {
             if case .stopped = unit.activity { return change.isGivenUp ? .acts(.stop) : .stops }
             return .starts(founds: ControlPlane.founds(steps))
         case .command(let command): return acts[command.name].map { .acts($0) }
+        case .file(let path, _, _): return acts[path].map { .acts($0) }
         default: return nil
         }
     }

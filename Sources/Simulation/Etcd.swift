@@ -32,12 +32,16 @@ struct Etcd: Sendable {
         var movedAside = 0
         /// The cluster that its data are of: each snapshot that is restored begins another one.
         var cluster = 0
+        /// Whether the file that K3s reads there has the new token.
+        var hasNewToken = false
     }
 
     /// The primary is the first.
     private(set) var members: [Member]
     /// For each host, where it is among the members.
     private let positions: [Int?]
+    /// Whether the data are under the new token.
+    var isUnderNewToken = false
     /// The cluster that was begun last.
     private(set) var newest = 0
     /// Whether a snapshot will be restored: until then there may be no data at all.

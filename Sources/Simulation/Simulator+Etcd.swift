@@ -88,6 +88,11 @@ extension Simulator {
             if etcd?[host]?.runs == false { run(host) }
         case .startAnew: startService(host)
         case .forget: forget(host)
+        case .halt:
+            etcd?[host]?.runs = false
+            takeOut(host, "K3s is stopped on \(fleet.hosts[host].name)")
+        case .rotateToken: etcd?.isUnderNewToken = true
+        case .takeToken: etcd?[host]?.hasNewToken = true
         }
     }
 
@@ -131,8 +136,10 @@ extension Simulator {
 
     private mutating func starts(_ host: Int, _ member: Etcd.Member) {
         guard member.hasData else { return join(host, member) }
-        // Data of a member that the others have removed start nothing.
-        guard member.standing != .none else { return tryAgain(host, member) }
+        // Data of a member that the others have removed start nothing, nor do those that are under another token.
+        guard member.standing != .none, member.hasNewToken == etcd?.isUnderNewToken else {
+            return tryAgain(host, member)
+        }
         serve(host)
         if member.standing == .learner {
             schedule(.etcd(host: host, start: member.starts, .promotes), after: Self.promotion)

@@ -138,7 +138,7 @@ extension Simulator {
         let asksAPI =
             switch step.operation {
             case .command: true
-            default: ControlPlane.Effect(step) == .acts(.forget)
+            default: [.acts(.forget), .acts(.rotateToken)].contains(ControlPlane.Effect(step))
             }
         if asksAPI, let entry = program.entry, ledger?.entries[entry].etcd != .nothing,
             etcd?[host]?.hasData != false, !hasAPI(host)

@@ -2,6 +2,7 @@ import Engine
 import Foundation
 import Inventory
 import Phases
+import Rendering
 import Simulation
 import Testing
 
@@ -115,6 +116,53 @@ import Testing
             #expect(trial.violations.isEmpty, "seed \(seed): \(trial.violations)")
             #expect(trial.isWhole)
         }
+    }
+
+    private static let renewalActs: [String: EtcdAct] = [
+        RotateToken.step: .rotateToken, K3sPaths.token: .takeToken, RenewServers.step: .halt,
+    ]
+
+    private func renewal(_ order: Order, of inventory: Inventory, drivenBy change: (Order.Entry) -> Order.Entry = { $0 })
+        -> Scenario
+    {
+        var controlPlane = controlPlane(inventory)
+        controlPlane.acts = Self.renewalActs
+        return Scenario(
+            cluster: inventory.name, order: Order(name: order.name, order.entries.map(change)),
+            nodes: inventory.nodes.map { NodeName($0.name) }, controlPlane: controlPlane, isLiving: true)
+    }
+
+    @Test(arguments: [("lab", UInt64(100)), ("keepalived", 10)])
+    func tokenAndCertificatesAreRenewed(name: String, seeds: UInt64) throws {
+        let inventory = try inventory(name)
+        for order in [TokenRotate.order(for: inventory), CertsRotate.order(for: inventory)] {
+            let scenario = renewal(order, of: inventory)
+            for seed in 1...seeds {
+                let trial = scenario.run(seed: seed, faults: Set(Fault.allCases))
+                #expect(trial.violations.isEmpty, "\(order.name), seed \(seed): \(trial.violations)")
+                #expect(trial.isWhole)
+            }
+        }
+    }
+
+    /// A server that is started anew before it has the new token never serves again; and two that are stopped at once cost the
+    /// quorum.
+    @Test func aTokenThatDoesNotFitKeepsServersFromStarting() throws {
+        let inventory = try inventory("lab")
+        let order = TokenRotate.order(for: inventory)
+        let hasty = renewal(order, of: inventory) { entry in
+            switch entry.phase.id {
+            case "restart-servers": .init(entry.phase, after: [.all("rotate-token"), .all("host-prep")])
+            case "token-servers": .init(entry.phase, after: [.all("restart-servers")])
+            default: entry
+            }
+        }
+        #expect(hasty.run(seed: 1, faults: []).violations.map(\.invariant) == [.finishes])
+        let certs = renewal(CertsRotate.order(for: inventory), of: inventory) { entry in
+            entry.phase.id == "renew-servers" ? .init(AFew(base: entry.phase, atOnce: 2), after: entry.after) : entry
+        }
+        let broken = (UInt64(1)...20).flatMap { certs.run(seed: $0, faults: []).violations.map(\.invariant) }
+        #expect(broken.contains(.oneServerOut) || broken.contains(.quorumIsKept), "\(broken)")
     }
 
     /// A living cluster whose primary is lost, or leaves, or whose last server comes.

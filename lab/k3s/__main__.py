@@ -16,6 +16,7 @@ COMMANDS:
    kubectl  Run kubectl
    crictl   Run crictl
    etcd-snapshot  Save, list, delete and prune snapshots of etcd
+   certificate    Take certificates away, so that the next start makes new ones
 """
 
 
@@ -80,6 +81,10 @@ def main():
         from .snapshots import main as snapshots
 
         status = snapshots(rest)
+    elif command == "certificate":
+        from .certificate import main as certificate
+
+        status = certificate(rest)
     elif command in ("help", "--help", "-h"):
         status = print(USAGE, end="") or 0
     else:

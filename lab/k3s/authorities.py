@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 
-from . import tls
+from . import paths, tls
 from .config import password
 from .etcd import call, decode, encode
 from .log import Fatal
@@ -37,15 +37,32 @@ def _known(member):
     return {decode(kv["key"]).decode(): decode(kv["value"]) for kv in answer.get("kvs", [])}
 
 
-def keep(member, token):
+def keep(member, token, had_data=False):
     """Written once; somebody who comes with another token is refused."""
     known = _known(member)
     if key(token) in known:
         return
     if known:
-        raise Fatal("bootstrap data already found and encrypted with different token")
+        before = "Failed to reconcile with temporary etcd: " if had_data else ""
+        raise Fatal(before + "bootstrap data already found and encrypted with different token")
     text = json.dumps(tls.exported_authorities()).encode()
     call(member, "kv/put", {"key": encode(key(token)), "value": encode(_cipher("-e", token, text))})
+
+
+def rotate(member, old, new):
+    """The same data under another token; the earlier key goes when the new one is there (pkg/cluster/storage.go)."""
+    known = _known(member)
+    if key(old) in known and key(old) != key(new):
+        text = _cipher("-d", old, known[key(old)])
+        call(member, "kv/put", {"key": encode(key(new)), "value": encode(_cipher("-e", new, text))})
+        if paths.fault("token-key-stays"):
+            raise Fatal("found multiple bootstrap keys in storage")
+        call(member, "kv/deleterange", {"key": encode(key(old))})
+    known = _known(member)
+    if key(new) not in known:
+        raise Fatal("bootstrap data already found and encrypted with different token")
+    if len(known) > 1:
+        raise Fatal("found multiple bootstrap keys in storage")
 
 
 def take(member, token):

@@ -72,7 +72,8 @@ def write_node_files(files, authority):
     """A kubelet's certificates, and the context that uses them."""
     for name, text in {**files, "server-ca.crt": authority}.items():
         paths.write(f"{paths.AGENT}/{name}", text, 0o600 if name.endswith(".key") else 0o644)
-    return tls.client_context(paths.AGENT + "/server-ca.crt", paths.AGENT + "/client.crt", paths.AGENT + "/client.key")
+    return tls.client_context(paths.AGENT + "/server-ca.crt", paths.AGENT + "/client-kubelet.crt",
+                              paths.AGENT + "/client-kubelet.key")
 
 
 def log_start(version, role):

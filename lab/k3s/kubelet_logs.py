@@ -74,7 +74,7 @@ def serve_health():
 def serve(kubelet):
     """Listens with the node's own certificate; who asks needs one of the cluster's."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(paths.AGENT + "/serving.crt", paths.AGENT + "/serving.key")
+    context.load_cert_chain(paths.AGENT + "/serving-kubelet.crt", paths.AGENT + "/serving-kubelet.key")
     context.verify_mode = ssl.CERT_OPTIONAL
     context.load_verify_locations(paths.AGENT + "/client-ca.crt")
     server = _LogServer((kubelet.address, paths.KUBELET_PORT), _LogHandler)

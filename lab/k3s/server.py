@@ -28,7 +28,7 @@ class Server:
         self.etcd = Etcd(self.settings)
         self.store = Store(self.etcd)
         self.objects = Objects(self.store)
-        self.supervisor = Supervisor(self.settings, self.objects)
+        self.supervisor = Supervisor(self.settings, self.objects, lambda: self.etcd.client)
         self.kubelet = None
         self.stopped = threading.Event()
 
@@ -52,20 +52,20 @@ class Server:
     def _start(self):
         os.makedirs(paths.DATA, exist_ok=True)
         self.etcd.set_aside_if_removed(self.settings.get("server"))
-        members = None
-        if not self.etcd.has_data():
+        members, had_data = None, self.etcd.has_data()
+        if not had_data:
             members = self._join() if self.settings.get("server") else self._found()
         was_reset = os.path.exists(paths.RESET_FLAG)
         if was_reset:
             os.remove(paths.RESET_FLAG)
         tls.make_server_certificates(self.settings)
         tls.write_kubeconfig(self.settings)
-        write_tokens(self.settings["token"])
         application = self._listen()
         initial = self.etcd.prepare_to_join(members, self.wait) if members else None
         self.etcd.start(initial)
         self.etcd.wait_until_voting(self.wait)
-        authorities.keep(self.etcd.client, self.settings["token"])
+        authorities.keep(self.etcd.client, self.settings["token"], had_data)
+        write_tokens(self.settings["token"])
         if paths.fault("k3s-never-ready"):
             while True:
                 log.info("Waiting for API server to become available")

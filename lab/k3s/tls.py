@@ -15,6 +15,7 @@ from .log import Fatal
 
 # Shared by all servers; a joining server receives them.
 AUTHORITIES = ("server-ca", "client-ca", "etcd/server-ca", "etcd/peer-ca")
+RENEWAL_DAYS = 120
 DEFAULT_NAMES = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local",
                  "localhost"]
 
@@ -92,10 +93,15 @@ def issue(authority, common_name, organisation=None, names=()):
             return certificate, file.read()
 
 
+def _ends_soon(certificate):
+    return subprocess.run(["openssl", "x509", "-noout", "-checkend", str(RENEWAL_DAYS * 86400), "-in", certificate],
+                          capture_output=True, check=False).returncode != 0
+
+
 def ensure(name, authority, common_name, organisation=None, names=()):
-    """Writes a certificate unless there is one for the same names."""
+    """Writes a certificate unless there is one for the same names, with more than 120 days left (K3s pkg/daemons/config)."""
     wanted = hashlib.sha256(repr((common_name, organisation, sorted(names))).encode()).hexdigest()
-    if paths.read(path(name, ".names")) == wanted:
+    if paths.read(path(name, ".names")) == wanted and os.path.exists(path(name)) and not _ends_soon(path(name)):
         return
     certificate, key = issue(authority, common_name, organisation, names)
     paths.write(path(name), certificate)

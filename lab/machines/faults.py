@@ -16,6 +16,7 @@ FLAG_FAULTS = {
     "kube-vip-fails": "kube-vip cannot come up there; its log says why",
     "k3s-never-ready": "k3s starts there, but never gets ready; with VERSION only that one",
     "restore-fails": "k3s restores no snapshot there: it ends when it has moved the data aside",
+    "token-key-stays": "k3s changes the token there, and fails to remove what etcd has under the earlier one",
 }
 
 

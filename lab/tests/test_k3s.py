@@ -7,7 +7,9 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
-from k3s import authorities, chart, config, helm, otherchart, patching, paths, reset, scheduling, selectors, upgrades  # noqa: E402
+from k3s import (  # noqa: E402
+    authorities, chart, config, etcd, helm, otherchart, patching, paths, reset, scheduling, selectors, upgrades,
+)
 from k3s.log import Fatal  # noqa: E402
 
 NOT_READY = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
@@ -135,6 +137,32 @@ class Reset(unittest.TestCase):
         self.assertEqual(authorities._cipher("-d", "t", secret), b"text")
         with self.assertRaises(Fatal):
             authorities._cipher("-d", "other", secret)
+
+    def test_the_token_is_changed_without_a_moment_in_which_neither_is_good(self):
+        class Member:
+            def __init__(self):
+                self.keys, self.asked = {}, []
+
+            def json(self, _, path, body):
+                method = path.removeprefix("/v3/kv/")
+                self.asked.append(method)
+                if method == "put":
+                    self.keys[body["key"]] = body["value"]
+                if method == "deleterange":
+                    del self.keys[body["key"]]
+                return {"kvs": [{"key": key, "value": value} for key, value in self.keys.items()]}
+
+        member = Member()
+        member.json("POST", "/v3/kv/put", {"key": etcd.encode(authorities.key("t")),
+                                            "value": etcd.encode(authorities._cipher("-e", "t", b'{"a": "b"}'))})
+        authorities.rotate(member, "t", "u")
+        self.assertEqual(member.asked, ["put", "range", "put", "deleterange", "range"])
+        self.assertEqual(authorities.take(member, "u"), {"a": "b"})
+        for refused in (authorities.take, lambda *given: authorities.keep(*given, had_data=True)):
+            with self.assertRaisesRegex(Fatal, "encrypted with different token"):
+                refused(member, "t")
+        authorities.rotate(member, "t", "u")  # asked once more it changes nothing
+        self.assertEqual(authorities.take(member, "u"), {"a": "b"})
 
 
 class Scheduling(unittest.TestCase):

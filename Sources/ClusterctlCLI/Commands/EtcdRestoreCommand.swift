@@ -20,6 +20,9 @@ extension Site {
     static let etcdActs: [String: EtcdAct] = [
         StopServers.step: .stop, ResetEtcd.step: .reset, SetDataAside.step: .setAside, StartServers.step: .start,
     ]
+    static let renewalActs: [String: EtcdAct] = [
+        RotateToken.step: .rotateToken, K3sPaths.token: .takeToken, RenewServers.step: .halt,
+    ]
 }
 
 struct EtcdRestoreCommand: AsyncParsableCommand {

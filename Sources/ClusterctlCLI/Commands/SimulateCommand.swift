@@ -22,6 +22,8 @@ struct SimulateCommand: ParsableCommand {
         case etcdRestore = "etcd-restore"
         case upgradeVia = "upgrade-via"
         case kubeProxyDisable = "kube-proxy-disable"
+        case tokenRotate = "token-rotate"
+        case certsRotate = "certs-rotate"
         /// The last server is added; the primary leaves, or a new machine comes in its place.
         case nodeAdd = "node-add"
         case nodeRemove = "node-remove"
@@ -98,6 +100,11 @@ extension SimulateCommand {
             return (try Site.upgrade(inventory, options), controlPlane)
         case .kubeProxyDisable:
             return (try Site.living(inventory, order: try KubeProxyOptions.order(inventory)), servers(of: inventory))
+        case .tokenRotate, .certsRotate:
+            let order = order == .tokenRotate ? TokenRotate.order(for: inventory) : CertsRotate.order(for: inventory)
+            var controlPlane = servers(of: inventory)
+            controlPlane.acts = Site.renewalActs
+            return (try Site.living(inventory, order: order), controlPlane)
         case .reset:
             var controlPlane = servers(of: inventory)
             controlPlane.change.isGivenUp = true

@@ -34,14 +34,6 @@ public struct CertsScope: Sendable {
         }
         return .left("its certificates are good for \(left / 86400) days")
     }
-
-    /// Whether nothing at all is left to do but to forget what was noted.
-    func isEnding(_ facts: Facts) -> Bool {
-        cluster.managed.allSatisfy {
-            if case .renewed = turn($0, facts) { return false }
-            return true
-        }
-    }
 }
 
 /// Asks a living cluster whether its nodes can get new certificates in turn, and refuses the run with all reasons at once.

@@ -36,6 +36,7 @@ public struct NoteCerts: Phase {
 /// New leaf certificates for the servers, one at a time: the next one only when this one serves with them.
 public struct RenewServers: Phase {
     static let id: PhaseID = "renew-servers"
+    public static let step = "stop K3s, and take its certificates away"
     public var id: PhaseID { RenewServers.id }
     public let title = "New certificates for the servers, one at a time"
     public var nodes: [NodeName] { scope.cluster.controlPlane }
@@ -124,7 +125,7 @@ private struct RenewedCerts {
 
     func steps(_ node: NodeName) -> [Step] {
         let replace = CertsTask.step(
-            RenewServersStep.replace, ["replace", scope.cluster[node].unit], unless: ["is-renewed"],
+            RenewServers.step, ["replace", scope.cluster[node].unit], unless: ["is-renewed"],
             timeoutSeconds: 180, because: "K3s makes new ones when it starts, signed by the same authorities")
         return StartAnew(scope.cluster).steps(
             node, unlessBy: .certs, ["is-renewed"], why: "it runs with the earlier certificates", between: [replace],
@@ -142,11 +143,6 @@ private struct RenewedCerts {
             return said.verdict(on: node)
         }
     }
-}
-
-/// The names of steps by which the model knows them.
-public enum RenewServersStep {
-    public static let replace = "stop K3s, and take its certificates away"
 }
 
 /// Forgets what was noted, when all nodes have new certificates.
