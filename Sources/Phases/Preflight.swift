@@ -142,7 +142,10 @@ extension Preflight {
                     "there are etcd data of an earlier cluster in \(K3sPaths.etcdData)",
                     fix: "if nobody needs them: mv /var/lib/rancher/k3s/server /var/lib/rancher/k3s/server.old"))
         }
-        if isOurs, let text { problems += CriticalSettings.problems(cluster, name, text) }
+        if isOurs, let text {
+            problems += CriticalSettings.problems(cluster, name, text)
+            problems += TokenProblem.problemsOfMember(cluster, name, facts)
+        }
         let isRunning = units.contains(where: \.isActive)
         if isOurs, isRunning, let version = K3sQuestion.version(facts[name, K3sQuestion.version]),
             version != cluster.inventory.k3s.version.description

@@ -8,7 +8,7 @@ import Testing
 
 /// What `doctor` finds, and in which order it says so.
 struct DoctorTests {
-    private static let health = "disk 40 9000000 /\nmemory 500000 1000000\ncertificates asked\n"
+    private static let health = "disk 40 9000000 /\nmemory 500000 1000000\n"
     private static let noLint = Lint.run(manifests: [])
 
     /// A cluster in which all is well.
@@ -18,6 +18,8 @@ struct DoctorTests {
         for ask in Verification.asks(inventory) { facts[ask.node, ask.probe] = answers[ask.node, ask.probe] }
         for node in inventory.nodes {
             facts[node.id, HealthQuestion.probe] = Answer(status: 0, output: health)
+            facts[node.id, CertsFacts.probe] = Answer(
+                status: 0, output: "now 1800000000\nleaf /a.crt \(CertificateTests.made(to: "280101000000Z"))\n")
             facts[node.id, .host] = Answer(status: 0, output: "time=1000\n")
             facts[node.id, .unit(Cluster(inventory)[node.id].unit)] = Answer(
                 status: 0, output: "LoadState=loaded\nActiveState=active\nNRestarts=0\n")
@@ -60,23 +62,23 @@ struct DoctorTests {
     @Test(arguments: [
         Wrong(
             id: "a full disk", node: "dpu-02", probe: HealthQuestion.probe,
-            answer: "disk 96 9000 /\ncertificates asked\n", said: "error machine dpu-02 disk"),
+            answer: "disk 96 9000 /\n", said: "error machine dpu-02 disk"),
         Wrong(
             id: "a disk that fills up", node: "dpu-02", probe: HealthQuestion.probe,
-            answer: "disk 85 9000 /a b\ncertificates asked\n", said: "warning machine dpu-02 disk"),
+            answer: "disk 85 9000 /a b\n", said: "warning machine dpu-02 disk"),
         Wrong(
             id: "no memory", node: "worker-01", probe: HealthQuestion.probe,
-            answer: "memory 40000 1000000\ncertificates asked\n", said: "warning machine worker-01 memory"),
+            answer: "memory 40000 1000000\n", said: "warning machine worker-01 memory"),
         Wrong(
-            id: "a certificate that has ended", node: "dpu-01", probe: HealthQuestion.probe,
-            answer: "certificate ended /a.crt Jan  1 00:00:00 2026 GMT\ncertificates asked\n",
+            id: "a certificate that has ended", node: "dpu-01", probe: CertsFacts.probe,
+            answer: "now 1800000000\nleaf /a.crt \(CertificateTests.made(to: "270101000000Z"))\n",
             said: "error api dpu-01 certificate-end"),
         Wrong(
-            id: "a certificate that ends", node: "dpu-01", probe: HealthQuestion.probe,
-            answer: "certificate ending /a.crt Jan  1 00:00:00 2026 GMT\ncertificates asked\n",
+            id: "an authority that ends", node: "dpu-01", probe: CertsFacts.probe,
+            answer: "now 1800000000\nauthority /a-ca.crt \(CertificateTests.made(to: "270201000000Z"))\n",
             said: "warning api dpu-01 certificate-end"),
         Wrong(
-            id: "no openssl", node: "dpu-01", probe: HealthQuestion.probe, answer: "certificates unasked\n",
+            id: "certificates that cannot be asked", node: "dpu-01", probe: CertsFacts.probe, answer: "",
             said: "note machine dpu-01 certificate-end"),
         Wrong(
             id: "a slow disk", node: "server-01", probe: Preflight.latency, answer: "slowest=40000 median=900\n",
@@ -134,7 +136,7 @@ struct DoctorTests {
         let doctor = try doctor(
             { facts in
                 facts["worker-01", HealthQuestion.probe] = Answer(
-                    status: 0, output: "disk 99 1 /\ncertificates asked\n")
+                    status: 0, output: "disk 99 1 /\n")
                 facts["worker-01", CiliumQuestion.status] = Answer(status: 1, output: "", error: "no container\n")
                 facts["dpu-02", EtcdQuestion.probe] = Answer(status: 0, output: "503\n{\"health\":\"false\"}")
                 facts["dpu-02", .guardState] = Answer(status: 0, output: "armed phase=cilium nonce=x until=1\n")

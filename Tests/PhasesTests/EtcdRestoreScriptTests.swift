@@ -5,7 +5,7 @@ import Testing
 
 /// The program of a restore, against a machine that is files, and a K3s that restores by copying.
 @ShellThread struct EtcdRestoreScriptTests {
-    private let stage: Stage
+    let stage: Stage
     nonisolated static let shells = [["dash"], ["bash"], ["busybox", "ash"]]
 
     init() throws {
@@ -78,11 +78,11 @@ import Testing
         }
     }
 
-    private func hash(_ text: String) throws -> String {
+    func hash(_ text: String) throws -> String {
         String(try Shell.run(["bash", "-c", "printf %s '\(text)' | sha256sum"]).output.prefix(64))
     }
 
-    private func run(_ arguments: [String], in shell: [String]) throws -> Shell.Result {
+    func run(_ arguments: [String], in shell: [String]) throws -> Shell.Result {
         try run(.etcdRestore, arguments, in: shell)
     }
 
@@ -97,7 +97,7 @@ import Testing
         return try Shell.run(shell + ["-c", text, template.programName] + arguments, commands: stage.commands)
     }
 
-    private func text(_ path: String) -> String? { try? Repository.text(stage.folder.appending(path: path)) }
+    func text(_ path: String) -> String? { try? Repository.text(stage.folder.appending(path: path)) }
     private func state(_ shell: [String]) throws -> String { try run(.restoreState, in: shell).output }
     private func isDone(_ task: String, _ shell: [String]) throws -> Bool {
         try run(["done", task, "abc", "s-1", "x"], in: shell).status == 0

@@ -294,6 +294,27 @@ import Testing
         #expect(problem.fix.contains("'clusterctl token rotate'"))
     }
 
+    /// `bootstrap` would write the file, and the server would not start the next time.
+    @Test func bootstrapRefusesAnotherTokenWhereThereAreDataAndNotWhereTheFileIsMissing() throws {
+        let inventory = try Self.inventory()
+        let cluster = Cluster(inventory)
+        let step = try #require(
+            K3sFiles(cluster: cluster).settingSteps("dpu-01").first { $0.operation.summary == K3sPaths.token })
+        var facts = UpgradeFixture.facts(inventory)
+        func count() -> Int { TokenProblem.problemsOfMember(cluster, "dpu-01", facts).count }
+        facts["dpu-01", step] = .differs("(differs; secret)")
+        #expect(count() == 0, "a machine without data joins with it")
+        facts["dpu-01", EtcdQuestion.data] = Answer(status: 0, output: "directory 0700 4096")
+        #expect(count() == 1)
+        #expect(
+            UpgradeFixture.words(Preflight(inventory).check("dpu-01", facts)).contains(
+                "the inventory has another token than the cluster"))
+        for state in [StepState.same, .differs("(absent)")] {
+            facts["dpu-01", step] = state
+            #expect(count() == 0)
+        }
+    }
+
     // MARK: The token itself
 
     @Test(

@@ -2,7 +2,6 @@ import Engine
 import Foundation
 import Inventory
 import Phases
-import Rendering
 import Simulation
 import Testing
 
@@ -119,7 +118,7 @@ import Testing
     }
 
     private static let renewalActs: [String: EtcdAct] = [
-        RotateToken.step: .rotateToken, K3sPaths.token: .takeToken, RenewServers.step: .halt,
+        RotateToken.step: .rotateToken, "/etc/rancher/k3s/token": .takeToken, RenewServers.step: .halt,
     ]
 
     private func renewal(_ order: Order, of inventory: Inventory, drivenBy change: (Order.Entry) -> Order.Entry = { $0 })

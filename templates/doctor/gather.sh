@@ -36,7 +36,8 @@ files() { # files PATH...: each with its name before it
 secrets() {
     server=$root/var/lib/rancher/k3s/server
     for file in "$root"/etc/rancher/k3s/token "$root"/etc/rancher/node/password "$server"/token "$server"/node-token \
-        "$server"/agent-token "$root"/var/lib/clusterctl/bgp/*.password "$server"/cred/passwd; do
+        "$server"/agent-token "$root"/var/lib/clusterctl/bgp/*.password "$root"/var/lib/clusterctl/token/next \
+        "$root"/var/lib/clusterctl/token/old "$server"/cred/passwd; do
         [ -f "$file" ] || continue
         cat "$file"
         echo

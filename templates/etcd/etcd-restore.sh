@@ -20,6 +20,7 @@
 # What was there is moved aside and never deleted. A stage is on the disk before the next step begins. 'resetting' is noted after
 # the data were moved: what is in their place from then on is what K3s has made of the snapshot.
 root=/var/lib/clusterctl/etcd guard=/var/lib/clusterctl/guard server=/var/lib/rancher/k3s/server config=/etc/rancher/k3s
+new_token=/var/lib/clusterctl/token/next
 db=$server/db/etcd join=$config/config.yaml.d/90-clusterctl-restore.yaml run=clusterctl-etcd-reset member=clusterctl-etcd.service
 looks=''
 if [ "$1" = 'done' ]; then looks=yes && shift; fi
@@ -232,6 +233,17 @@ end() {
     case $snapshot in "$root"/snapshot-*) rm -f "$snapshot" ;; esac
 }
 
+# A change of the token that was ended in the middle (token.sh): where the data are under the new one by now, K3s does not start
+# with the earlier one.
+wants_token() {
+    [ -s "$new_token" ] && [ "$(cat "$new_token")" != "$(cat "$config/token" 2>/dev/null)" ] || return 1
+    name=$(printf %s "$(cat "$new_token")" | sha256sum | cut -c 1-12)
+    cat "$db/member/snap/db" "$db"/member/wal/*.wal 2>/dev/null | tr -c '[:alnum:]/-' '\n' | grep -qF "/bootstrap/$name"
+}
+take_token() {
+    ! wants_token || { cat "$new_token" >"$config/token.clusterctl" && sync && mv -f "$config/token.clusterctl" "$config/token"; }
+}
+
 recover() {
     data
     case $stage in
@@ -259,6 +271,7 @@ recover() {
     esac
     # Without data it would begin a cluster of its own, or stand in the way of the others.
     [ "$where" != none ] || return 0
+    take_token || exit 1
     unit=k3s.service
     ! is_kept || unit=$member # what the guard keeps stopped could cut SSH again; this one votes without an agent
     systemctl reset-failed "$unit" 2>/dev/null
@@ -270,6 +283,7 @@ recovered() {
     unit=k3s.service
     ! is_kept || unit=$member
     [ "$where" != none ] || return 0
+    ! wants_token || return 1
     case $(property "$unit" UnitFileState)/$(property "$unit" ActiveState) in
     enabled/active | enabled/activating | enabled/reloading) ;;
     *) return 1 ;;

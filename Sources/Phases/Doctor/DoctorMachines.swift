@@ -11,12 +11,14 @@ struct DoctorMachines {
     static let memoryWarnsBelowPercent = 5
     static let syncWarnsAboveMicroseconds = 10_000
     static let restartsNotedFrom = 3
+    static let certificateWarnsBelowDays = 30
 
     init(_ inventory: Inventory, _ facts: Facts, _ lost: Set<NodeName>, keeper: NodeName?) {
         let cluster = Cluster(inventory)
         let preflight = Preflight(inventory)
         for node in cluster.all where !lost.contains(node) {
             health(node, HealthQuestion(facts[node, HealthQuestion.probe]))
+            certificates(node, CertsFacts(facts[node, CertsFacts.probe]))
             restarts(node, cluster[node].unit, UnitQuestion(facts[node, .unit(cluster[node].unit)]))
             checks += 1
             if let skew = preflight.skew(node, facts), skew > Preflight.skewNotedBeyond {
@@ -42,10 +44,10 @@ struct DoctorMachines {
     }
 
     private mutating func health(_ node: NodeName, _ health: HealthQuestion?) {
-        checks += 3
+        checks += 2
         guard let health else {
             return add(
-                .warning, .machine, node, "health", "disks, memory and certificates could not be asked",
+                .warning, .machine, node, "health", "disks and memory could not be asked",
                 "nobody knows of them", "ssh \(node), and df -h")
         }
         for disk in health.disks where disk.usedPercent >= Self.diskWarnsAtPercent {
@@ -63,17 +65,27 @@ struct DoctorMachines {
                 "the kernel ends programs when there is none",
                 "k3s kubectl top pods -A, or ps aux --sort=-rss, on \(node)")
         }
-        for certificate in health.certificates {
-            add(
-                certificate.hasEnded ? .error : .warning, .api, node, "certificate-end",
-                "\(certificate.path) \(certificate.hasEnded ? "has ended" : "ends") on \(certificate.end)",
-                "K3s renews certificates only when it starts, within 90 days of their end",
-                "systemctl restart k3s (or k3s-agent), one node at a time, on \(node)")
+    }
+
+    private mutating func certificates(_ node: NodeName, _ said: CertsFacts?) {
+        checks += 1
+        guard let said else {
+            return add(
+                .note, .machine, node, "certificate-end", "when certificates end could not be asked",
+                "nobody knows whether they end soon", "clusterctl certs check")
         }
-        if !health.hasAskedCertificates {
+        for entry in said.entries {
+            guard let left = entry.certificate.map({ $0.notAfter - said.now }),
+                left < Self.certificateWarnsBelowDays * 86400
+            else { continue }
+            let isAuthority = entry.kind == .authority
             add(
-                .note, .machine, node, "certificate-end", "when certificates end was not asked: openssl is not there",
-                "nobody knows whether they end soon", "install openssl on \(node)")
+                left < 0 ? .error : .warning, .api, node, "certificate-end",
+                "\(entry.path) \(left < 0 ? "has ended" : "ends in \(left / 86400) days")",
+                isAuthority
+                    ? "nothing that it signs is valid then, and K3s does not renew it"
+                    : "K3s renews certificates only when it starts, within 120 days of their end (90 before May 2025)",
+                isAuthority ? "k3s certificate rotate-ca, as K3s' documentation says" : "clusterctl certs rotate")
         }
     }
 

@@ -1,7 +1,7 @@
 import Engine
 import Rendering
 
-/// How a node is besides K3s: disks, memory, certificates.
+/// How a node is besides K3s: disks, memory.
 struct HealthQuestion {
     static let probe = Probe.command(Script.arguments(.health))
 
@@ -11,19 +11,8 @@ struct HealthQuestion {
         let mount: String
     }
 
-    struct Certificate: Equatable {
-        let hasEnded: Bool
-        let path: String
-        /// As openssl prints it.
-        let end: String
-    }
-
     private(set) var disks: [Disk] = []
     private(set) var memory: (freeKiB: Int, totalKiB: Int)?
-    /// Those that have ended, or will within 30 days.
-    private(set) var certificates: [Certificate] = []
-    /// False where nothing is there to ask with.
-    private(set) var hasAskedCertificates = false
 
     /// Nil when the node could not be asked.
     init?(_ answer: Answer?) {
@@ -39,11 +28,6 @@ struct HealthQuestion {
                 if words.count == 3, let free = Int(words[1]), let total = Int(words[2]), total > 0 {
                     memory = (free, total)
                 }
-            case "certificate":
-                if words.count == 4 {
-                    certificates.append(Certificate(hasEnded: words[1] == "ended", path: words[2], end: words[3]))
-                }
-            case "certificates": hasAskedCertificates = words.count == 2 && words[1] == "asked"
             default: break
             }
         }

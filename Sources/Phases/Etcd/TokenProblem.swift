@@ -10,13 +10,27 @@ enum TokenProblem {
             guard case .file(K3sPaths.token, .secret(.provided), _) = step.operation, let state = facts[node, step],
                 state != .same
             else { continue }
-            return [
-                Problem(
-                    "the inventory has another token than the cluster",
-                    fix: "put the cluster's own token back into the inventory, or change the cluster's to it: "
-                        + "'clusterctl token rotate'")
-            ]
+            return [problem]
         }
         return []
+    }
+
+    /// The same for whoever writes that file where it is missing: only one that is there and is another one counts.
+    static func problemsOfMember(_ cluster: Cluster, _ node: NodeName, _ facts: Facts) -> [Problem] {
+        guard EtcdQuestion.hasData(facts[node, EtcdQuestion.data]) == true else { return [] }
+        for step in K3sFiles(cluster: cluster).settingSteps(node) {
+            guard case .file(K3sPaths.token, .secret(.provided), _) = step.operation,
+                case .differs(let current)? = facts[node, step], current.hasPrefix("(differs")
+            else { continue }
+            return [problem]
+        }
+        return []
+    }
+
+    private static var problem: Problem {
+        Problem(
+            "the inventory has another token than the cluster",
+            fix: "put the cluster's own token back into the inventory, or change the cluster's to it: "
+                + "'clusterctl token rotate'")
     }
 }
