@@ -8,7 +8,7 @@ import unittest
 from .harness import LAB_DIR, VIP, LifeCase, enter, kubectl, lab
 from .test_upgrade import Client
 
-SERVERS = ["dpu-01", "dpu-02", "server-03"]
+SERVERS = ["dpu-01", "dpu-02", "dpu-03"]
 WORKER = "worker-01"
 NODES = [*SERVERS, WORKER]
 READY = 'jsonpath={range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Ready")].status} {end}'
@@ -30,8 +30,7 @@ defaults: {{dpus: {{arch: amd64, deadlineFactor: 1}}}}
 dpus:
   dpu-01: {{address: 10.77.0.11, primary: true}}
   dpu-02: {{address: 10.77.0.12}}
-servers:
-  server-03: {{address: 10.77.0.13}}
+  dpu-03: {{address: 10.77.0.13}}
 workers:
   {WORKER}: {{address: 10.77.0.21}}
 """
@@ -129,9 +128,9 @@ class TokensTest(LifeCase):
         self.assertIn("nothing to do", self.bootstrap().said())
 
     def test_3_who_comes_with_the_earlier_token_is_refused_and_led_on(self):
-        enter("server-03", "sh", "-c", f"echo {self.old} >/etc/rancher/k3s/token && systemctl restart --no-block k3s")
+        enter("dpu-03", "sh", "-c", f"echo {self.old} >/etc/rancher/k3s/token && systemctl restart --no-block k3s")
         message = "bootstrap data already found and encrypted with different token"
-        self.eventually(True, lambda: message in enter("server-03", "journalctl", "-q", "-u", "k3s", "-n", "50"))
+        self.eventually(True, lambda: message in enter("dpu-03", "journalctl", "-q", "-u", "k3s", "-n", "50"))
         self.rotate()
         self.assertEqual(set(self.tokens().values()), {NEW})
         self.assert_whole()
@@ -154,7 +153,7 @@ class TokensTest(LifeCase):
         client = Client(self.directory)
         try:
             run = self.start("certs", "rotate", self.inventory, "--yes")
-            self.assertTrue(run.wait_for(r"renew-servers +dpu-\d+ +done(.|\n)*renew-servers +\S+ +waiting"), run.said())
+            self.assertTrue(run.wait_for(r"renew-servers +dpu-\d+ +passed(.|\n)*renew-servers +\S+ +waiting"), run.said())
             run.kill()
             halfway = self.leaves()
             first = [node for node in SERVERS if not set(before[node]) & set(halfway[node])]

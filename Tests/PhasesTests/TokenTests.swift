@@ -9,10 +9,10 @@ import Testing
 /// What a change of the token concludes from what the nodes say, at every place where an earlier run may have been ended.
 @Suite struct TokenTests {
     private static let servers = UpgradeFixture.servers.map { NodeName($0) }
-    private static let managed = servers + ["worker-01"]
+    private static let managed = servers + ["worker-01", "pxe-01"]
 
     static func inventory() throws -> Inventory {
-        try Example.small([("version: v1.35.7+k3s1", "version: v1.35.7+k3s1\n  token: {file: /secrets/token}")])
+        try Example.small([("{env: K3S_TOKEN}", "{file: /secrets/token}")])
     }
 
     /// How a node stands, by the words of `token.sh look` and the states of its files.
@@ -47,8 +47,8 @@ import Testing
             facts[name, TokenFacts.probe(name, cluster)] = Answer(
                 status: 0, output: lines.joined(separator: "\n") + "\n" + node.more)
             facts[name, .guardState] = Answer(status: 0, output: "none")
-            if let file = change.file { facts[name, file] = node.file ? .same : .differs("(differs; secret)") }
-            if let staged = change.stagedFile { facts[name, staged] = node.staged ? .same : .differs("(absent)") }
+            if let file = change.file { facts[name, file] = node.file ? .same : .differs(current: "(differs; secret)") }
+            if let staged = change.stagedFile { facts[name, staged] = node.staged ? .same : .differs(current: "(absent)") }
         }
         return facts
     }
@@ -289,7 +289,7 @@ import Testing
         var facts = UpgradeFixture.facts(inventory)
         let step = try #require(
             K3sFiles(cluster: Cluster(inventory)).settingSteps("dpu-01").first { $0.operation.summary == K3sPaths.token })
-        facts["dpu-01", step] = .differs("(differs; secret)")
+        facts["dpu-01", step] = .differs(current: "(differs; secret)")
         let problem = try #require(TokenProblem.problems(Cluster(inventory), "dpu-01", facts).first)
         #expect(problem.fix.contains("'clusterctl token rotate'"))
     }
@@ -302,14 +302,14 @@ import Testing
             K3sFiles(cluster: cluster).settingSteps("dpu-01").first { $0.operation.summary == K3sPaths.token })
         var facts = UpgradeFixture.facts(inventory)
         func count() -> Int { TokenProblem.problemsOfMember(cluster, "dpu-01", facts).count }
-        facts["dpu-01", step] = .differs("(differs; secret)")
+        facts["dpu-01", step] = .differs(current: "(differs; secret)")
         #expect(count() == 0, "a machine without data joins with it")
         facts["dpu-01", EtcdQuestion.data] = Answer(status: 0, output: "directory 0700 4096")
         #expect(count() == 1)
         #expect(
             UpgradeFixture.words(Preflight(inventory).check("dpu-01", facts)).contains(
                 "the inventory has another token than the cluster"))
-        for state in [StepState.same, .differs("(absent)")] {
+        for state in [StepState.same, .differs(current: "(absent)")] {
             facts["dpu-01", step] = state
             #expect(count() == 0)
         }

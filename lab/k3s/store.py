@@ -51,7 +51,8 @@ class Store:
 
     def _follow(self):
         while True:
-            request = {"create_request": {"key": encode(PREFIX), "range_end": encode(_END),
+            # All keys: a change of others moves the revision on, too, which whoever reads waits for.
+            request = {"create_request": {"key": encode("\0"), "range_end": encode("\0"),
                                           "start_revision": str(self.revision + 1)}}
             try:
                 for line in self.etcd.client.lines("POST", "/v3/watch", request):
@@ -70,6 +71,9 @@ class Store:
             for event in events:
                 kv = event["kv"]
                 key, revision = decode(kv["key"]).decode(), int(kv["mod_revision"])
+                self.revision = max(self.revision, revision)
+                if not key.startswith(PREFIX):
+                    continue
                 previous = self.objects.get(key, (None, 0))[0]
                 if event.get("type") == "DELETE":
                     self.objects.pop(key, None)
@@ -79,7 +83,6 @@ class Store:
                     self.objects[key] = (value, revision)
                     kind = "ADDED" if previous is None else "MODIFIED"
                     self.history.append(Event(revision, kind, key, value, previous))
-                self.revision = max(self.revision, revision)
             self.changed.notify_all()
 
     def _wait_for(self, revision, seconds=5):

@@ -57,7 +57,8 @@ struct DoctorCommand: AsyncParsableCommand {
         }
         // A secret that cannot be read now is known by the nodes all the same.
         var secrets: [String] = []
-        for provided in ProvidedSecret.all(site.inventory) {
+        var seen: Set<String> = []
+        for provided in ProvidedSecret.all(site.inventory) where seen.insert(provided.key).inserted {
             // Also one that is not of the right form is a secret.
             let secret = try? await Secrets.read(provided.reference, key: provided.key)
             secret.map { secrets.append($0.reveal()) }
