@@ -138,7 +138,13 @@ extension Simulator {
         let asksAPI =
             switch step.operation {
             case .command: true
-            default: [.acts(.forget), .acts(.rotateToken)].contains(ControlPlane.Effect(step))
+            // Whoever comes later finds that it has been done, as the real phase does.
+            default:
+                switch ControlPlane.Effect(step) {
+                case .acts(.forget): true
+                case .acts(.rotateToken): etcd?.isUnderNewToken == false
+                default: false
+                }
             }
         if asksAPI, let entry = program.entry, ledger?.entries[entry].etcd != .nothing,
             etcd?[host]?.hasData != false, !hasAPI(host)

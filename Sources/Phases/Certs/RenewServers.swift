@@ -17,7 +17,8 @@ public struct NoteCerts: Phase {
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
         switch scope.turn(node, facts) {
         case .renewed(isNoted: false): .pending("new certificates were asked for")
-        case .renewed(isNoted: true), .done: .settled
+        case .renewed(isNoted: true): .settled
+        case .done: .notApplicable("it has new certificates")
         case .left(let why): .notApplicable(why)
         }
     }
@@ -118,7 +119,8 @@ private struct RenewedCerts {
         switch scope.turn(node, facts) {
         case .renewed: return .pending("its certificates are replaced")
         // Whoever has new certificates may have been ended before it served with them.
-        case .done: return scope.said(node, facts)?.noted == nil ? .settled : .satisfied
+        case .done:
+            return scope.said(node, facts)?.noted == nil ? .notApplicable("it has new certificates") : .satisfied
         case .left(let why): return .notApplicable(why)
         }
     }

@@ -94,7 +94,7 @@ private struct StartedWithToken {
 
     func check(_ node: NodeName, _ facts: Facts, phase: PhaseID) -> Finding {
         if facts.hasGuardArmed(for: phase, node) { return .satisfied }
-        guard change.isPending(facts) else { return .settled }
+        guard change.isPending(facts) else { return TokenChange.done }
         guard let said = change.said(node, facts) else {
             return .pending("\(node) does not say since when K3s runs there")
         }

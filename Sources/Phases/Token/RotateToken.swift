@@ -12,7 +12,7 @@ public struct StageToken: Phase {
     public init(_ inventory: Inventory) { change = TokenChange(Cluster(inventory)) }
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
-        change.isPending(facts) ? .satisfied : .settled
+        change.isPending(facts) ? .satisfied : TokenChange.done
     }
 
     public func apply(_ node: NodeName) -> [Step] { [change.stagedFile].compactMap(\.self) }
@@ -40,7 +40,9 @@ public struct RotateToken: Phase {
     /// Asked once more where the run before was ended before any server had the new token: K3s may not have come to its end.
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
         let isRotated = change.isRotated(facts) == true
-        if isRotated, cluster.controlPlane.contains(where: { change.hasFile($0, facts) }) { return .settled }
+        if isRotated, cluster.controlPlane.contains(where: { change.hasFile($0, facts) }) {
+            return .notApplicable("K3s has changed it already")
+        }
         let teller = change.teller(facts)
         guard node == teller else { return .notApplicable("it is asked for on \(teller)") }
         return .pending(
@@ -86,7 +88,7 @@ public struct TokenFiles: Phase {
     }
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
-        guard change.isPending(facts) else { return .settled }
+        guard change.isPending(facts) else { return TokenChange.done }
         guard cluster[node].management == .full else {
             return .putOff(
                 "its operator has to bring the new token there and to start K3s anew; it goes on as it is, and does not start "
@@ -123,7 +125,7 @@ public struct TokenSnapshot: Phase {
     }
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
-        guard change.isPending(facts) else { return .settled }
+        guard change.isPending(facts) else { return TokenChange.done }
         let first = ServerQuestion.firstWell(cluster, facts) ?? cluster.reference
         return node == first
             ? .pending("those from before need the earlier token") : .notApplicable("it is taken on \(first)")
@@ -153,7 +155,7 @@ public struct EndToken: Phase {
     public init(_ inventory: Inventory) { change = TokenChange(Cluster(inventory)) }
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
-        change.isPending(facts) ? .pending("what was written for the change is removed") : .settled
+        change.isPending(facts) ? .pending("what was written for the change is removed") : TokenChange.done
     }
 
     public func apply(_ node: NodeName) -> [Step] {

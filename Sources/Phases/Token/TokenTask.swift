@@ -132,6 +132,10 @@ struct TokenChange: Sendable {
         return isAsked ? false : nil
     }
 
+    /// Of a node that nothing is left to do on. Not what is satisfied: that is gone through again where something before it has
+    /// changed, and whoever asks K3s for a token wants one that is staged.
+    static let done = Finding.notApplicable("the cluster has this token, and no other")
+
     /// Whether somebody is not yet where the change leads.
     func isPending(_ facts: Facts) -> Bool {
         isRotated(facts) != true
