@@ -25,7 +25,8 @@ extension OrderRules {
             if restarts.isEmpty { violations.append("K3s on \(node) goes on with the earlier token") }
         }
         for phase in writing {
-            violations += phase.work.filter { $0.writesToken && $0.steps.contains(where: \.operation.isCheckpoint) }.map {
+            violations += phase.work.filter { $0.writesToken && $0.steps.contains(where: \.operation.isCheckpoint) }.map
+            {
                 "taking \(phase.id) back on \($0.node) would put the earlier token in its place"
             }
         }

@@ -63,7 +63,8 @@ public enum OrderRules {
         case .networkBeforeAddons: networkBeforeAddons(plan)
         case .guardArmed: guardArmed(plan)
         case .upgradeInTurn: upgradeInTurn(plan)
-        case .resetInTurn: plan.mustFollow("reset-files", "reset-workers") + plan.mustFollow("reset-files", "reset-servers")
+        case .resetInTurn:
+            plan.mustFollow("reset-files", "reset-workers") + plan.mustFollow("reset-files", "reset-servers")
         case .restoreInTurn: restoreInTurn(plan)
         case .kubeProxyInTurn: kubeProxyInTurn(plan)
         case .ownChainsOnly: ownChainsOnly(plan)

@@ -16,7 +16,8 @@ public struct Preflight: Phase {
             .host, .unit(Units.server), .unit(Units.agent), K3sQuestion.version, K3sQuestion.config, EtcdQuestion.data,
             .listeners(ports(of: node)),
         ]
-        let member: [Probe] = cluster[node].isControlPlane ? [Preflight.latency, Preflight.keptMember, RestoreState.probe] : []
+        let member: [Probe] =
+            cluster[node].isControlPlane ? [Preflight.latency, Preflight.keptMember, RestoreState.probe] : []
         return common + member + (node == cluster.reference ? [LeftAddonsQuestion.probe] : [])
             + [NodeVLANs.leavingLinks(of: cluster[node])].compactMap(\.self)
     }

@@ -48,6 +48,7 @@ public struct ProvidedSecret: Sendable {
 
     /// Every secret that the inventory refers to, and that a plan may name.
     public static func all(_ inventory: Inventory) -> [ProvidedSecret] {
-        [token(inventory), newToken(inventory)].compactMap { $0 } + (inventory.bgp?.peers ?? []).compactMap { bgpPassword($0) }
+        [token(inventory), newToken(inventory)].compactMap { $0 }
+            + (inventory.bgp?.peers ?? []).compactMap { bgpPassword($0) }
     }
 }

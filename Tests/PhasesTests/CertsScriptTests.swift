@@ -13,7 +13,9 @@ import Testing
     init() throws {
         stage = try Stage()
         let folder = stage.folder.path
-        for name in ["server/tls/client-admin", "server/tls/etcd/client", "agent/client-kubelet", "server/tls/client-old"] {
+        for name in [
+            "server/tls/client-admin", "server/tls/etcd/client", "agent/client-kubelet", "server/tls/client-old",
+        ] {
             try certificate(name, "old-\(name)")
         }
         try stage.write(pem("authority-1") + pem("authority-2"), to: "k3s/server/tls/server-ca.crt")
@@ -112,7 +114,8 @@ import Testing
         #expect(result.status == 1)
         #expect(
             result.error
-                == "K3s does not rotate its certificates: level=fatal msg=\"no space left\"; it was started again with those it has\n")
+                == "K3s does not rotate its certificates: level=fatal msg=\"no space left\"; it was started again with those it has\n"
+        )
         #expect(try Repository.text(stage.folder.appending(path: "state")) == "active\n")
         try stage.write("", to: "stubborn")
         try stage.write("", to: "deathless")

@@ -38,7 +38,8 @@ enum Made {
                 : [tag, 0x82, UInt8(content.count >> 8), UInt8(content.count & 0xff)] + content
         }
         let subject = der(
-            0x30, der(0x31, der(0x30, der(0x06, [0x55, 0x04, 0x0a]) + der(0x0c, Array("system:masters".utf8))))
+            0x30,
+            der(0x31, der(0x30, der(0x06, [0x55, 0x04, 0x0a]) + der(0x0c, Array("system:masters".utf8))))
                 + der(0x31, der(0x30, der(0x06, [0x55, 0x04, 0x03]) + der(0x0c, Array(name.utf8)))))
         let body =
             der(0xa0, der(0x02, [2])) + der(0x02, [1]) + der(0x30, []) + der(0x30, [])
@@ -67,7 +68,8 @@ enum Made {
     }
 
     @Test func theListenersOneIsInPEMInBase64() {
-        let pem = "-----BEGIN CERTIFICATE-----\n\(Self.made(to: "270101000000Z", name: "k3s"))\n-----END CERTIFICATE-----\n"
+        let pem =
+            "-----BEGIN CERTIFICATE-----\n\(Self.made(to: "270101000000Z", name: "k3s"))\n-----END CERTIFICATE-----\n"
         let text = Data((pem + pem).utf8).base64EncodedString()
         #expect(Certificate(base64OfPEM: text)?.subject == "k3s")
         #expect(Certificate(base64OfPEM: Data(pem.utf8.prefix(60)).base64EncodedString()) == nil)
@@ -211,7 +213,8 @@ enum Made {
             try #require(CertsFacts(Stand.stopped.answer)).verdict(on: "a")
                 == .waiting("\(Self.path) is not there yet on a"))
         let sooner = Self.look([
-            "leaf \(Self.path) \(CertificateTests.made(to: "270101000000Z"))", "begun", "noted \(Self.path) \(Self.old)",
+            "leaf \(Self.path) \(CertificateTests.made(to: "270101000000Z"))", "begun",
+            "noted \(Self.path) \(Self.old)",
         ])
         #expect(
             try #require(CertsFacts(sooner)).verdict(on: "a")
@@ -285,7 +288,8 @@ enum Made {
             return .init(entry.phase, after: [.all("preflight"), .all("host-prep")])
         }
         #expect(
-            found.contains("order.certs-in-turn: \(later) may start before \(earlier) has passed on all nodes"), "\(found)")
+            found.contains("order.certs-in-turn: \(later) may start before \(earlier) has passed on all nodes"),
+            "\(found)")
     }
 
     @Test func aServerIsNotStoppedBeforeItHasAskedTheOthers() throws {

@@ -12,7 +12,8 @@ extension EtcdRestoreScriptTests {
         #expect(try run(["recover", ".", "."], in: shell).status == 0)
         #expect(text("etc/k3s/token") == "the-token\n", "the data are not under the new one")
         #expect(try run(["done", "recover", ".", "."], in: shell).status == 0)
-        try stage.write("x\0/bootstrap/\(try hash("new \"one\"").prefix(12))\u{12}y", to: "k3s/server/db/etcd/member/snap/db")
+        try stage.write(
+            "x\0/bootstrap/\(try hash("new \"one\"").prefix(12))\u{12}y", to: "k3s/server/db/etcd/member/snap/db")
         #expect(try run(["done", "recover", ".", "."], in: shell).status == 1, "it runs, and ends again and again")
         #expect(try run(["recover", ".", "."], in: shell).status == 0)
         #expect(text("etc/k3s/token") == "new \"one\"\n")

@@ -101,7 +101,8 @@ import Testing
         return try #require(TokenFacts(Answer(status: result.status, output: result.output)))
     }
 
-    @Test(arguments: shells) func theTokenIsChangedAndTheFileWithItAndSecretsAreInNoCommandLine(shell: [String]) throws {
+    @Test(arguments: shells) func theTokenIsChangedAndTheFileWithItAndSecretsAreInNoCommandLine(shell: [String]) throws
+    {
         let before = try look(shell)
         #expect(before.isUnderWay && before.code == "405" && !before.runsOld && before.overruled == [])
         #expect(before.etcd == .init(count: 1, isUnderFile: true, isUnderNew: false))

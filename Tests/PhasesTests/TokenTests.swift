@@ -48,7 +48,9 @@ import Testing
                 status: 0, output: lines.joined(separator: "\n") + "\n" + node.more)
             facts[name, .guardState] = Answer(status: 0, output: "none")
             if let file = change.file { facts[name, file] = node.file ? .same : .differs(current: "(differs; secret)") }
-            if let staged = change.stagedFile { facts[name, staged] = node.staged ? .same : .differs(current: "(absent)") }
+            if let staged = change.stagedFile {
+                facts[name, staged] = node.staged ? .same : .differs(current: "(absent)")
+            }
         }
         return facts
     }
@@ -150,7 +152,9 @@ import Testing
         let after = Self.facts(inventory, Self.all(.after))
         for entry in TokenRotate.order(for: inventory).entries
         where !["preflight", "host-prep", "verify"].contains(entry.phase.id.rawValue) {
-            for node in entry.phase.nodes { #expect(isLeftAlone(entry.phase, node, after), "\(entry.phase.id) on \(node)") }
+            for node in entry.phase.nodes {
+                #expect(isLeftAlone(entry.phase, node, after), "\(entry.phase.id) on \(node)")
+            }
         }
         let halfway = Self.facts(inventory, Self.all(.told, ["dpu-01": .switched]))
         for node in Self.servers { #expect(isLeftAlone(RotateToken(inventory), node, halfway)) }
@@ -218,7 +222,9 @@ import Testing
         Wrong(
             id: "a cluster that does not answer",
             change: {
-                for name in servers { $0[name, NodesQuestion.probe] = Answer(status: 1, output: "", error: "no leader") }
+                for name in servers {
+                    $0[name, NodesQuestion.probe] = Answer(status: 1, output: "", error: "no leader")
+                }
             }, says: ["the cluster cannot be asked for its nodes: no leader"]),
         Wrong(
             id: "a node that the cluster does not know", node: "worker-01",
@@ -233,7 +239,8 @@ import Testing
         Wrong(
             id: "one that is out afterwards", nodes: all(.told, ["dpu-01": .switched]), unwell: ["dpu-02"], says: []),
         Wrong(
-            id: "two that are out afterwards", nodes: all(.told, ["dpu-01": .switched]), unwell: ["dpu-02", "server-01"],
+            id: "two that are out afterwards", nodes: all(.told, ["dpu-01": .switched]),
+            unwell: ["dpu-02", "server-01"],
             says: ["the etcd members on dpu-02, server-01 are not healthy voters"]),
         Wrong(
             id: "an etcd that does not say", nodes: all(Node(etcd: nil)),
@@ -304,7 +311,9 @@ import Testing
         let inventory = try Self.inventory()
         var facts = UpgradeFixture.facts(inventory)
         let step = try #require(
-            K3sFiles(cluster: Cluster(inventory)).settingSteps("dpu-01").first { $0.operation.summary == K3sPaths.token })
+            K3sFiles(cluster: Cluster(inventory)).settingSteps("dpu-01").first {
+                $0.operation.summary == K3sPaths.token
+            })
         facts["dpu-01", step] = .differs(current: "(differs; secret)")
         let problem = try #require(TokenProblem.problems(Cluster(inventory), "dpu-01", facts).first)
         #expect(problem.fix.contains("'clusterctl token rotate'"))
@@ -357,58 +366,5 @@ import Testing
             return
         }
         #expect(all.first { $0.source == source }?.problem("K10x") != nil)
-    }
-
-    // MARK: The order
-
-    private func violations(_ change: (Order.Entry) -> Order.Entry?) throws -> [String] {
-        let inventory = try Self.inventory()
-        let entries = TokenRotate.order(for: inventory).entries.compactMap(change)
-        return OrderRules.violations(Plan(cluster: "x", order: Order(name: "x", entries)), for: inventory)
-    }
-
-    @Test func theOrderKeepsEveryRule() throws { #expect(try violations { $0 } == []) }
-
-    @Test(
-        arguments: [
-            ("rotate-token", "stage-token"), ("token-servers", "rotate-token"), ("restart-servers", "token-servers"),
-            ("token-workers", "restart-servers"), ("restart-workers", "token-workers"), ("end-token", "restart-workers"),
-        ] as [(PhaseID, PhaseID)])
-    func eachPhaseWaitsForTheOneBeforeIt(later: PhaseID, earlier: PhaseID) throws {
-        let found = try violations { entry in
-            guard entry.phase.id == later else { return entry }
-            return .init(entry.phase, after: [.all("preflight"), .all("host-prep")])
-        }
-        #expect(
-            found.contains("order.token-in-turn: \(later) may start before \(earlier) has passed on all nodes"), "\(found)")
-    }
-
-    @Test func nobodyIsForgottenAndNoGuardPutsTheEarlierTokenBack() throws {
-        let inventory = try Self.inventory()
-        func without(_ id: PhaseID) -> (Order.Entry) -> Order.Entry? {
-            { $0.phase.id == id ? nil : .init($0.phase, after: $0.after.filter { $0.phase != id }) }
-        }
-        let withoutWorkers = try violations(without("token-workers"))
-        #expect(withoutWorkers.contains("order.token-in-turn: worker-01 does not get the new token"))
-        let goingOn = try violations(without("restart-workers"))
-        #expect(goingOn.contains("order.token-in-turn: K3s on worker-01 goes on with the earlier token"))
-        let guarded = try violations { entry in
-            entry.phase.id == "token-servers"
-                ? .init(Guarded(base: entry.phase, cluster: Cluster(inventory)), after: entry.after) : entry
-        }
-        #expect(
-            guarded.contains {
-                $0.hasPrefix("order.token-in-turn: taking token-servers back on dpu-01 would put the earlier token")
-            }, "\(guarded)")
-    }
-
-    private struct Guarded: Phase {
-        let base: any Phase
-        let cluster: Cluster
-        var id: PhaseID { base.id }
-        var title: String { base.title }
-        var nodes: [NodeName] { base.nodes }
-        func apply(_ node: NodeName) -> [Step] { base.apply(node) }
-        func undo(_ node: NodeName) -> Undo { cluster.restore(node) }
     }
 }

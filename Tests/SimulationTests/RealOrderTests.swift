@@ -121,7 +121,9 @@ import Testing
         RotateToken.step: .rotateToken, "/etc/rancher/k3s/token": .takeToken, RenewServers.step: .halt,
     ]
 
-    private func renewal(_ order: Order, of inventory: Inventory, drivenBy change: (Order.Entry) -> Order.Entry = { $0 })
+    private func renewal(
+        _ order: Order, of inventory: Inventory, drivenBy change: (Order.Entry) -> Order.Entry = { $0 }
+    )
         -> Scenario
     {
         var controlPlane = controlPlane(inventory)

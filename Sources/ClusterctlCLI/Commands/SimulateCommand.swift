@@ -35,7 +35,8 @@ struct SimulateCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "What is carried out: \(Verb.allCases.map(\.rawValue).joined(separator: ", ")).",
-            discussion: "All but bootstrap begin with a living cluster, recover with one that is down. The last server is "
+            discussion:
+                "All but bootstrap begin with a living cluster, recover with one that is down. The last server is "
                 + "added; the primary leaves, or is replaced."))
     var order = Verb.bootstrap
 

@@ -14,7 +14,7 @@ public struct Certificate: Sendable, Equatable {
     public init?(der: [UInt8]) {
         var outer = DER(der)
         guard var certificate = outer.sequence(), var body = certificate.sequence() else { return nil }
-        body.skip(0xa0) // the version, where it is said
+        body.skip(0xa0)  // the version, where it is said
         guard body.skip(0x02), body.skip(0x30), body.skip(0x30), var validity = body.sequence(),
             let notBefore = validity.time(), let notAfter = validity.time(), var subject = body.sequence()
         else { return nil }

@@ -60,7 +60,8 @@ public struct CertsPreflight: Phase {
             let why = facts.first(of: cluster.controlPlane, NodesQuestion.probe).map { ": \($0.reason)" } ?? ""
             let problem = Problem(
                 "the cluster cannot be asked for its nodes\(why)",
-                fix: "see that K3s runs on the servers; where its certificates have ended ('clusterctl certs check'), start it "
+                fix:
+                    "see that K3s runs on the servers; where its certificates have ended ('clusterctl certs check'), start it "
                     + "anew there, one server after the other: it makes new ones")
             return node == cluster.reference ? .blocked([problem]) : .satisfied
         }

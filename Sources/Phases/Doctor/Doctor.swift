@@ -65,7 +65,9 @@ public struct Doctor: Sendable {
         // Clocks first: behind questions to an API that hangs they would seem to be wrong.
         var asks = cluster.all.map { Ask($0, .host) } + Verification.asks(inventory) + Drift.extras(inventory)
         asks += cluster.all.flatMap { node in
-            [HealthQuestion.probe, CertsFacts.probe, ManifestsQuestion.probe, .unit(cluster[node].unit)].map { Ask(node, $0) }
+            [HealthQuestion.probe, CertsFacts.probe, ManifestsQuestion.probe, .unit(cluster[node].unit)].map {
+                Ask(node, $0)
+            }
         }
         for node in cluster.controlPlane {
             asks += [Preflight.latency, SchedulingQuestion.probe, ManifestsQuestion.charts].map { Ask(node, $0) }

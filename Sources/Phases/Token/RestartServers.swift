@@ -38,7 +38,8 @@ public struct RestartServers: Phase {
             }
             return answer.succeeded
                 ? .holds
-                : .waiting("K3s on \(node) does not take the new token alone yet: \(answer.lines.first ?? "it says nothing")")
+                : .waiting(
+                    "K3s on \(node) does not take the new token alone yet: \(answer.lines.first ?? "it says nothing")")
         }
     }
 

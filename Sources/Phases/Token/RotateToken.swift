@@ -47,7 +47,8 @@ public struct RotateToken: Phase {
         guard node == teller else { return .notApplicable("it is asked for on \(teller)") }
         return .pending(
             isRotated
-                ? "it was asked for, and nobody has the new token yet" : "the cluster has another token than the inventory")
+                ? "it was asked for, and nobody has the new token yet"
+                : "the cluster has another token than the inventory")
     }
 
     public func apply(_ node: NodeName) -> [Step] {
@@ -60,7 +61,8 @@ public struct RotateToken: Phase {
     }
 
     public func undo(_ node: NodeName) -> Undo {
-        .nothing(because: "it goes forward only: the same command goes on, and the earlier token can be changed to again")
+        .nothing(
+            because: "it goes forward only: the same command goes on, and the earlier token can be changed to again")
     }
 }
 
@@ -137,7 +139,8 @@ public struct TokenSnapshot: Phase {
                 .command(
                     Command(
                         name: "take a snapshot of etcd",
-                        arguments: Script.arguments(.etcdSnapshot, ["take", "after-token-change"]), timeoutSeconds: 300)),
+                        arguments: Script.arguments(.etcdSnapshot, ["take", "after-token-change"]), timeoutSeconds: 300)
+                ),
                 because: "it can be restored with the token that the inventory has")
         ]
     }

@@ -28,7 +28,8 @@ public struct TokenPreflight: Phase {
             let why = facts.first(of: cluster.controlPlane, NodesQuestion.probe).map { ": \($0.reason)" } ?? ""
             let problem = Problem(
                 "the cluster cannot be asked for its nodes\(why)",
-                fix: "see that K3s runs on the servers; where it runs on none of them, 'clusterctl recover' starts them, "
+                fix:
+                    "see that K3s runs on the servers; where it runs on none of them, 'clusterctl recover' starts them, "
                     + "with the token that their data are under")
             return node == cluster.reference ? .blocked([problem]) : .satisfied
         }
@@ -91,7 +92,8 @@ public struct TokenPreflight: Phase {
             problems.append(
                 Problem(
                     "the etcd member on \(unwell.map(\.rawValue).joined(separator: ", ")) is not a healthy voter, and all servers "
-                        + "must be there when the token changes", fix: "lead it back first: 'clusterctl status' says how it is"
+                        + "must be there when the token changes",
+                    fix: "lead it back first: 'clusterctl status' says how it is"
                 ))
         }
         let said = cluster.controlPlane.compactMap { change.said($0, facts)?.etcd }
@@ -99,7 +101,8 @@ public struct TokenPreflight: Phase {
             problems.append(
                 Problem(
                     "the cluster's data are under a token that neither its servers nor the inventory have",
-                    fix: "if an earlier change was to another token than the inventory has now, put that one there and lead it "
+                    fix:
+                        "if an earlier change was to another token than the inventory has now, put that one there and lead it "
                         + "to its end first"))
         }
         return problems

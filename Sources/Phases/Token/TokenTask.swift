@@ -108,7 +108,8 @@ struct TokenChange: Sendable {
 
     /// The inventory's token beside it, until the change has come to its end.
     var stagedFile: Step? {
-        secretFile(TokenTask.staged, because: "with it on the node, each can tell for itself how far the change has come")
+        secretFile(
+            TokenTask.staged, because: "with it on the node, each can tell for itself how far the change has come")
     }
 
     private func secretFile(_ path: String, because: String) -> Step? {
