@@ -86,9 +86,7 @@ import Testing
         try run(.etcdRestore, arguments, in: shell)
     }
 
-    private func run(
-        _ template: Template, _ arguments: [String] = [], in shell: [String]
-    ) throws -> Shell.Result {
+    private func run(_ template: Template, _ arguments: [String] = [], in shell: [String]) throws -> Shell.Result {
         let folder = stage.folder.path
         let text = template.text().replacing("/var/lib/clusterctl", with: "\(folder)/clusterctl")
             .replacing("/var/lib/rancher/k3s", with: "\(folder)/k3s").replacing(

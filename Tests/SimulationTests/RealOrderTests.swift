@@ -121,16 +121,12 @@ import Testing
         RotateToken.step: .rotateToken, "/etc/rancher/k3s/token": .takeToken, RenewServers.step: .halt,
     ]
 
-    private func renewal(
-        _ order: Order, of inventory: Inventory, drivenBy change: (Order.Entry) -> Order.Entry = { $0 }
-    )
-        -> Scenario
-    {
+    private func renewal(_ order: Order, of inventory: Inventory) -> Scenario {
         var controlPlane = controlPlane(inventory)
         controlPlane.acts = Self.renewalActs
         return Scenario(
-            cluster: inventory.name, order: Order(name: order.name, order.entries.map(change)),
-            nodes: inventory.nodes.map { NodeName($0.name) }, controlPlane: controlPlane, isLiving: true)
+            cluster: inventory.name, order: order, nodes: inventory.nodes.map { NodeName($0.name) },
+            controlPlane: controlPlane, isLiving: true)
     }
 
     @Test(arguments: [("lab", UInt64(100)), ("keepalived", 10)])
@@ -151,17 +147,19 @@ import Testing
     @Test func aTokenThatDoesNotFitKeepsServersFromStarting() throws {
         let inventory = try inventory("lab")
         let order = TokenRotate.order(for: inventory)
-        let hasty = renewal(order, of: inventory) { entry in
-            switch entry.phase.id {
-            case "restart-servers": .init(entry.phase, after: [.all("rotate-token"), .all("host-prep")])
-            case "token-servers": .init(entry.phase, after: [.all("restart-servers")])
-            default: entry
-            }
+        var entries = order.entries.filter { $0.phase.id != "token-servers" }
+        let files = try #require(order.entries.first { $0.phase.id == "token-servers" }).phase
+        let position = try #require(entries.firstIndex { $0.phase.id == "restart-servers" })
+        entries[position] = .init(entries[position].phase, after: [.all("rotate-token"), .all("host-prep")])
+        entries.insert(.init(files, after: [.all("restart-servers")]), at: position + 1)
+        let hasty = renewal(Order(name: order.name, entries), of: inventory).run(seed: 1, faults: [])
+        #expect(hasty.violations.map(\.invariant) == [.finishes])
+        let renewing = CertsRotate.order(for: inventory)
+        let together = renewing.entries.map { entry in
+            entry.phase.id == "renew-servers"
+                ? Order.Entry(AFew(base: entry.phase, atOnce: 2), after: entry.after) : entry
         }
-        #expect(hasty.run(seed: 1, faults: []).violations.map(\.invariant) == [.finishes])
-        let certs = renewal(CertsRotate.order(for: inventory), of: inventory) { entry in
-            entry.phase.id == "renew-servers" ? .init(AFew(base: entry.phase, atOnce: 2), after: entry.after) : entry
-        }
+        let certs = renewal(Order(name: renewing.name, together), of: inventory)
         let broken = (UInt64(1)...20).flatMap { certs.run(seed: $0, faults: []).violations.map(\.invariant) }
         #expect(broken.contains(.oneServerOut) || broken.contains(.quorumIsKept), "\(broken)")
     }

@@ -74,7 +74,7 @@ public struct CertsPreflight: Phase {
         }
         guard cluster[node].management == .full else { return .satisfied }
         var problems =
-            GuardProblem.problems(node, facts, own: [RenewServers.id, RenewWorkers.id], verb: "certs rotate")
+            GuardProblem.problems(node, facts, own: [RenewServers.id, RenewWorkers.id])
             + RestoreState.problems(node, facts) + certificateProblems(node, facts)
         if node == cluster.reference { problems += ServerQuestion.quorumProblems(facts, nodes, cluster) }
         return problems.isEmpty ? .satisfied : .blocked(problems)

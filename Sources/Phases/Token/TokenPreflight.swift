@@ -43,8 +43,7 @@ public struct TokenPreflight: Phase {
         }
         guard cluster[node].management == .full else { return .satisfied }
         var problems =
-            GuardProblem.problems(
-                node, facts, own: [RestartServers.id, RestartWorkers.id], verb: "token rotate")
+            GuardProblem.problems(node, facts, own: [RestartServers.id, RestartWorkers.id])
             + RestoreState.problems(node, facts) + settingProblems(node, facts)
         if node == cluster.reference { problems += clusterProblems(facts, nodes) }
         if node == change.teller(facts), change.isRotated(facts) == false { problems += tellerProblems(node, facts) }
