@@ -54,7 +54,7 @@ struct CertsCheckCommand: AsyncParsableCommand {
         let report = CertsReport(site.inventory, facts: facts, within: within.seconds)
         let text = CertsText(report: report, within: within)
         Standard.output(output == .json ? text.json(cluster: site.inventory.name) : text.table(all: all))
-        if output == .text { text.advice.forEach { Standard.error($0) } }
+        for line in output == .text ? text.advice : [] { Standard.error(line) }
         for node in nodes { unreachable[node].map { Standard.error("\(node): error: \($0.message)") } }
         for (node, why) in report.silent { Standard.error("\(node): error: \(why)") }
         if !unreachable.isEmpty { throw ExitStatus.unreachable }
