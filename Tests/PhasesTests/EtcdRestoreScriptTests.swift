@@ -82,9 +82,7 @@ import Testing
         String(try Shell.run(["bash", "-c", "printf %s '\(text)' | sha256sum"]).output.prefix(64))
     }
 
-    func run(_ arguments: [String], in shell: [String]) throws -> Shell.Result {
-        try run(.etcdRestore, arguments, in: shell)
-    }
+    func run(_ words: [String], in shell: [String]) throws -> Shell.Result { try run(.etcdRestore, words, in: shell) }
 
     private func run(_ template: Template, _ arguments: [String] = [], in shell: [String]) throws -> Shell.Result {
         let folder = stage.folder.path
