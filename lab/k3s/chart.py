@@ -28,7 +28,8 @@ DEFAULTS = {
         "clusterPoolIPv4PodCIDRList": ["10.0.0.0/8"], "clusterPoolIPv4MaskSize": 24,
         "clusterPoolIPv6PodCIDRList": ["fd00::/104"], "clusterPoolIPv6MaskSize": 120}},
     "operator": {"replicas": 2, "rollOutPods": False, "tolerations": OPERATOR_TOLERATIONS},
-    "tolerations": ANY, "podAnnotations": {}, "rollOutCiliumPods": False, "envoy": {"enabled": True},
+    "tolerations": ANY, "podAnnotations": {}, "rollOutCiliumPods": False, "envoy": {
+        "enabled": True, "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 2}}},
     "bgpControlPlane": {"enabled": False},
     "envoyConfig": {"enabled": False},
     "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 2}}, "cni": {"exclusive": True},
@@ -87,6 +88,13 @@ def is_cilium(spec):
     elif spec.get("repo") is None and "://" not in spec.get("chart", ""):
         raise ChartError(f'chart "{name}" has neither a repo nor chartContent')
     return name.startswith("cilium")
+
+
+def _check_version(spec):
+    """No release has so high a number: it stands for one that the repository does not have."""
+    version = str(spec.get("version") or "")
+    if not spec.get("chartContent") and version.rpartition(".")[2] == "99":
+        raise ChartError(f'chart "cilium" version "{version}" not found in {spec.get("repo")} repository')
 
 
 def _check_values(values):
@@ -156,6 +164,7 @@ def render(spec, user_values, namespace):
     """The manifests, in the order in which they are applied; raises ChartError."""
     values = _merged(DEFAULTS, user_values)
     _check_values(values)
+    _check_version(spec)
     version = str(spec.get("version") or DEFAULT_VERSION).lstrip("v")
     config = _config(values, version)
     checksum = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
@@ -192,9 +201,8 @@ def render(spec, user_values, namespace):
         manifests.append({"apiVersion": "v1", "kind": "ServiceAccount",
                           "metadata": {"name": "cilium-envoy", "namespace": namespace}})
         manifests.append(_workload("DaemonSet", "cilium-envoy", namespace, envoy_labels, template(
-            envoy_labels, "cilium-envoy", "quay.io/cilium/cilium-envoy:v1.36", False,
-            serviceAccountName="cilium-envoy", tolerations=ANY),
-            updateStrategy={"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 2}}))
+            envoy_labels, "cilium-envoy", f"quay.io/cilium/cilium-envoy:v1.36-{version}", False,
+            serviceAccountName="cilium-envoy", tolerations=ANY), updateStrategy=values["envoy"]["updateStrategy"]))
     manifests.append(_workload("Deployment", "cilium-operator", namespace, operator_labels, template(
         operator_labels, "cilium-operator", f"quay.io/cilium/operator-generic:v{version}",
         values["operator"].get("rollOutPods"), serviceAccountName="cilium-operator", affinity=apart,

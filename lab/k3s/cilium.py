@@ -113,12 +113,18 @@ def devices(settings):
     return [name for name in taken if not any(hit(name, pattern) for pattern in refused)]
 
 
+def release_of(container):
+    """The version of the image, whatever the settings say by now."""
+    return container.image.rpartition(":v")[2]
+
+
 def _status(container, settings, found, version):
     address = container.host.address
     replaced = settings.get("kube-proxy-replacement") == "true"
     listed = [{"name": name, "ip": [address] if name == found[0] else []} for name in found]
+    release = release_of(container)
     return {
-        "cilium": {"state": "Ok", "msg": settings.get("cilium-version", "")},
+        "cilium": {"state": "Ok", "msg": f"{release} (v{release}-lab)"},
         "container-runtime": {"state": "Disabled"}, "kubernetes": {"state": "Ok", "msg": f"1.35 ({version}) [linux]"},
         "kube-proxy-replacement": {"mode": "True" if replaced else "False", "devices": found, "deviceList": listed,
                                    "directRoutingDevice": found[0] if found else ""},
@@ -145,6 +151,10 @@ def run_agent(container):
         _wait_for_definitions(container, client)
         settings = _settings(container, client)
         container.pause(START_SECONDS)
+        while paths.fault("cilium-never-ready", release_of(container)):
+            container.log('level=error msg="lab fault cilium-never-ready"')
+            container.set_ready(False, "lab fault cilium-never-ready")
+            container.pause(1)
         forwarder = _install(container, client, settings)
         if settings.get("enable-bgp-control-plane") == "true":
             bgpd.enable()
@@ -183,7 +193,7 @@ def _install(container, client, settings):
     if replaced and not found:
         raise Crash("unable to determine direct routing device. Use --direct-routing-device to specify it "
                     f"(devices filter: {settings.get('devices', '')!r} matches no link)")
-    cut = paths.fault("cilium-cuts-ssh")
+    cut = paths.fault("cilium-cuts-ssh", release_of(container))
     datapath.install(host, pods, replaced, cut, settings.get("cni-exclusive", "true") == "true")
     forwarder = datapath.serve_service_address(host) if replaced else None
     paths.write(paths.CILIUM_STATUS, json.dumps(status))

@@ -140,13 +140,26 @@ def _logs(containers, arguments):
     return 0
 
 
+def _inspect_image(containers, arguments):
+    """No image is kept: those that a container runs from are there."""
+    if arguments and arguments[-1] in (container["image"] for container in containers):
+        print("{}")
+        return 0
+    return _fail(f'FATA[0000] no such image "{arguments[-1] if arguments else ""}" present')
+
+
+def _pull(_, arguments):
+    print(f"Image is up to date for {arguments[-1] if arguments else ''}")
+    return 0
+
+
 def main(arguments):
     """Returns the exit status."""
     containers = _containers()
     if containers is None:
         return _fail(f'FATA[0000] validate service connection: validate CRI v1 runtime API for endpoint "{_SOCKET}": '
                      'rpc error: code = Unavailable desc = connection error: dial unix: no such file or directory')
-    verbs = {"ps": _ps, "exec": _exec, "logs": _logs}
+    verbs = {"ps": _ps, "exec": _exec, "logs": _logs, "inspecti": _inspect_image, "pull": _pull}
     if not arguments or arguments[0] not in verbs:
         return _fail(f"crictl: this stand-in knows {', '.join(verbs)}")
     return verbs[arguments[0]](containers, arguments[1:])

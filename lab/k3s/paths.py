@@ -29,9 +29,10 @@ HEALTH_PORT = 10248
 PROXY_PORT = 10249
 
 
-def fault(name):
-    """True while the lab's fault of this name is set on this node (`lab fault`), for all versions of K3s or for this one."""
-    return read(os.path.join(FAULTS, name)) in ("", version())
+def fault(name, release=None):
+    """True while the lab's fault of this name is set on this node (`lab fault`), for all versions or for this one, which is
+    K3s' where none is given."""
+    return read(os.path.join(FAULTS, name)) in ("", release or version())
 
 
 def write(path, text, mode=0o644):

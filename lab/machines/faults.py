@@ -12,7 +12,8 @@ from .settings import LabError
 
 FLAGS = "/etc/clusterctl-lab/faults"
 FLAG_FAULTS = {
-    "cilium-cuts-ssh": "whenever Cilium starts there, a rule of its drops everything to port 22",
+    "cilium-cuts-ssh": "whenever Cilium starts there, a rule of its drops everything to port 22; with VERSION only that one",
+    "cilium-never-ready": "Cilium starts there, but its agent never gets ready; with VERSION only that one",
     "kube-vip-fails": "kube-vip cannot come up there; its log says why",
     "k3s-never-ready": "k3s starts there, but never gets ready; with VERSION only that one",
     "restore-fails": "k3s restores no snapshot there: it ends when it has moved the data aside",

@@ -236,6 +236,22 @@ class Chart(unittest.TestCase):
         self.assertEqual(template(MTU=1), template(MTU=2))
         self.assertNotEqual(template(MTU=1, rollOutCiliumPods=True), template(MTU=2, rollOutCiliumPods=True))
 
+    def test_the_version_is_in_the_images_and_what_is_set_comes_after_the_values(self):
+        item = {"spec": {**self.SPEC, "version": "1.20.1", "valuesContent": "updateStrategy: {type: RollingUpdate}",
+                         "set": {"updateStrategy.type": "OnDelete", "envoy.updateStrategy.type": "OnDelete"}}}
+        manifests = chart.render(item["spec"], chart.values_of(item, None), "kube-system")
+        sets = {item["metadata"]["name"]: item["spec"] for item in manifests if item["kind"] == "DaemonSet"}
+        self.assertEqual({name: spec["updateStrategy"]["type"] for name, spec in sets.items()},
+                         {"cilium": "OnDelete", "cilium-envoy": "OnDelete"})
+        self.assertEqual(sets["cilium"]["template"]["spec"]["containers"][0]["image"], "quay.io/cilium/cilium:v1.20.1")
+        plain = self.rendered(updateStrategy={"type": "RollingUpdate"})[("DaemonSet", "cilium")]["spec"]["template"]
+        held = self.rendered(updateStrategy={"type": "OnDelete"})[("DaemonSet", "cilium")]["spec"]["template"]
+        self.assertEqual(plain, held, "no pod differs by it")
+
+    def test_a_version_that_no_repository_has(self):
+        with self.assertRaisesRegex(chart.ChartError, "1.20.99.* not found"):
+            chart.render({**self.SPEC, "version": "1.20.99"}, {}, "kube-system")
+
     def test_kube_proxy_replacement_is_true_or_false(self):
         with self.assertRaisesRegex(chart.ChartError, "kubeProxyReplacement"):
             self.rendered(kubeProxyReplacement="strict")
