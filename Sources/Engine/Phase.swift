@@ -23,7 +23,7 @@ public protocol Phase: Sendable {
     var ends: PhaseID? { get }
 
     /// Where the steps for this node run: another node, where they change what the cluster keeps of it. Such a phase is
-    /// not taken back.
+    /// not taken back by a guard, but by steps there, if at all.
     func place(_ node: NodeName) -> NodeName
     /// The nodes in the order of rolling work, where that depends on what was found.
     func turns(_ facts: Facts) -> [NodeName]
@@ -106,8 +106,9 @@ public enum Undo: Sendable, Equatable {
     /// With a window the node itself does it unless a new connection confirms.
     case restore(first: [Step], guardWindowSeconds: Int?)
 
-    var isNothing: Bool {
-        if case .nothing = self { return true }
+    /// Whether it is the node that has saved what is put back.
+    var isByTheNode: Bool {
+        if case .restore = self { return true }
         return false
     }
 

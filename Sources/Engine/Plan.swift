@@ -56,7 +56,8 @@ public struct NodeWork: Sendable, Equatable {
         self.node = node
         self.place = phase.place(node)
         self.undo = phase.undo(node)
-        precondition(place == node || undo.isNothing, "\(phase.id) on \(node) runs elsewhere and cannot be taken back")
+        precondition(
+            place == node || !undo.isByTheNode, "\(phase.id) on \(node) runs elsewhere, where the node's guard is not")
         self.steps = NodeWork.checkpointed(steps, phase: phase.id, undo: undo)
         self.gate = gate.map(PlannedGate.init)
         self.witness = phase.witness(node)

@@ -50,11 +50,15 @@ public struct Cilium: Phase {
     }
 
     public func needs(_ node: NodeName) -> [Probe] {
-        (node == cluster.reference ? [] : [.unit(Units.server)]) + (later == nil ? [] : [CiliumObjects.applied])
+        [CiliumChartQuestion.probe] + (node == cluster.reference ? [] : [.unit(Units.server)])
+            + (later == nil ? [] : [CiliumObjects.applied])
     }
 
     public func check(_ node: NodeName, _ facts: Facts) -> Finding {
         if let isKept, isKept(cluster, facts), !facts.hasGuardArmed(for: id, node) { return .settled }
+        if stage == .first, node == cluster.reference, let problem = CiliumChartQuestion.problem(cluster, facts) {
+            return .blocked([problem])
+        }
         // Whoever answers speaks for all: else a slow API server would lead its node back.
         if let later, later.findsTheAPI(asIn: facts.first(of: cluster.controlPlane, CiliumObjects.applied)) {
             return .notApplicable("Cilium finds the API at the endpoint already; cilium-api-server has its settings")

@@ -9,6 +9,9 @@ struct CiliumObjects: Sendable {
     /// Of the values alone; the agents' pods carry it, so that a gate sees which settings a pod was made from.
     let valuesDigest: String
     let chart: KubernetesObject
+    /// The same chart while its pods are changed one node at a time: its DaemonSets replace none by themselves. The pods are
+    /// not told from those of `chart`.
+    let heldChart: KubernetesObject
     let nodeConfigs: [KubernetesObject]
 
     /// - Parameter apiServer: where Cilium finds the API, if not yet where the inventory says.
@@ -20,11 +23,14 @@ struct CiliumObjects: Sendable {
         self.values = values
         valuesDigest = digest
         chart = CiliumObjects.chart(inventory, values: values, chartContent: chartContent)
+        heldChart = CiliumObjects.chart(inventory, values: values, chartContent: chartContent, isHeld: true)
         nodeConfigs = cilium.nodeSettings.map(CiliumObjects.nodeConfig)
     }
 
     /// - Precondition: with an archive in the inventory the caller has read it and gives it in base64.
-    private static func chart(_ inventory: Inventory, values: YAMLValue, chartContent: String?) -> KubernetesObject {
+    private static func chart(
+        _ inventory: Inventory, values: YAMLValue, chartContent: String?, isHeld: Bool = false
+    ) -> KubernetesObject {
         var spec: YAMLMap = ["targetNamespace": "kube-system"]
         switch inventory.cilium.chart {
         case .repository(let url):
@@ -42,6 +48,8 @@ struct CiliumObjects: Sendable {
         spec["backOffLimit"] = 4
         spec["timeout"] = "10m0s"
         spec["valuesContent"] = .string(values.yamlText())
+        // What stands here comes after all other values, those of a HelmChartConfig too.
+        if isHeld { spec["set"] = ["updateStrategy.type": "OnDelete", "envoy.updateStrategy.type": "OnDelete"] }
         return KubernetesObject(
             name: "HelmChart kube-system/cilium",
             references: [.init(kind: "HelmChart", namespace: "kube-system", name: "cilium")]

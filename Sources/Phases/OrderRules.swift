@@ -27,6 +27,7 @@ public enum OrderRules {
         case resetInTurn = "order.reset-in-turn"
         case restoreInTurn = "order.restore-in-turn"
         case kubeProxyInTurn = "order.kube-proxy-in-turn"
+        case ciliumInTurn = "order.cilium-in-turn"
         case ownChainsOnly = "order.own-chains-only"
         case tokenInTurn = "order.token-in-turn"
         case certsInTurn = "order.certs-in-turn"
@@ -67,6 +68,7 @@ public enum OrderRules {
             plan.mustFollow("reset-files", "reset-workers") + plan.mustFollow("reset-files", "reset-servers")
         case .restoreInTurn: restoreInTurn(plan)
         case .kubeProxyInTurn: kubeProxyInTurn(plan)
+        case .ciliumInTurn: ciliumInTurn(plan)
         case .ownChainsOnly: ownChainsOnly(plan)
         case .tokenInTurn: tokenInTurn(plan)
         case .certsInTurn: certsInTurn(plan)
@@ -156,7 +158,7 @@ extension NodeWork {
     var changesCilium: Bool {
         steps.contains { step in
             if case .object(let object) = step.operation { return object.name == "HelmChart kube-system/cilium" }
-            return false
+            return step.operation.summary == CiliumAgents.turn(of: node)
         }
     }
 }

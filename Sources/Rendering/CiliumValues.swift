@@ -33,6 +33,7 @@ public struct CiliumValues: Sendable {
             "operator": ["replicas": .int(min(2, inventory.nodes.count)), "rollOutPods": true],
         ]
         for (key, value) in datapath.values { map[key] = value }
+        if let first = inventory.cilium.upgradeCompatibility { map["upgradeCompatibility"] = .string(first) }
         if !commonExclusions.isEmpty {
             map["devices"] = .string(CiliumValues.filter(commonExclusions))
             map["forceDeviceDetection"] = true

@@ -23,6 +23,7 @@ public enum Template: String, Sendable, CaseIterable {
     case ciliumNodeConfig = "cilium/ciliumnodeconfig.yaml.mustache"
     case keepHelmChart = "cilium/keep-helmchart.sh"
     case putBackHelmChart = "cilium/put-back-helmchart.sh"
+    case ciliumUpgrade = "cilium/cilium-upgrade.sh"
     case failedAttempt = "addons/failed-attempt.sh"
     case kubeVip = "kube-vip/kube-vip.yaml.mustache"
     case haproxy = "haproxy/haproxy.cfg.mustache"
@@ -96,6 +97,7 @@ public enum Template: String, Sendable, CaseIterable {
         case .ciliumNodeConfig: PackageResources.ciliumnodeconfig_yaml_mustache
         case .keepHelmChart: PackageResources.keep_helmchart_sh
         case .putBackHelmChart: PackageResources.put_back_helmchart_sh
+        case .ciliumUpgrade: PackageResources.cilium_upgrade_sh
         case .failedAttempt: PackageResources.failed_attempt_sh
         case .kubeVip: PackageResources.kube_vip_yaml_mustache
         case .haproxy: PackageResources.haproxy_cfg_mustache

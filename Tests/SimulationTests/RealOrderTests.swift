@@ -2,8 +2,9 @@ import Engine
 import Foundation
 import Inventory
 import Phases
-import Simulation
 import Testing
+
+@testable import Simulation
 
 /// The orders of the example inventories, over faults of every kind.
 @Suite @ShellThread struct RealOrderTests {
@@ -93,12 +94,14 @@ import Testing
         ("lab", "bootstrap", 100), ("diskless", "bootstrap", 10), ("keepalived", "bootstrap", 10),
         ("lab", "upgrade", 100), ("lab", "upgrade-via", 100),
         ("keepalived", "upgrade", 10), ("lab", "kube-proxy-disable", 100), ("keepalived", "kube-proxy-disable", 10),
+        ("lab", "upgrade-cilium", 100), ("keepalived", "upgrade-cilium", 10),
     ])
     func nothingHappensThatMustNot(inventory name: String, verb: String, seeds: UInt64) throws {
         let inventory = try inventory(name)
         let orders = [
             Bootstrap.order(for: inventory), Upgrade.order(for: inventory), KubeProxy.disable(for: inventory),
             UpgradeVia.order(for: inventory, options: Upgrade.Options(), via: UpgradeVia.Options()),
+            CiliumUpgrade.order(for: inventory),
         ]
         let scenario = Scenario(
             cluster: inventory.name, order: try #require(orders.first { $0.name == verb }),
@@ -162,6 +165,28 @@ import Testing
         let certs = renewal(Order(name: renewing.name, together), of: inventory)
         let broken = (UInt64(1)...20).flatMap { certs.run(seed: $0, faults: []).violations.map(\.invariant) }
         #expect(broken.contains(.oneServerOut) || broken.contains(.quorumIsKept), "\(broken)")
+    }
+
+    /// Cilium on two nodes at once, and a chart that is released while some wait for their turn.
+    @Test(arguments: [Invariant.rollingAtOnce, .afterPredecessors])
+    func ciliumOutOfTurnIsNoticed(invariant: Invariant) throws {
+        let inventory = try inventory("lab")
+        let right = CiliumUpgrade.order(for: inventory)
+        let wrong = right.entries.map { entry in
+            switch (invariant, entry.phase.id) {
+            case (.rollingAtOnce, "cilium-agents"): Order.Entry(AFew(base: entry.phase, atOnce: 2), after: entry.after)
+            case (.afterPredecessors, "cilium-release"):
+                Order.Entry(entry.phase, after: entry.after.filter { $0.phase != "cilium-agents" })
+            default: entry
+            }
+        }
+        let scenario = Scenario(
+            cluster: inventory.name, order: right, nodes: inventory.nodes.map { NodeName($0.name) },
+            controlPlane: controlPlane(inventory), isLiving: true, drivenBy: Order(name: "wrong", wrong))
+        let broken = (UInt64(1)...50).contains { seed in
+            scenario.run(seed: seed, faults: []).violations.contains { $0.invariant == invariant }
+        }
+        #expect(broken)
     }
 
     /// A living cluster whose primary is lost, or leaves, or whose last server comes.
@@ -238,6 +263,7 @@ private struct AFew: Phase {
     var id: PhaseID { base.id }
     var title: String { base.title }
     var nodes: [NodeName] { base.nodes }
+    func place(_ node: NodeName) -> NodeName { base.place(node) }
     func apply(_ node: NodeName) -> [Step] { base.apply(node) }
     func gate(_ node: NodeName) -> Gate? { base.gate(node) }
     func undo(_ node: NodeName) -> Undo { base.undo(node) }

@@ -24,6 +24,7 @@ struct SimulateCommand: ParsableCommand {
         case kubeProxyDisable = "kube-proxy-disable"
         case tokenRotate = "token-rotate"
         case certsRotate = "certs-rotate"
+        case upgradeCilium = "upgrade-cilium"
         /// The last server is added; the primary leaves, or a new machine comes in its place.
         case nodeAdd = "node-add"
         case nodeRemove = "node-remove"
@@ -99,6 +100,7 @@ extension SimulateCommand {
                 controlPlane.acts[UpgradeVia.turnName(NodeName(node.name))] = .startAnew
             }
             return (try Site.upgrade(inventory, options), controlPlane)
+        case .upgradeCilium: return (try Site.ciliumUpgrade(inventory), servers(of: inventory))
         case .kubeProxyDisable:
             return (try Site.living(inventory, order: try KubeProxyOptions.order(inventory)), servers(of: inventory))
         case .tokenRotate, .certsRotate:

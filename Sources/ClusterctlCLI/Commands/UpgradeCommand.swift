@@ -4,13 +4,14 @@ import Inventory
 struct UpgradeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "upgrade",
-        abstract: "Lead a living cluster to another version of K3s, one node at a time.",
+        abstract: "Lead a living cluster to another version of K3s, or of Cilium, one node at a time.",
         discussion: """
             First everything is asked, and the new program is brought beside the present one and asked whether it knows \
             every setting; then etcd's snapshot is taken. Servers come one at a time, the one with the endpoint's address \
             last; then workers, drained. A node that does not come back as it should is led back to its earlier program, \
             and the run ends there. The same command goes on where one has ended. With --via the cluster's own controller \
-            carries it out, node after node, with the same care.
+            carries it out, node after node, with the same care. With --cilium it is Cilium that is led to another version, \
+            and nothing else.
             """)
 
     @OptionGroup var argument: InventoryArgument
@@ -25,13 +26,21 @@ struct UpgradeCommand: AsyncParsableCommand {
 
     @OptionGroup var via: ViaOptions
 
+    @Option(help: "The version of Cilium, such as 1.19.5; K3s is left as it is.")
+    var cilium: String?
+
     func validate() throws {
+        if let cilium, let problem = CiliumUpgradeRun.problem(cilium, to: to, roll, via) { throw ValidationError(problem) }
         if let to, K3sVersion(to) == nil {
             throw ValidationError("'\(to)' is no version of K3s: write it as in v1.35.8+k3s1")
         }
     }
 
     func run() async throws {
+        if let version = cilium.flatMap({ CiliumVersion($0) }) {
+            let run = CiliumUpgradeRun(argument: argument, connection: connection, roll: roll, version: version)
+            return try await run.perform()
+        }
         var inventory = try argument.read()
         let written = inventory.k3s.version
         if let version = to.flatMap({ K3sVersion($0) }) { inventory.k3s.version = version }

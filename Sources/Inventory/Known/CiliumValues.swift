@@ -67,6 +67,9 @@ enum CiliumValues {
             "k8sServiceHost": api, "k8sServicePort": api, "k8sServiceHostRef": api, "k8s.apiServerURLs": api,
             "ipam.operator.clusterPoolIPv4PodCIDRList": pods, "ipam.operator.clusterPoolIPv6PodCIDRList": pods,
             "ipv4.enabled": pods, "ipv6.enabled": pods,
+            "upgradeCompatibility": (
+                "'upgrade --cilium' goes by it, and YAML takes 1.20 for 1.2", "set 'cilium.upgradeCompatibility'"
+            ),
         ]
         for (key, paths) in datapath {
             for path in paths { owned[path] = ("it must fit the rest of the network", "set 'network.\(key)'") }

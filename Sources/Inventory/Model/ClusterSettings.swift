@@ -42,6 +42,9 @@ public struct CiliumSettings: Sendable, Hashable {
 
     /// Without a leading `v`, such as `1.19.4`.
     public var version: String
+    /// The version that this cluster's Cilium was first installed as, whose behaviour the chart keeps where a later one would
+    /// begin otherwise (Cilium install/kubernetes/cilium/values.yaml); nil: it is `version`.
+    public var upgradeCompatibility: String?
     public var chart: Chart
     public var apiServer: APIServer
     /// Chart values that are merged over those which clusterctl works out.

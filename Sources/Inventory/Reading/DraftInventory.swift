@@ -56,6 +56,7 @@ extension Draft {
         } else if let url = node["chart"]?["repository"]?.text(.url) {
             settings.chart = .repository(url: url)
         }
+        settings.upgradeCompatibility = node["upgradeCompatibility"]?.text(.ciliumVersion)
         settings.apiServer = node["apiServer"]?.choice(CiliumSettings.APIServer.self) ?? settings.apiServer
         settings.values = node["values"].flatMap { YAMLValue($0).map } ?? [:]
         return settings

@@ -121,6 +121,10 @@ enum InventoryFields {
         [
             Field("version", .text(.ciliumVersion), "The version of the chart", required: true, example: "1.19.4"),
             Field(
+                "upgradeCompatibility", .text(.ciliumVersion),
+                "The version that the cluster's Cilium was first installed as; `upgrade --cilium` says when it is needed",
+                example: "1.18.3"),
+            Field(
                 "chart", .object(chart), "Where the chart comes from",
                 standard: "{repository: \(CiliumSettings.defaultRepository)}"),
             Field(

@@ -13,7 +13,7 @@ enum TextFormCheck {
         case .addressBlock: addressBlockProblem(text)
         case .community: isCommunity(text) ? nil : .badCommunity(text)
         case .k3sVersion: K3sVersion(text) == nil ? .badVersion(text) : nil
-        case .ciliumVersion: isCiliumVersion(text) ? nil : .badCiliumVersion(text)
+        case .ciliumVersion: text.hasPrefix("v") || CiliumVersion(text) == nil ? .badCiliumVersion(text) : nil
         case .chart: isChart(text) ? nil : .unsafeText(text, what: "chart")
         case .chartVersion: isChartVersion(text) ? nil : .badChartVersion(text)
         case .url: hasUserInURL(text) ? .userInURL : isURL(text) ? nil : .badURL(text)
@@ -95,14 +95,6 @@ enum TextFormCheck {
         }
         let looksLikeAddress = text.utf8.allSatisfy { isDigit($0) || $0 == UInt8(ascii: ".") }
         return !looksLikeAddress && isWord(text, "_.-", most: 253)
-    }
-
-    private static func isCiliumVersion(_ text: String) -> Bool {
-        let halves = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
-        let numbers = halves[0].split(separator: ".", omittingEmptySubsequences: false)
-        guard numbers.count == 3, numbers.allSatisfy({ !$0.isEmpty && $0.count <= 6 && $0.utf8.allSatisfy(isDigit) })
-        else { return false }
-        return halves.count == 1 || isWord(halves[1], ".", most: 20)
     }
 
     private static func isChart(_ text: String) -> Bool {

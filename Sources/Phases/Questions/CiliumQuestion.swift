@@ -1,5 +1,6 @@
 import Engine
 import Foundation
+import Inventory
 import Rendering
 
 /// Whether Cilium serves on a node, asked of the agent itself.
@@ -49,6 +50,15 @@ enum CiliumQuestion {
             let status = try? JSONDecoder().decode(Status.self, from: Data(answer.output.utf8))
         else { return nil }
         return (status.cilium?.state ?? "unknown", status.replacement?.mode == "True")
+    }
+
+    /// The version that the agent says it is, which it does while it is well; nil where it says none.
+    static func version(_ answer: Answer?) -> CiliumVersion? {
+        guard let answer, answer.succeeded,
+            let status = try? JSONDecoder().decode(Status.self, from: Data(answer.output.utf8)),
+            let word = status.cilium?.msg?.split(separator: " ").first
+        else { return nil }
+        return CiliumVersion(word)
     }
 
     /// Whether the node's agent pod is ready and, with `values`, was made from the chart values of that digest; one that

@@ -67,7 +67,7 @@ enum Situations {
             "readyz": [APIQuestion.probe],
             "helmcharts": [APIQuestion.helmCharts], "nodes": [NodesQuestion.probe], "jobs": [ReleaseQuestion.jobs],
             "releases": [ReleaseQuestion.releases], "job-pods": [ReleaseQuestion.jobPods],
-            "cilium-pods": [CiliumQuestion.pods],
+            "cilium-pods": [CiliumQuestion.pods], "cilium-chart": [CiliumChartQuestion.probe],
             "cilium": [CiliumQuestion.status], "lease": [EndpointQuestion.lease],
             "kube-vip-pods": [EndpointQuestion.pods],
             "vip": [.command(["ip", "-j", "addr", "show", "to", "10.77.0.100"])],
