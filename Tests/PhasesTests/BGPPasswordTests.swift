@@ -305,7 +305,8 @@ import Testing
             Example.passwords.replacing("\"fd77::11\"], labels: {bgp: \"yes\"}}", with: "\"fd77::11\"]}"))
         guard case .command(let atOnce)? = BGPPasswords(blind).apply("dpu-01").last?.operation else { return }
         #expect(atOnce.arguments.suffix(6) == ["edge", "none", "-", "aside", "has", "-"], "it sees no session fall")
-        #expect(ProvidedSecret.all(inventory).map(\.key) == ["k3s.token", "bgp.peers.aside.password"])
+        let keys = ProvidedSecret.all(inventory).map(\.key)
+        #expect(keys == ["k3s.token", "k3s.token", "bgp.peers.aside.password"], "the token, and one in its place")
     }
 
     @Test func whereSessionsHaveAPasswordTheirObjectsAndFilesSaySo() throws {

@@ -93,4 +93,18 @@ import Testing
         let step = try #require(JoinFile.step(for: "dpu-01", Cluster(inventory)))
         #expect(step.because.contains("joins server-01"))
     }
+
+    @Test func whoStaysIsRestartedOnlyWhereItsFilesDiffer() throws {
+        let read = try UpgradeFixture.inventory("v1.35.7+k3s1")
+        var facts = UpgradeFixture.facts(read)
+        let change = try NodeChange(.add, ["worker-01"], of: read, found: .init(facts: facts, unreachable: []))
+        let phase = try #require(NodeOrder.order(for: change).entries.first { $0.phase.id == "upgrade-servers" }?.phase)
+        for step in phase.apply("dpu-02") { facts["dpu-02", step] = .same }
+        #expect(phase.check("dpu-02", facts) == .notApplicable("its files are as they should be"))
+        facts["dpu-02", .guardState] = Answer(status: 0, output: "armed phase=upgrade-servers nonce=x until=1")
+        #expect(phase.check("dpu-02", facts) == .satisfied, "an earlier run is not through with it")
+        facts["dpu-02", .guardState] = Answer(status: 0, output: "none")
+        facts["dpu-02", phase.apply("dpu-02")[1]] = .differs(current: "")
+        #expect(phase.check("dpu-02", facts) == .satisfied)
+    }
 }

@@ -148,9 +148,9 @@ private let canUnshare = geteuid() == 0 && FileManager.default.isExecutableFile(
         "what cannot be taken out is named": """
             reset baseline && runs
             exec 9>'/var/lib/kubelet/pods/a/b/busy'
-            ! reset stop 2>/run/said || echo 'done'
+            ! reset stop 2>/run/said 9>&- || echo 'done'
             grep -q 'mounted: /var/lib/kubelet/pods/a/b' /run/said || cat /run/said
-            ! reset delete $paths 2>/run/said || echo 'deleted'
+            ! reset delete $paths 2>/run/said 9>&- || echo 'deleted'
             [ -e /var/lib/kubelet/pods/a/b/busy ] && [ -e /etc/rancher/node/password ] || echo 'deleted'
             exec 9>&-
             reset stop && reset delete $paths || echo 'not done'
