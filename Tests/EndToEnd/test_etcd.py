@@ -4,7 +4,7 @@ import json
 import os
 import unittest
 
-from .harness import LAB_DIR, VIP, LifeCase, enter, kubectl, lab
+from .harness import LAB_DIR, VIP, LifeCase, enter, kubectl, lab, thorough
 
 SERVERS = ["dpu-01", "dpu-02", "server-03"]
 WORKER = "worker-01"
@@ -136,6 +136,7 @@ class EtcdTest(LifeCase):
         self.assert_whole()
         self.assertIn("nothing to do", self.clusterctl("recover", self.inventory, "--yes").said())
 
+    @thorough
     def test_5_a_living_cluster_is_led_back_to_a_snapshot_on_a_server_and_what_it_had_is_kept(self):
         listed = json.loads(self.clusterctl("etcd", "list", self.inventory, "-o", "json").output)["snapshots"]
         self.assertEqual([row["name"] for row in listed if row["name"].startswith("nightly-")], [], "lost with the data")

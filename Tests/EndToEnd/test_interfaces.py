@@ -5,7 +5,7 @@ Only addresses of a device: bonds and VLANs are not in every kernel, and are pla
 
 import unittest
 
-from .harness import LAB_DIR, LifeCase, enter, lab, snapshot
+from .harness import LAB_DIR, LifeCase, enter, lab, snapshot, thorough
 
 NODE = "server-01"
 OURS = "/etc/netplan/90-clusterctl.yaml"
@@ -70,6 +70,7 @@ class InterfacesTest(LifeCase):
         ended = self.clusterctl("bootstrap", self.inventory, "--yes")
         self.assertIn("nothing to do", ended.output + ended.said())
 
+    @thorough
     def test_4_after_a_restart_the_links_are_led_back_before_the_boot_waits_for_the_network(self):
         """A unit plays cloud-init's, which keeps most of the boot, sshd too, waiting until the network is up."""
         enter(NODE, "sh", "-c", "systemctl enable --quiet systemd-networkd && printf '%s\\n' '[Unit]' DefaultDependencies=no "
@@ -90,6 +91,7 @@ class InterfacesTest(LifeCase):
         self.want("10.77.0.11/24", "10.80.0.11/24")
         self.clusterctl("bootstrap", self.inventory, "--yes")
 
+    @thorough
     def test_5_other_links_wait_until_what_was_begun_is_taken_back(self):
         self.want("10.77.0.11/24", "10.80.0.11/24", "10.81.0.11/24")
         run = self.start("bootstrap", self.inventory, "--yes")

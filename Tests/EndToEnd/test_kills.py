@@ -8,7 +8,7 @@ import random
 import time
 import unittest
 
-from .harness import LabCase
+from .harness import LabCase, thorough
 
 SEED = int(os.environ.get("SEED", "20261121"))
 RANDOM_KILLS = int(os.environ.get("RANDOM_KILLS", "5"))
@@ -50,6 +50,7 @@ class KillTest(LabCase):
         self.assertIn("cilium", killed)
         self.finish()
 
+    @thorough
     def test_at_random_instants(self):
         source = random.Random(SEED)
         kills = 0

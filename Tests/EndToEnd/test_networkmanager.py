@@ -2,7 +2,7 @@
 
 import unittest
 
-from .harness import LAB_DIR, LifeCase, enter, lab
+from .harness import LAB_DIR, LifeCase, enter, lab, thorough
 from .test_keepalived import SITE, STATIC_POD, found, write
 
 INVENTORY = f"""\
@@ -48,6 +48,7 @@ def link(node):
                  "nmcli -t -f GENERAL.STATE,GENERAL.CON-PATH device show eth0")
 
 
+@thorough
 class NetworkManagerTest(LifeCase):
     """One life of a cluster, in order."""
 

@@ -10,7 +10,7 @@ import os
 import re
 import unittest
 
-from .harness import LAB_DIR, ROOT, LifeCase, enter, kubectl, lab
+from .harness import LAB_DIR, ROOT, LifeCase, enter, kubectl, lab, thorough
 
 
 def in_the_lab(name, *ranges):
@@ -82,6 +82,7 @@ class DisklessTest(SeedCase):
             self.assertEqual(status["devices"], ["eth0"])
 
 
+@thorough
 class UniFiTest(SeedCase):
     """Three servers and a gateway that speaks BGP. The gateway is FRR of Debian's without what UniFi's has not.
 

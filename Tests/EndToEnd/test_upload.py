@@ -5,7 +5,7 @@ import os
 import time
 import unittest
 
-from .harness import LAB_DIR, MANAGED, LabCase, enter, lab
+from .harness import LAB_DIR, MANAGED, LabCase, enter, lab, thorough
 
 
 def sent_bytes():
@@ -18,6 +18,7 @@ def part_bytes(node):
     return int(enter(node, "sh", "-c", "cat /var/lib/clusterctl/artifacts/*.part 2>/dev/null | wc -c"))
 
 
+@thorough
 class Upload(LabCase):
     def relayed_inventory(self):
         with open(self.inventory, encoding="utf-8") as file:

@@ -139,6 +139,7 @@ def states():
 
 
 @unittest.skipUnless(os.geteuid() == 0, "the lab needs root")
+@unittest.skipUnless(os.environ.get("THOROUGH") == "1", "only 'make test-all' runs it")
 class Routes(unittest.TestCase):
     """One life of a node, in order."""
 

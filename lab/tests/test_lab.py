@@ -41,6 +41,7 @@ def says(node, text, unit="k3s"):
 
 
 @unittest.skipUnless(os.geteuid() == 0, "the lab needs root")
+@unittest.skipUnless(os.environ.get("THOROUGH") == "1", "only 'make test-all' runs it")
 class RightOrder(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -117,6 +118,7 @@ class RightOrder(unittest.TestCase):
 
 
 @unittest.skipUnless(os.geteuid() == 0, "the lab needs root")
+@unittest.skipUnless(os.environ.get("THOROUGH") == "1", "only 'make test-all' runs it")
 class WrongOrder(unittest.TestCase):
     """Each wrong step hangs and names its reason. One cluster for all, in the order of a bootstrap. What
     Tests/EndToEnd/test_order.py and test_faults.py ask of the lab is not asked again here."""

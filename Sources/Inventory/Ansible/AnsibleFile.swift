@@ -57,8 +57,8 @@ struct AnsibleInventory: Sendable {
 
     typealias Variables = [String: AnsibleVariable]
 
-    /// How many hosts an inventory may have.
-    static let limit = 20_000
+    /// How many hosts an inventory may have: Kubernetes goes no further.
+    static let limit = 5000
 
     /// The names of the groups in the order of the file, with `all` first.
     private(set) var groupNames = ["all"]
