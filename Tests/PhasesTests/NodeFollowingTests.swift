@@ -86,6 +86,28 @@ import Testing
         #expect(look.first?.contains { $0.hasPrefix("dpu-02=") } == true)
     }
 
+    /// Until it has left, it holds the address as any other server may; one that nobody gets to is not asked.
+    @Test(arguments: [false, true]) func whoIsAboutToLeaveMayHoldTheAddress(isUnreachable: Bool) throws {
+        let read = try UpgradeFixture.inventory("v1.35.7+k3s1")
+        let leaving: NodeName = "server-01"
+        let endpoint = try #require(EndpointQuestion(Cluster(read)))
+        var facts = UpgradeFixture.facts(read)
+        let ok = #"{"cilium":{"state":"Ok"},"kube-proxy-replacement":{"mode":"True"}}"#
+        for name in UpgradeFixture.servers {
+            facts[NodeName(name), CiliumQuestion.status] = Answer(status: 0, output: ok)
+            facts[NodeName(name), endpoint.onLink] = Answer(status: 0, output: "[]")
+            facts[NodeName(name), endpoint.ping] = Answer(status: 0, output: "200\npong")
+        }
+        facts[leaving, endpoint.onLink] = Answer(status: 0, output: #"[{"local":"10.77.0.100"}]"#)
+        let change = try NodeChange(
+            .remove, [leaving.rawValue], of: read,
+            found: .init(facts: facts, unreachable: isUnreachable ? [leaving] : []))
+        let gate = try #require(change.followingServers.gate("dpu-01"))
+        #expect(gate.asks.contains(Ask(leaving, endpoint.onLink)) == !isUnreachable)
+        let nobody = Verdict.waiting("no control plane node has 10.77.0.100 on a link")
+        #expect(gate.judge(facts) == (isUnreachable ? nobody : .holds))
+    }
+
     /// The first replica may be the one that does not serve.
     @Test func aPrimaryThatJoinsDoesSoThroughWhoSpeaksForTheCluster() throws {
         var inventory = try Example.small()

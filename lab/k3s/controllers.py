@@ -209,16 +209,17 @@ class Controllers:
                 other for other in pods if other.get("status", {}).get("phase") not in ("Succeeded", "Failed")])
             namespace, pod_name = pod["metadata"]["namespace"], pod["metadata"]["name"]
             condition = {"type": "PodScheduled", "status": "True" if name else "False", "lastTransitionTime": now()}
-            if name:
-                self.objects.merge("pods", namespace, pod_name, {"spec": {"nodeName": name}})
-                pod["spec"]["nodeName"] = name
-            else:
+            if not name:
                 condition.update(reason="Unschedulable", message=message)
                 known = pod.get("status", {}).get("conditions") or [{}]
                 if known[0].get("message") == message:
                     continue
+            # Before the node has it: what its kubelet then writes down of it must not be overwritten.
             self.objects.merge("pods", namespace, pod_name,
                                {"status": {"phase": "Pending", "conditions": [condition]}}, "status")
+            if name:
+                self.objects.merge("pods", namespace, pod_name, {"spec": {"nodeName": name}})
+                pod["spec"]["nodeName"] = name
 
     def _collect(self, nodes):
         """Objects whose owner is gone, and pods whose node is gone."""

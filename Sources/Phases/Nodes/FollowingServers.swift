@@ -9,6 +9,8 @@ extension NodeChange {
     var followingServers: Limited {
         var serving = earlier
         serving.nodes.removeAll { joining.contains($0.id) }
+        // It may hold the endpoint's address as long as it is there; one that nobody gets to cannot be asked.
+        if let leaving, !reachesLeaving { serving.leftOut.insert(leaving.rawValue) }
         let servers = UpgradeServers(inventory, serving: followsFirst ? serving : inventory)
         return Limited(servers, to: staying) { node, facts in
             if facts.hasOpenGuard(node) { return nil }

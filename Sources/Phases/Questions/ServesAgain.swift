@@ -7,9 +7,10 @@ struct ServesAgain: Sendable {
     let cluster: Cluster
     let endpoint: EndpointQuestion?
 
-    init(_ cluster: Cluster) {
+    /// - Parameter serving: with servers that serve besides, each of which may hold the endpoint's address.
+    init(_ cluster: Cluster, serving: Cluster? = nil) {
         self.cluster = cluster
-        endpoint = EndpointQuestion(cluster)
+        endpoint = EndpointQuestion(serving ?? cluster)
     }
 
     /// - Parameters:

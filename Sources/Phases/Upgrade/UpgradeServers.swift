@@ -15,7 +15,7 @@ public struct UpgradeServers: Phase {
     public var atOnce: Int { 1 }
     let cluster: Cluster
     let endpoint: EndpointQuestion?
-    /// With all servers that must serve while one of them is away.
+    /// With all servers that must serve while one of them is away, each of which may hold the endpoint's address.
     private let serving: Cluster
     private let plans: ControllerPlans?
 
@@ -28,7 +28,7 @@ public struct UpgradeServers: Phase {
         cluster = Cluster(inventory)
         self.plans = plans
         self.serving = Cluster(serving ?? inventory)
-        endpoint = EndpointQuestion(cluster)
+        endpoint = EndpointQuestion(self.serving)
     }
 
     public func needs(_ node: NodeName) -> [Probe] { [.guardState] }
@@ -69,11 +69,11 @@ public struct UpgradeServers: Phase {
 
     public func gate(_ node: NodeName) -> Gate? {
         guard plans != nil else {
-            return ServesAgain(cluster).gate(node, to: "run \(version)") { [version] facts in
+            return ServesAgain(cluster, serving: serving).gate(node, to: "run \(version)") { [version] facts in
                 NodesQuestion.runs(facts[node, NodesQuestion.probe], node, version: version)
             }
         }
-        return ServesAgain(cluster).gate(
+        return ServesAgain(cluster, serving: serving).gate(
             node, to: "be brought to \(version) by the controller", asks: ControllerQuestion.asks(node, about: node),
             longerBySeconds: NodeTurn.podSeconds + 30
         ) { [version] facts in
