@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -15,6 +16,11 @@ LAB = os.path.join(ROOT, "lab", "lab")
 LAB_DIR = os.environ.get("LAB_DIR", "/var/lib/clusterctl-lab")
 BIN = os.environ.get("CLUSTERCTL_BIN", os.path.join(ROOT, ".build", "debug"))
 INVENTORY = os.path.join(ROOT, "inventories", "lab.yaml")
+sys.path.insert(0, os.path.join(ROOT, "lab"))
+
+from machines import inventory as lab_inventory, node as machines  # noqa: E402
+from machines.settings import LabError  # noqa: E402
+
 CONTROL_PLANE = ["dpu-01", "dpu-02", "dpu-03"]
 MANAGED = CONTROL_PLANE + ["worker-01"]
 NODES = MANAGED + ["nixos-01"]
@@ -31,8 +37,17 @@ def lab(*arguments, check=True, timeout=600):
 
 
 def enter(node, *command, check=True):
-    """Runs a command on a node as root without SSH, so that asking leaves no login behind."""
-    return lab("enter", node, *command, check=check).stdout
+    """As `lab enter`: a command on a node as root, without SSH, so that asking leaves no login behind."""
+    try:
+        result = machines.enter(lab_inventory.current().node(node), command, check=False)
+    except LabError as error:
+        if check:
+            raise AssertionError(f"{node}: {error}") from error
+        return ""
+    if check and result.returncode != 0:
+        words = " ".join(command)
+        raise AssertionError(f"{node}: {words}: status {result.returncode}\n{result.stdout}{result.stderr}")
+    return result.stdout
 
 
 def kubectl(*arguments, node="dpu-01", check=True):

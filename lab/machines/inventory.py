@@ -1,5 +1,6 @@
 """The nodes that an inventory names, as far as the lab needs them."""
 
+import functools
 import ipaddress
 import os
 import re
@@ -131,6 +132,14 @@ def _networks(path, nodes):
 
 def current():
     """The inventory of the lab that is up."""
-    if not os.path.exists(settings.INVENTORY):
-        raise LabError("the lab is down; start it with: lab up INVENTORY")
+    try:
+        written = os.stat(settings.INVENTORY)
+    except FileNotFoundError:
+        raise LabError("the lab is down; start it with: lab up INVENTORY") from None
+    return _as_of(written.st_ino, written.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1)
+def _as_of(_file, _time):
+    """Read once by each program, which may ask for it several times a second, until it is another one."""
     return read(settings.INVENTORY)
