@@ -14,7 +14,10 @@ public enum CiliumUpgrade {
             [
                 .init(CiliumUpgradePreflight(inventory)),
                 .init(HostPrep(inventory), after: [.all("preflight")]),
-                .init(CiliumChart(inventory, .held, chartContent: chartContent), after: prepared),
+                // A guard may have kept K3s stopped on a server; then no turn there could come to its end.
+                .init(ServersRun(inventory), after: prepared),
+                .init(
+                    CiliumChart(inventory, .held, chartContent: chartContent), after: [.all("servers-run")] + prepared),
                 .init(CiliumAgents(inventory, chartContent: chartContent), after: [.all("cilium-chart")] + prepared),
                 .init(
                     CiliumChart(inventory, .released, chartContent: chartContent),

@@ -209,7 +209,6 @@ def fresh_nodes(inventory):
         lab("up", inventory)
         _fresh = True
         return
-    lab("heal")
     lab("reset")
 
 

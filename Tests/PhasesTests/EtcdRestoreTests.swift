@@ -240,6 +240,25 @@ import Testing
         }
     }
 
+    @Test func otherVerbsDoNotStartK3sAnewInTheMiddleOfAChangeOfTheToken() throws {
+        let inventory = try Self.inventory()
+        for (node, isServer) in [("dpu-02", true), ("worker-01", false)] as [(NodeName, Bool)] {
+            var facts = Facts()
+            #expect(TokenProblem.problems(ofChange: node, facts).isEmpty)
+            facts[node, TokenProblem.underWay] = Answer(status: 0, output: "absent")
+            #expect(TokenProblem.problems(ofChange: node, facts).isEmpty)
+            facts[node, TokenProblem.underWay] = Answer(status: 0, output: "directory 0700 4096")
+            #expect(TokenProblem.problems(ofChange: node, facts).count == 1)
+            for phase in [
+                UpgradePreflight(inventory), KubeProxyPreflight(inventory, .disable),
+                CertsPreflight(CertsScope(inventory, endingWithinSeconds: nil)),
+            ] as [any Phase] {
+                #expect(phase.needs(node).contains(TokenProblem.underWay), "\(phase.id) on \(node)")
+            }
+            #expect(Failover.asks(inventory).contains(Ask(node, TokenProblem.underWay)) == isServer)
+        }
+    }
+
     @Test func whereTheServerWithTheNewDataIsLostNobodyHasBegun() {
         var facts = Facts()
         facts["a", RestoreState.probe] = Answer(status: 0, output: "abc aside s-1")

@@ -105,7 +105,7 @@ import Testing
     {
         let before = try look(shell)
         #expect(before.isUnderWay && before.code == "405" && !before.runsOld && before.overruled == [])
-        #expect(before.etcd == .init(count: 1, isUnderFile: true, isUnderNew: false))
+        #expect(before.etcd == .init(count: 1, isUnderFile: true, isUnderNew: false, isUnderServers: false))
         #expect(try run(["is-rotated"], in: shell).status == 1)
         let done = try run(["rotate", "k3s.service", "https://a:6443"], in: shell)
         #expect(done.status == 0 && done.error == "", "\(done.error)")
@@ -118,7 +118,7 @@ import Testing
         #expect(try run(["is-kept", "k3s.service"], in: shell).status == 0)
         let after = try look(shell)
         #expect(after.runsOld && after.code == "405", "K3s goes by the earlier one until it is started anew")
-        #expect(after.etcd == .init(count: 1, isUnderFile: true, isUnderNew: true))
+        #expect(after.etcd == .init(count: 1, isUnderFile: true, isUnderNew: true, isUnderServers: false))
         #expect(try run(["is-current", "k3s.service"], in: shell).status == 1)
         // K3s is started anew.
         #expect(try run(["serves", "https://a:6443"], in: shell).output == "new=401 old=405\n")
@@ -143,7 +143,7 @@ import Testing
         let failed = try run(["rotate", "k3s.service", "https://a:6443"], in: shell)
         #expect(failed.error == "K3s did not change the token: 500 token error ID 1 \n")
         #expect(text("etc/k3s/token") == "\(Self.old)\n", "nothing goes by it yet")
-        #expect(try look(shell).etcd == .init(count: 2, isUnderFile: true, isUnderNew: true))
+        #expect(try look(shell).etcd == .init(count: 2, isUnderFile: true, isUnderNew: true, isUnderServers: false))
         #expect(try run(["is-rotated"], in: shell).status == 1)
         let done = try run(["rotate", "k3s.service", "https://a:6443"], in: shell)
         #expect(done.status == 0, "\(done.error)")
@@ -196,5 +196,49 @@ import Testing
         try stage.write("3", to: "start")
         #expect(try run(["keep", "k3s-agent.service"], in: shell).status == 0)
         #expect(try run(["is-current", "k3s-agent.service"], in: shell).status == 0, "the file is new already")
+    }
+
+    @Test(arguments: shells) func aK3sThatHasFailedInTheMiddleIsNotAskedAgain(shell: [String]) throws {
+        // It has written the new token down, and etcd has refused it.
+        try stage.write("K10\(String(repeating: "a", count: 64))::server:\(Self.new)\n", to: "k3s/server/token")
+        #expect(try look(shell).hasBegun)
+        let refused = try run(["rotate", "k3s.service", "https://a:6443"], in: shell)
+        #expect(refused.status == 1 && refused.error.hasPrefix("K3s here has failed in the middle of the change"))
+        #expect(text("asked") == nil)
+        // It is started anew, and has the token of its file again.
+        try stage.write("K10\(String(repeating: "a", count: 64))::server:\(Self.old)\n", to: "k3s/server/token")
+        #expect(try !look(shell).hasBegun)
+        #expect(try run(["rotate", "k3s.service", "https://a:6443"], in: shell).status == 0)
+    }
+
+    @Test(arguments: shells) func dataUnderATokenThatNobodyHasAreLeftAlone(shell: [String]) throws {
+        try stage.write("\(try name("a third"))\n", to: "keys")
+        #expect(try look(shell).etcd == .init(count: 1, isUnderFile: false, isUnderNew: false, isUnderServers: false))
+        let refused = try run(["rotate", "k3s.service", "https://a:6443"], in: shell)
+        #expect(refused.status == 1 && refused.error.contains("neither this server nor the inventory has"))
+        #expect(text("asked") == nil)
+        // K3s has written it down, as a change to a third one was ended before the files.
+        try stage.write("K10\(String(repeating: "a", count: 64))::server:a third\n", to: "k3s/server/token")
+        #expect(try look(shell).etcd == .init(count: 1, isUnderFile: false, isUnderNew: false, isUnderServers: true))
+        #expect(try run(["rotate", "k3s.service", "https://a:6443"], in: shell).status == 0)
+        #expect(text("keys") == "\(try name(Self.new))\n")
+    }
+
+    @Test(arguments: shells) func aServerThatDoesNotTakeTheTokenOfItsFileIsStartedAnew(shell: [String]) throws {
+        try stage.write(Self.new, to: "etc/k3s/token")  // by somebody else: nothing is noted
+        #expect(try run(["is-current", "k3s.service", "https://a:6443"], in: shell).status == 1)
+        #expect(try look(shell).runsOld)
+        #expect(try run(["is-current", "k3s-agent.service"], in: shell).status == 0, "a worker cannot be asked")
+        try stage.write(Self.new, to: "running")
+        #expect(try run(["is-current", "k3s.service", "https://a:6443"], in: shell).status == 0)
+        try stage.write("", to: "away")
+        #expect(try run(["is-current", "k3s.service", "https://a:6443"], in: shell).status == 0, "it says nothing")
+    }
+
+    @Test(arguments: shells) func nothingIsKeptWhereSystemdDoesNotSaySinceWhenK3sRuns(shell: [String]) throws {
+        try stage.command("systemctl", "exit 1")
+        let refused = try run(["keep", "k3s.service"], in: shell)
+        #expect(refused.status == 1 && refused.error == "systemd does not say since when k3s.service runs\n")
+        #expect(text("clusterctl/token/runs") == nil)
     }
 }

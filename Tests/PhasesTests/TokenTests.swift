@@ -246,8 +246,23 @@ import Testing
             id: "an etcd that does not say", nodes: all(Node(etcd: nil)),
             says: ["etcd says on no server under which token the cluster's data are: no route"]),
         Wrong(
-            id: "a token that nobody here has", nodes: all(Node(etcd: "1 -")),
+            id: "a token that nobody here has", nodes: all(Node(staged: true, etcd: "1 -", isUnderWay: true)),
             says: ["under a token that neither its servers nor the inventory have"]),
+        Wrong(
+            id: "one that may be the inventory's, which is not on the nodes yet", nodes: all(Node(etcd: "1 -")),
+            says: []),
+        Wrong(
+            id: "one that K3s has written down itself",
+            nodes: all(
+                Node(staged: true, etcd: "1 -", isUnderWay: true),
+                ["dpu-02": Node(staged: true, etcd: "1 server", isUnderWay: true)]), says: []),
+        Wrong(
+            id: "a K3s that has failed in the middle",
+            nodes: all(Node(staged: true, isUnderWay: true, more: "begun\n")),
+            says: ["K3s there has failed in the middle of an earlier change"]),
+        Wrong(
+            id: "and others that have not",
+            nodes: all(.ready, ["dpu-01": Node(staged: true, isUnderWay: true, more: "begun\n")]), says: []),
         Wrong(
             id: "two tokens at once, which the change itself puts right",
             nodes: all(Node(staged: true, etcd: "2 file,new", isUnderWay: true)), says: []),

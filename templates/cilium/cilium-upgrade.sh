@@ -10,13 +10,15 @@
 #                         have these VALUES; only while every other node's Cilium is ready
 #   hold                  the chart as it is, but held
 #   back-chart            the kept chart again: held, where a pod is of another one already
-#   back NODE             the kept chart again, held, and Cilium's pods on NODE from it
+#   back NODE [here]      the kept chart again, held, and Cilium's pods on NODE (which this runs on) from it
 #
 # Held: its DaemonSets replace no pod by themselves (OnDelete). All changes of the chart are made as the one manager of its
 # fields, so that what an earlier change had and a later one has not goes away.
 name=clusterctl-cilium-upgrade
 armed=${CLUSTERCTL_STATE:-/var/lib/clusterctl}/guard/armed
-patience=45
+# Seconds, which together are less than a way back may take: until the API answers, once more without the new agent, and until
+# the chart's job is through.
+patience=45 again=25 whole=100
 others=60
 hold='{"metadata":{"annotations":{"clusterctl.dev/applied":"held"},"resourceVersion":null,"uid":null,
     "creationTimestamp":null,"generation":null,"managedFields":null,"finalizers":null,"ownerReferences":null},
@@ -44,7 +46,8 @@ pods() { # pods LABEL: node, name, whether ready, values
     kubectl get pods -n kube-system -l "k8s-app=$1" -o 'jsonpath={range .items[*]}{.spec.nodeName}{"\t"}{.metadata.name}{"\t"}{.status.conditions[?(@.type=="Ready")].status}{"\t"}{.metadata.annotations.clusterctl\.dev/values}{"\n"}{end}'
 }
 bounded() { timeout "$@"; }
-await() { # await WORDS SECONDS COMMAND...
+left() { echo $((began + whole - $(seconds))); }
+await() { # await WORDS SECONDS COMMAND..., once at least
     words=$1 end=$(($(seconds) + $2))
     shift 2
     until "$@" 2>/dev/null; do
@@ -130,8 +133,8 @@ turn() { # turn NODE VALUES
 # The new agent's programs have the names of the earlier one's, so that the guard's own rungs, which go by what was not there
 # before, leave them. When the clock has run out nobody gets in: then they all go from the links, which needs no API. The
 # earlier agent attaches its own when it starts.
-detach_programs() {
-    [ "$(cat "$armed/firing" 2>/dev/null)" = deadline ] || return 0
+detach_programs() { # detach_programs [REASON]: where a way back is under way, for this reason or for any
+    reason=$(cat "$armed/firing" 2>/dev/null) && [ "$reason" = "${1:-$reason}" ] || return 0
     (
         set -- lib
         . "${armed%/armed}/guard.sh" || exit
@@ -168,14 +171,16 @@ is_back() { [ "$(daemonset cilium "$template")" = "$(cat "$work/values")" ] && i
 is_installed() { # the chart's job is the one of the present chart, and is through
     [ "$(kubectl get job helm-install-cilium -n kube-system -o 'jsonpath={.status.succeeded}')" = 1 ]
 }
-back() { # back NODE
-    detach_programs
-    if ! await 'the API cannot be asked to put the chart of Cilium back' "$patience" put_back "$hold"; then
-        stop_agent
-        exit 1
+silent='the API cannot be asked to put the chart of Cilium back'
+back() { # back NODE [here]
+    detach_programs deadline
+    if ! await "$silent" "$patience" put_back "$hold"; then
+        [ "$2" = here ] || exit 1 # the agent here is another node's
+        stop_agent # which may be what keeps the other servers from this one
+        await "$silent" "$again" put_back "$hold" || exit 1
     fi
     [ -s "$work/kept.json" ] || return 0
-    await "the DaemonSet of Cilium is not as it was" 40 is_back || exit 1
+    await "the DaemonSet of Cilium is not as it was" "$(left)" is_back || exit 1
     await "Cilium's pods on $1 cannot be deleted" 10 delete_pods "$1" "$(cat "$work/values")" || exit 1
     # Where this node's own K3s is stopped, its pods come back when it runs.
     [ ! -f "$armed/firing" ] || has_agent || return 0
@@ -183,9 +188,9 @@ back() { # back NODE
     [ -f "$armed/firing" ] # the guard has done what it can; whoever asked for it from afar is told
 }
 back_chart() {
-    await 'the API cannot be asked to put the chart of Cilium back' "$patience" put_back_chart || exit 1
+    await "$silent" "$patience" put_back_chart || exit 1
     [ -s "$work/kept.json" ] || return 0
-    await "the DaemonSet of Cilium is not as it was" 60 is_back
+    await "the DaemonSet of Cilium is not as it was" "$(left)" is_back
 }
 put_back_chart() {
     get_kept values "$work/values" && pods cilium >"$work/pods" || return
@@ -195,20 +200,22 @@ put_back_chart() {
         put_back "$release"
     fi
 }
-hold() {
-    get_chart "$work/present.json" || exit 1
+hold() { await 'the API cannot be asked to hold the chart of Cilium' "$whole" hold_chart; } # K3s may just be starting
+hold_chart() {
+    get_chart "$work/present.json" || return
     [ -s "$work/present.json" ] || return 0
     k3s kubectl patch --local -f "$work/present.json" --type=merge -p "$hold" -o json >"$work/held.json" </dev/null &&
         apply "$work/held.json"
 }
 
 umask 077
+began=$(seconds)
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 143' TERM INT HUP
 case ${1:-}/$# in
     turn/3 | turn/4) turn "$2" "$3" "${4:-}" ;;
-    back/2) back "$2" ;;
+    back/2 | back/3) back "$2" "${3:-}" ;;
     state/1 | keep/1 | forget/1 | hold/1) "$1" ;;
     is-kept/1) is_kept ;;
     is-forgotten/1) is_forgotten ;;

@@ -119,7 +119,8 @@ check() {
     digest=$(head -c $((size - 32)) "$path" | sha256sum)
     [ "${digest%% *}" = "$(tail -c 32 "$path" | od -An -tx1 | tr -d ' \n')" ] || refuse "$path is damaged: its checksum is another one"
     # K3s keeps what it encrypts with the token under a name made from it (pkg/cluster/encrypt.go).
-    name=$(printf %s "${token##*:}" | sha256sum | cut -c 1-12)
+    case $token in K10*::*:*) token=${token#*::} token=${token#*:} ;; esac
+    name=$(printf %s "$token" | sha256sum | cut -c 1-12)
     words | grep -qF "/bootstrap/$name" ||
         refuse "$path was taken of a cluster with another token than this one's: K3s could not read it; put that cluster's token into the inventory (k3s.token)"
 }
@@ -234,14 +235,18 @@ end() {
 }
 
 # A change of the token that was ended in the middle (token.sh): where the data are under the new one by now, K3s does not start
-# with the earlier one.
+# with the earlier one, and has said so. What is found in the data alone may be of long ago.
 wants_token() {
     [ -s "$new_token" ] && [ "$(cat "$new_token")" != "$(cat "$config/token" 2>/dev/null)" ] || return 1
+    journalctl -q --no-pager -n 300 -o cat -u k3s.service -u "$member" 2>/dev/null | grep -q 'encrypted with different token' || return 1
     name=$(printf %s "$(cat "$new_token")" | sha256sum | cut -c 1-12)
     cat "$db/member/snap/db" "$db"/member/wal/*.wal 2>/dev/null | tr -c '[:alnum:]/-' '\n' | grep -qF "/bootstrap/$name"
 }
 take_token() {
-    ! wants_token || { cat "$new_token" >"$config/token.clusterctl" && sync && mv -f "$config/token.clusterctl" "$config/token"; }
+    wants_token || return 0
+    kept=${new_token%/*}/old # nothing that was a token here is lost
+    [ ! -s "$config/token" ] || { cat "$config/token" >"$kept.new" && mv -f "$kept.new" "$kept" || return; }
+    cat "$new_token" >"$config/token.clusterctl" && sync && mv -f "$config/token.clusterctl" "$config/token"
 }
 
 recover() {

@@ -1,14 +1,15 @@
 # token TASK: the cluster's token becomes the one that is staged on this node, in steps that may each be ended in the middle and
 # begun again.
 #   look UNIT URL        what is known here, a line each: "staged", "file new|other|none", "kept", "runs old|new"; with a URL, of a
-#                        server, also "curl none", "etcd KEYS file|-|new|file,new", which says which of the two tokens the cluster's
-#                        data are under, "etcd silent WHY", "asks CODE", "overruled PLACE"
+#                        server, also "curl none", "etcd KEYS file|new|file,new|server|-", which says which token the cluster's data
+#                        are under (server: the one that K3s has written down itself), "etcd silent WHY", "begun" where K3s has
+#                        failed in the middle of the change, "asks CODE", "overruled PLACE"
 #   rotate UNIT URL      on one server: the supervisor there is told the new token; then the file here is the new one
 #   is-rotated           whether that is done: etcd has the cluster's data under the new token alone, and the file has it, too
 #   keep UNIT            notes the present token, and which start of K3s goes by it, before the file is changed
 #   is-kept UNIT
 #   forget FILE          removes FILE, in which is noted what K3s was last started with, so that K3s is started anew
-#   is-current UNIT      whether K3s was started since
+#   is-current UNIT URL  whether K3s was started since; where nothing is noted a server is asked, by its URL
 #   serves URL           whether the server there takes the token of the file, and the one before no more
 #   end, is-ended        nothing of it is left here
 #
@@ -40,7 +41,15 @@ is_new() { is_same "$next" "$file"; }
 start_of() { # start_of UNIT: tells one start of K3s from another
     systemctl show -p InvocationID -p MainPID -p ExecMainStartTimestampMonotonic -- "$1" 2>/dev/null | tr '\n' ' '
 }
-is_current() { [ ! -f "$runs" ] || [ "$(start_of "$1")" != "$(cat "$runs")" ]; }
+is_current() { # is_current UNIT [URL]
+    if [ -f "$runs" ]; then
+        [ "$(start_of "$1")" != "$(cat "$runs")" ]
+        return
+    fi
+    [ -n "$2" ] && password "$file" || return 0 # somebody else may have put the file there
+    request "$password" "$2" ''
+    case $code in 401 | 403) return 1 ;; esac
+}
 is_kept() { is_new || { is_same "$old" "$file" && [ "$(start_of "$1")" = "$(cat "$runs" 2>/dev/null)" ]; }; }
 put() { # put FROM TO: in one rename, on the disk
     cat "$1" >"$2.clusterctl" && sync && mv -f "$2.clusterctl" "$2" && sync
@@ -48,7 +57,9 @@ put() { # put FROM TO: in one rename, on the disk
 keep() {
     if is_kept "$1"; then return 0; fi
     [ -f "$next" ] || refuse 'no new token is staged here'
-    start_of "$1" >"$runs.new" && mv -f "$runs.new" "$runs" || exit 1
+    start=$(start_of "$1")
+    case $start in *=*) ;; *) refuse "systemd does not say since when $1 runs" ;; esac
+    printf %s "$start" >"$runs.new" && mv -f "$runs.new" "$runs" || exit 1
     if [ -f "$file" ]; then put "$file" "$old"; else rm -f "$old"; fi
 }
 
@@ -86,6 +97,13 @@ is_under() { # is_under FILE: whether they are under the token in it
     name=$(printf %s "/bootstrap/$name" | base64)
     case $line_break$keys$line_break in *"$line_break$name$line_break"*) ;; *) return 1 ;; esac
 }
+is_under_known() { is_under "$next" || is_under "$file" || is_under "$old" || is_under "$server/token"; }
+# K3s writes the new token down before it changes etcd. Where that fails it takes the new one for the old one from then on.
+has_begun() {
+    password "$server/token" || return 1
+    begun=$password
+    password "$next" && [ "$begun" = "$password" ] && ! is_under "$next"
+}
 is_rotated() { etcd_keys && [ "$count" = 1 ] && is_under "$next"; }
 # K3s makes the new one before it removes the old one, and then takes neither while both are there (pkg/cluster/storage.go).
 drop_others() {
@@ -100,6 +118,8 @@ rotate() { # rotate UNIT URL
     etcd_keys || refuse "etcd here does not answer: $why"
     # Said once more it changes nothing, and completes what was cut off.
     if ! is_rotated || ! is_new; then
+        is_under_known || refuse "the cluster's data are under a token that neither this server nor the inventory has: if an earlier change was to another one, put that into the inventory and lead it to its end first"
+        ! has_begun || refuse 'K3s here has failed in the middle of the change, and goes on with it only when it is started anew: systemctl restart k3s, and the same again'
         drop_others
         password "$next" || exit 1
         case $password in *[[:cntrl:]]*) refuse 'the new token has characters that are none of a text' ;; esac
@@ -136,14 +156,16 @@ look() { # look UNIT [URL]
     [ ! -e "$root" ] || echo staged
     if is_new; then echo 'file new'; elif [ -s "$file" ]; then echo 'file other'; else echo 'file none'; fi
     [ ! -f "$old" ] || echo kept
-    if is_current "$1"; then echo 'runs new'; else echo 'runs old'; fi
+    if is_current "$1" "$2"; then echo 'runs new'; else echo 'runs old'; fi
     [ -n "$2" ] || return 0
     command -v curl >/dev/null || echo 'curl none'
     if etcd_keys; then
         under=''
         if is_under "$file"; then under=file; fi
         if [ -f "$next" ] && is_under "$next"; then under=${under:+$under,}new; fi
+        if [ -z "$under" ] && is_under "$server/token"; then under=server; fi
         echo "etcd $count ${under:--}"
+        if has_begun; then echo begun; fi
     else
         echo "etcd silent $(printf %s "$why" | head -n 1)"
     fi
@@ -183,7 +205,7 @@ is-rotated) is_new && is_rotated ;;
 keep) keep "$2" ;;
 is-kept) is_kept "$2" ;;
 forget) rm -f -- "$2" ;;
-is-current) is_current "$2" ;;
+is-current) is_current "$2" "${3-}" ;;
 serves) serves "$2" ;;
 end) rm -rf -- "$root" ;;
 is-ended) [ ! -e "$root" ] ;;

@@ -59,9 +59,9 @@ struct VerifyCommand: AsyncParsableCommand {
     }
 
     private func ask(
-        _ site: Site, _ fleet: SSHFleet
+        _ site: Site, _ fleet: SSHFleet, besides more: [Ask] = []
     ) async -> (facts: Facts, Verification, unreachable: [NodeName: LinkFailure]) {
-        let (facts, unreachable) = await fleet.ask(Verification.asks(site.inventory), nodes: site.nodes)
+        let (facts, unreachable) = await fleet.ask(Verification.asks(site.inventory) + more, nodes: site.nodes)
         let verification = Verification(site.inventory, facts: facts, unreachable: Set(unreachable.keys))
         return (facts, verification, unreachable)
     }
@@ -108,7 +108,7 @@ struct VerifyCommand: AsyncParsableCommand {
 
     /// What would be done now; where it would be unsafe, the command ends with the reasons.
     private func failover(_ site: Site, _ fleet: SSHFleet) async throws -> Failover {
-        let (facts, verification, unreachable) = await ask(site, fleet)
+        let (facts, verification, unreachable) = await ask(site, fleet, besides: Failover.asks(site.inventory))
         try tell(unreachable, in: site)
         do throws(Failover.Refusal) {
             return try Failover(site.inventory, facts, verification, backAfterSeconds: backAfter)

@@ -50,7 +50,7 @@ public struct CertsPreflight: Phase {
     /// The cluster is asked on every server, because any of them may be the one that is out.
     public func needs(_ node: NodeName) -> [Probe] {
         guard cluster[node].management == .full else { return [] }
-        let probes: [Probe] = [CertsFacts.probe, .guardState]
+        let probes: [Probe] = [CertsFacts.probe, .guardState, TokenProblem.underWay]
         return cluster[node].isControlPlane
             ? probes + [NodesQuestion.probe, EtcdQuestion.probe, RestoreState.probe] : probes
     }
@@ -75,7 +75,8 @@ public struct CertsPreflight: Phase {
         guard cluster[node].management == .full else { return .satisfied }
         var problems =
             GuardProblem.problems(node, facts, own: [RenewServers.id, RenewWorkers.id])
-            + RestoreState.problems(node, facts) + certificateProblems(node, facts)
+            + RestoreState.problems(node, facts) + TokenProblem.problems(ofChange: node, facts)
+            + certificateProblems(node, facts)
         if node == cluster.reference { problems += ServerQuestion.quorumProblems(facts, nodes, cluster) }
         return problems.isEmpty ? .satisfied : .blocked(problems)
     }
@@ -114,6 +115,13 @@ public struct CertsPreflight: Phase {
             notes.append(
                 "an authority ends in \(shortest / 86400) days, and is not renewed here: 'clusterctl certs check' says which, and "
                     + "'k3s certificate rotate-ca' exchanges it")
+        }
+        let isGoingOn = cluster.managed.contains { scope.said($0, facts)?.noted != nil }
+        let unnoted = cluster.managed.filter { scope.turn($0, facts) == .done && scope.said($0, facts)?.noted == nil }
+        if isGoingOn, !unnoted.isEmpty {
+            notes.append(
+                "an earlier run is led to its end; if it was not for all nodes, run this again for "
+                    + unnoted.map(\.rawValue).joined(separator: ", "))
         }
         if cluster.controlPlane.count < 3 {
             notes.append("with fewer than three servers the API is away while K3s on one of them starts anew")

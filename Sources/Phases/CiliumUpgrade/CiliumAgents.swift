@@ -154,11 +154,13 @@ public struct CiliumAgents: Phase {
     public func witness(_ node: NodeName) -> Ask? { cluster.witness(of: node, amongChanged: nodes) }
 
     public func undo(_ node: NodeName) -> Undo {
+        let here = place(node) == node ? ["here"] : []
         let back = Step(
             .command(
                 Command(
                     name: "give \(node) its earlier Cilium again",
-                    arguments: Script.arguments(.ciliumUpgrade, ["back", node.rawValue]), timeoutSeconds: 145)),
+                    arguments: Script.arguments(.ciliumUpgrade, ["back", node.rawValue] + here),
+                    timeoutSeconds: 145)),
             because: "those that had their turn keep what they have, and the next run goes on")
         return place(node) == node ? cluster.restore(node, first: [back]) : .steps([back])
     }

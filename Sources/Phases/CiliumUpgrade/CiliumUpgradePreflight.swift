@@ -60,7 +60,7 @@ public struct CiliumUpgradePreflight: Phase {
         return problems + GuardProblem.problems(node, facts, own: CiliumUpgradePreflight.guarded)
     }
 
-    private static let guarded = CiliumChart.ids + [CiliumAgents.id]
+    private static let guarded = CiliumChart.ids + [ServersRun.id, CiliumAgents.id]
 
     /// Every agent is well before another one goes. In the middle of an upgrade one may be unwell: its turn comes first.
     private func agentProblems(_ node: NodeName, _ facts: Facts) -> [Problem] {

@@ -27,6 +27,19 @@ enum TokenProblem {
         return []
     }
 
+    /// What is on a managed node as long as a change of the token has not come to its end.
+    static let underWay = Probe.path("\(K3sPaths.state)/token")
+
+    /// A node in the middle of such a change may come with another token than the cluster's when K3s starts anew there.
+    static func problems(ofChange node: NodeName, _ facts: Facts) -> [Problem] {
+        guard facts[node, underWay]?.output.hasPrefix("directory") == true else { return [] }
+        return [
+            Problem(
+                "a change of the cluster's token has not come to its end there",
+                fix: "lead it to its end first: 'clusterctl token rotate'")
+        ]
+    }
+
     private static var problem: Problem {
         Problem(
             "the inventory has another token than the cluster",

@@ -32,6 +32,11 @@ public struct Failover: Sendable, Equatable {
         public let reasons: [String]
     }
 
+    /// What the servers are asked besides what `Verification` asks.
+    public static func asks(_ inventory: Inventory) -> [Ask] {
+        Cluster(inventory).controlPlane.map { Ask($0, TokenProblem.underWay) }
+    }
+
     /// - Throws: `Refusal` where it would be unsafe.
     public init(_ inventory: Inventory, _ facts: Facts, _ verification: Verification, backAfterSeconds: Int)
         throws(Refusal)
@@ -50,6 +55,9 @@ public struct Failover: Sendable, Equatable {
         (node, because) = Failover.target(cluster, facts)
         if cluster[node].management != .full {
             reasons.append("\(node) is not clusterctl's to change (manage: verify)")
+        }
+        reasons += servers.flatMap { server in
+            TokenProblem.problems(ofChange: server, facts).map { "\(server): \($0.what); \($0.fix)" }
         }
         // From a node that is not stopped; a router sees what clients outside of the cluster see.
         let nodes = cluster.workers + cluster.replicas + [cluster.primary]

@@ -18,7 +18,7 @@ public struct KubeProxyPreflight: Phase {
     /// The cluster is asked on every server, because any of them may be the one that is out.
     public func needs(_ node: NodeName) -> [Probe] {
         var probes = [CiliumQuestion.status, KubeProxyQuestion.probe]
-        if cluster[node].management == .full { probes.append(.guardState) }
+        if cluster[node].management == .full { probes += [.guardState, TokenProblem.underWay] }
         guard cluster[node].isControlPlane else { return probes }
         return probes + [
             NodesQuestion.probe, EtcdQuestion.probe, CiliumObjects.applied,
@@ -43,6 +43,7 @@ public struct KubeProxyPreflight: Phase {
         }
         var problems =
             GuardProblem.problems(node, facts, own: KubeProxyPreflight.guarded) + RestoreState.problems(node, facts)
+            + TokenProblem.problems(ofChange: node, facts)
         // One that was just started anew may have no word of its own to say for a moment; the gates wait for it.
         if !KubeProxyReplaced.isUnderWay(node, facts), !wasLedBack(node, facts),
             !facts.hasGuardArmed(for: ServersRun.id, node)

@@ -66,9 +66,6 @@ public enum NodeOrder {
 }
 
 extension NodeChange {
-    /// The one by whose settings a living cluster's Cilium runs.
-    fileprivate var ciliumStage: Cilium.Stage { inventory.cilium.apiServer == .endpoint ? .endpoint : .first }
-
     /// A node whose machine is dead has nothing that could be sent elsewhere.
     fileprivate var drained: [NodeName] { leavingMachine.map { [$0] } ?? [] }
 
@@ -79,10 +76,12 @@ extension NodeChange {
         return Limited(phase, to: phase.nodes) { _, _ in why }
     }
 
-    /// Where an earlier run was joining a node and its guard is armed for that, Cilium comes as on any node that joins.
+    /// Where an earlier run was joining a node and its guard is armed for that, Cilium comes as on any node that joins. An
+    /// upgrade of Cilium that is under way keeps its chart.
     fileprivate func running(_ cilium: Cilium) -> Limited {
         Limited(cilium, to: cilium.nodes) { node, facts in
             let isOurs = facts.hasGuardArmed(for: cilium.id, node)
+            if !isOurs, leavesCilium(facts) { return "an upgrade of Cilium is under way, and goes on afterwards" }
             return joining.contains(node) && facts.hasOpenGuard(node) && !isOurs
                 ? "an earlier run has let it join, and is not through; Cilium comes to it with that" : nil
         }

@@ -28,7 +28,10 @@ struct NodePreflight: Phase {
         let isServer = self.cluster[node].isControlPlane
         if change.joining.contains(node) { return bare.needs(node) + (isServer ? [EtcdQuestion.probe] : []) }
         guard isServer else { return [] }
-        return cluster + [.host, K3sQuestion.config, .guardState, RestoreState.probe]
+        return cluster + [
+            .host, K3sQuestion.config, .guardState, RestoreState.probe, TokenProblem.underWay,
+            CiliumChartQuestion.probe, CiliumQuestion.pods,
+        ]
             + (change.leavingMachine == nil ? [] : [DisruptionQuestion.probe])
     }
 
@@ -52,6 +55,7 @@ struct NodePreflight: Phase {
         }
         if node == cluster.reference {
             problems += memberProblems(facts, nodes) + leavingProblems(facts, nodes) + joinProblems()
+            problems += ciliumProblems(facts)
         }
         return finding(problems)
     }
@@ -98,6 +102,28 @@ extension NodePreflight {
                 "\($0) would join through \(cluster.primary), which cannot be reached",
                 fix: "replace \(cluster.primary) first: 'clusterctl node replace INVENTORY \(cluster.primary)'")
         }
+    }
+}
+
+// MARK: Cilium
+
+extension NodeChange {
+    /// The one by whose settings a living cluster's Cilium runs.
+    var ciliumStage: Cilium.Stage { inventory.cilium.apiServer == .endpoint ? .endpoint : .first }
+
+    /// Whether an upgrade of Cilium is under way that this change can leave to itself: who comes has its settings for Cilium
+    /// there already. A node that has died must not keep both from their end.
+    func leavesCilium(_ facts: Facts) -> Bool {
+        joining.allSatisfy { $0 == leaving }
+            && CiliumChartQuestion(facts.first(of: cluster.controlPlane, CiliumChartQuestion.probe))?.isHeld == true
+    }
+}
+
+extension NodePreflight {
+    /// The phase `cilium` asks itself; the one that follows it takes the settings as they are.
+    private func ciliumProblems(_ facts: Facts) -> [Problem] {
+        guard change.ciliumStage == .endpoint, !change.leavesCilium(facts) else { return [] }
+        return [CiliumChartQuestion.problem(cluster, facts)].compactMap(\.self)
     }
 }
 

@@ -106,8 +106,10 @@ private struct StartedWithToken {
 
     /// None of the files that a guard puts back is the token's.
     func steps(_ node: NodeName) -> [Step] {
-        StartAnew(change.cluster).steps(
-            node, unlessBy: .token, ["is-current", change.cluster[node].unit],
+        let machine = change.cluster[node]
+        let url = machine.isControlPlane ? [K3sConfiguration.serverURL(machine, change.cluster.inventory)] : []
+        return StartAnew(change.cluster).steps(
+            node, unlessBy: .token, ["is-current", machine.unit] + url,
             why: "it runs since before the token was changed", because: "K3s reads the token only when it starts")
     }
 }

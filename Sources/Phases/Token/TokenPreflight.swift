@@ -95,8 +95,11 @@ public struct TokenPreflight: Phase {
                     fix: "lead it back first: 'clusterctl status' says how it is"
                 ))
         }
-        let said = cluster.controlPlane.compactMap { change.said($0, facts)?.etcd }
-        if !said.contains(where: { $0.isUnderFile || $0.isUnderNew }) {
+        // Before it is staged nobody can tell whether they are under the inventory's; then `rotate` itself refuses.
+        let staged = change.stagedFile
+        let said = cluster.controlPlane.filter { node in staged.map { facts[node, $0] == .same } ?? false }
+            .compactMap { change.said($0, facts)?.etcd }
+        if !said.isEmpty, !said.contains(where: { $0.isUnderFile || $0.isUnderNew || $0.isUnderServers }) {
             problems.append(
                 Problem(
                     "the cluster's data are under a token that neither its servers nor the inventory have",
@@ -108,7 +111,15 @@ public struct TokenPreflight: Phase {
     }
 
     private func tellerProblems(_ node: NodeName, _ facts: Facts) -> [Problem] {
-        guard let said = change.said(node, facts), said.hasCurl, !said.isKnown else { return [] }
+        guard let said = change.said(node, facts), said.hasCurl else { return [] }
+        if said.hasBegun {
+            return [
+                Problem(
+                    "K3s there has failed in the middle of an earlier change, and goes on only when it is started anew",
+                    fix: "systemctl restart \(cluster[node].unit), there, and run this again")
+            ]
+        }
+        guard !said.isKnown else { return [] }
         switch said.code {
         case "401", "403", "none":
             return [

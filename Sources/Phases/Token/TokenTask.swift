@@ -31,6 +31,8 @@ public struct TokenFacts: Sendable, Equatable {
     /// Under how many tokens etcd has the cluster's data, and whether the file's and the staged one are among them; nil where
     /// it does not say.
     public let etcd: Etcd?
+    /// Whether K3s has failed in the middle of the change: it goes on with it only when it is started anew.
+    public let hasBegun: Bool
     /// Why etcd does not say.
     public let silence: String?
     /// What K3s answers to somebody who comes with the token of this node: 405 where it takes it, and knows the request.
@@ -43,6 +45,8 @@ public struct TokenFacts: Sendable, Equatable {
         public let count: Int
         public let isUnderFile: Bool
         public let isUnderNew: Bool
+        /// Neither, but the one that K3s has written down.
+        public let isUnderServers: Bool
     }
 
     static func probe(_ node: NodeName, _ cluster: Cluster) -> Probe {
@@ -59,6 +63,7 @@ public struct TokenFacts: Sendable, Equatable {
         var runsOld = false
         var etcd: Etcd?
         var silence: String?
+        var hasBegun = false
         var code: String?
         var hasCurl = true
         var overruled: [String] = []
@@ -73,7 +78,10 @@ public struct TokenFacts: Sendable, Equatable {
             case ("etcd", let number?):
                 guard let count = Int(number), let last = words.last else { continue }
                 let under = last.split(separator: ",")
-                etcd = Etcd(count: count, isUnderFile: under.contains("file"), isUnderNew: under.contains("new"))
+                etcd = Etcd(
+                    count: count, isUnderFile: under.contains("file"), isUnderNew: under.contains("new"),
+                    isUnderServers: under.contains("server"))
+            case ("begun", _): hasBegun = true
             case ("asks", let word?): code = String(word.prefix(10))
             case ("overruled", _?): overruled.append(String(line.dropFirst(10).prefix(300)))
             default: continue
@@ -84,6 +92,7 @@ public struct TokenFacts: Sendable, Equatable {
         self.runsOld = runsOld
         self.etcd = etcd
         self.silence = silence
+        self.hasBegun = hasBegun
         self.code = code
         self.hasCurl = hasCurl
         self.overruled = overruled
@@ -145,11 +154,12 @@ struct TokenChange: Sendable {
             }
     }
 
-    /// Whose K3s is told the new token: a server that is well, and takes the token that it has.
+    /// Whose K3s is told the new token: a server that is well, takes the token that it has, and has not failed at it.
     func teller(_ facts: Facts) -> NodeName {
-        let known = ServerQuestion.nodes(facts, cluster)
-        let well = cluster.controlPlane.filter { ServerQuestion.isWell($0, facts, known) }
-        return well.first { said($0, facts)?.isKnown == true } ?? well.first ?? cluster.reference
+        let nodes = ServerQuestion.nodes(facts, cluster)
+        let well = cluster.controlPlane.filter { ServerQuestion.isWell($0, facts, nodes) }
+        let known = well.filter { said($0, facts)?.isKnown == true }
+        return known.first { said($0, facts)?.hasBegun == false } ?? known.first ?? well.first ?? cluster.reference
     }
 }
 

@@ -28,7 +28,7 @@ public struct UpgradePreflight: Phase {
     /// The cluster is asked on every server, because any of them may be the one that is out.
     public func needs(_ node: NodeName) -> [Probe] {
         var probes: [Probe] = [.host, K3sQuestion.config]
-        if cluster[node].management == .full { probes += [.guardState, .path(NodeTurn.letter)] }
+        if cluster[node].management == .full { probes += [.guardState, .path(NodeTurn.letter), TokenProblem.underWay] }
         guard cluster[node].isControlPlane else { return probes }
         return probes + [NodesQuestion.probe, EtcdQuestion.probe, DisruptionQuestion.probe, RestoreState.probe]
     }
@@ -77,7 +77,7 @@ public struct UpgradePreflight: Phase {
             ]
         }
         return problems + CriticalSettings.problems(cluster, node, text, adding: true)
-            + TokenProblem.problems(cluster, node, facts)
+            + TokenProblem.problems(cluster, node, facts) + TokenProblem.problems(ofChange: node, facts)
     }
 }
 
