@@ -17,6 +17,8 @@ public struct ClusterStatus: Sendable, Equatable {
         public let version: String?
         /// Nil: no control plane node, or nobody says.
         public let isVoter: Bool?
+        /// Whether its member has no vote because it has not caught up yet.
+        public let isLearner: Bool
         public let isEtcdHealthy: Bool?
         /// What Cilium on the node says of itself; nil where it does not answer.
         public let cilium: String?
@@ -107,7 +109,7 @@ public struct ClusterStatus: Sendable, Equatable {
                 address: node.address.description, unreachable: unreachable[node.id], isReady: row?.isReady ?? false,
                 message: row.map { $0.isReady ? "" : String($0.message) } ?? "the cluster does not know it",
                 version: K3sQuestion.version(facts[node.id, K3sQuestion.version]).map(String.init),
-                isVoter: isMember ? row?.isVoter : nil,
+                isVoter: isMember ? row?.isVoter : nil, isLearner: isMember && row?.isLearner == true,
                 isEtcdHealthy: isMember
                     ? EtcdQuestion.verdict(facts[node.id, EtcdQuestion.probe], on: node.id) == .holds : nil,
                 cilium: cilium?.state, replacesKubeProxy: cilium?.replacesKubeProxy ?? false,

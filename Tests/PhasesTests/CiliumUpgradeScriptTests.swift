@@ -176,6 +176,10 @@ import Testing
         #expect(result.status == 1)
         #expect(result.error.hasSuffix("Cilium is not ready on dpu-01; this one is not changed as well\n"))
         #expect(try values(of: "dpu-02") == "old")
+        try stage.write(Self.earlier, to: "kept")
+        try stage.write("old", to: "kept-values")
+        #expect(try run(["back", "dpu-02"], in: shell).status == 0)
+        #expect(!stage.calls.contains { $0.contains(" apply ") }, "nothing was changed here: the chart stays as it is")
         try pods(["dpu-01": "new", "dpu-02": "old!", "worker-01": "old"])
         #expect(try run(["turn", "dpu-02", "new"], in: shell).status == 0, "its own does not count")
     }
@@ -196,6 +200,7 @@ import Testing
         try stage.write(Self.earlier, to: "kept")
         try stage.write("old", to: "kept-values")
         try self.pods(pods)
+        try stage.write("dpu-02\n", to: "state/cilium-turn")
     }
 
     @Test(arguments: shells) func theChartGoesBackHeldAndOnlyThisNodesPodsDo(shell: [String]) throws {
@@ -274,6 +279,7 @@ import Testing
         #expect(stopped < later, "who asks is in: only where the API stays silent, which may be their work, too")
         #expect(stage.calls[later...].contains { $0.hasPrefix("k3s kubectl") }, "and it is asked once more")
         try FileManager.default.removeItem(at: stage.folder.appending(path: "calls"))
+        try stage.write("worker-01\n", to: "state/cilium-turn")
         #expect(try run(["back", "worker-01"], in: shell).status == 1)
         #expect(!stage.calls.contains { $0.hasPrefix("k3s crictl stop") }, "the agent here is not that one's")
     }
@@ -291,6 +297,7 @@ import Testing
     }
 
     @Test(arguments: shells) func nothingIsPutBackWhereNothingWasKept(shell: [String]) throws {
+        try stage.write("dpu-02\n", to: "state/cilium-turn")
         for verb in [["back-chart"], ["back", "dpu-02"]] { #expect(try run(verb, in: shell).status == 0) }
         #expect(try text("chart") == Self.earlier)
         #expect(!stage.calls.contains { $0.contains(" apply ") })

@@ -108,9 +108,9 @@ import Testing
         try stage.write("new", to: "file")
         try stage.write("old file", to: "units/k3s.service")
         _ = try Shell.run(["ln", "-sfn", "/v2/k3s", "\(folder)/link"])
-        func ask(_ seconds: String) throws -> Shell.Result {
+        func ask(_ seconds: String, files: String? = nil) throws -> Shell.Result {
             let text = Template.othersServe.text().replacing("/var/lib/clusterctl", with: folder)
-            let files = "\(folder)/file \(folder)/link \(folder)/gone"
+            let files = files ?? "\(folder)/file \(folder)/link \(folder)/gone"
             return try Shell.run(
                 shell + [
                     "-c", text, "others-serve", seconds, "k3s.service", files, "b=https://b:6443", "c=https://c:6443",
@@ -134,6 +134,9 @@ import Testing
         #expect(asked() == before)
         try stage.write("ActiveState=failed", to: "state")
         #expect(try ask("0").status == 1, "one that does not run is about to be started")
+        try stage.write("ActiveState=active", to: "state")
+        try stage.write("", to: "units/k3s.service")
+        #expect(try ask("0", files: "").status == 1, "one that is stopped for good, whatever it runs with")
     }
 
     @Test(arguments: shells) func onlyWhatCanBeInTheWayIsTold(shell: [String]) throws {

@@ -234,6 +234,12 @@ import YAML
             said(inventory, facts(inventory, cordoned: "worker-01")).map {
                 $0.contains("worker-01: somebody has cordoned")
             } == [true])
+        var left = facts(inventory)
+        for name in UpgradeFixture.servers {
+            left[NodeName(name), SchedulingQuestion.probe] = Answer(
+                status: 0, output: "worker-01\ttrue\tdrained-cordoned\n")
+        }
+        #expect(said(inventory, left).contains { $0.contains("worker-01: somebody has cordoned") }, "before a drain")
         #expect(said(inventory, facts(inventory, cordoned: "nixos-01")) == [], "it is its operator's to change")
         #expect(said(inventory, facts(inventory, cordoned: "dpu-02")) == [], "the controller cordons no server")
         var facts = facts(inventory)

@@ -15,7 +15,9 @@
 # Held: its DaemonSets replace no pod by themselves (OnDelete). All changes of the chart are made as the one manager of its
 # fields, so that what an earlier change had and a later one has not goes away.
 name=clusterctl-cilium-upgrade
-armed=${CLUSTERCTL_STATE:-/var/lib/clusterctl}/guard/armed
+root=${CLUSTERCTL_STATE:-/var/lib/clusterctl}
+armed=$root/guard/armed
+begun=$root/cilium-turn # whose pods were deleted from here last: where none was there is nothing to take back
 # Seconds, which together are less than a way back may take: until the API answers, once more without the new agent, and until
 # the chart's job is through.
 patience=45 again=25 whole=100
@@ -46,7 +48,7 @@ pods() { # pods LABEL: node, name, whether ready, values
     kubectl get pods -n kube-system -l "k8s-app=$1" -o 'jsonpath={range .items[*]}{.spec.nodeName}{"\t"}{.metadata.name}{"\t"}{.status.conditions[?(@.type=="Ready")].status}{"\t"}{.metadata.annotations.clusterctl\.dev/values}{"\n"}{end}'
 }
 bounded() { timeout "$@"; }
-left() { echo $((began + whole - $(seconds))); }
+left() { echo $((started + whole - $(seconds))); }
 await() { # await WORDS SECONDS COMMAND..., once at least
     words=$1 end=$(($(seconds) + $2))
     shift 2
@@ -111,10 +113,15 @@ has_values() { # has_values NODE VALUES
     pods cilium >"$work/pods" &&
         [ -n "$(awk -F '\t' -v node="$1" -v values="$2" '$1 == node && $4 == values && $3 == "True"' "$work/pods")" ]
 }
+note_turn() { mkdir -p "$root" && echo "$1" >"$begun.new" && mv -f "$begun.new" "$begun"; }
 turn() { # turn NODE VALUES
     pods cilium >"$work/pods" || exit 1
     there=$(awk -F '\t' -v node="$1" '$1 == node { print $4 }' "$work/pods")
-    [ "$there" != "$2" ] || return 0
+    if [ "$there" = "$2" ]; then # an earlier run has done it; it may have to be taken back all the same
+        note_turn "$1"
+        return
+    fi
+    rm -f "$begun"
     for set in cilium cilium-envoy; do
         found=$(daemonset "$set" '{.spec.updateStrategy.type}') || exit 1
         [ -z "$found" ] && [ "$set" = cilium-envoy ] || [ "$found" = OnDelete ] ||
@@ -125,7 +132,7 @@ turn() { # turn NODE VALUES
     await 'waited in vain' "$others" others_are_ready "$1" 2>/dev/null ||
         die "Cilium is not ready on ${unready:-every other node}; this one is not changed as well"
     [ "${3:-}" != here ] || fetch_images
-    delete_pods "$1" "$2"
+    note_turn "$1" && delete_pods "$1" "$2"
 }
 
 # ---- the way back
@@ -173,6 +180,7 @@ is_installed() { # the chart's job is the one of the present chart, and is throu
 }
 silent='the API cannot be asked to put the chart of Cilium back'
 back() { # back NODE [here]
+    [ "$(cat "$begun" 2>/dev/null)" = "$1" ] || return 0
     detach_programs deadline
     if ! await "$silent" "$patience" put_back "$hold"; then
         [ "$2" = here ] || exit 1 # the agent here is another node's
@@ -209,7 +217,7 @@ hold_chart() {
 }
 
 umask 077
-began=$(seconds)
+started=$(seconds)
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 143' TERM INT HUP

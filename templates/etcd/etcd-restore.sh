@@ -106,6 +106,7 @@ check_dead() { # check_dead URL...
 
 check() {
     check_dead "$@"
+    ! has_reset || return 0 # its data are made of it already, and need no more room
     find_snapshot
     size=$(wc -c <"$path")
     free=$(df -Pk "$server/db" 2>/dev/null || df -Pk "$server" 2>/dev/null || df -Pk /var/lib)

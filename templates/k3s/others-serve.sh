@@ -16,7 +16,7 @@ present=$(for file in $files; do
 done)
 case $(systemctl show -p ActiveState -- "$unit") in
 *=active | *=activating | *=reloading)
-    [ "$present" != "$(cat "/var/lib/clusterctl/units/$unit" 2>/dev/null)" ] || exit 0 ;;
+    [ -z "$files" ] || [ "$present" != "$(cat "/var/lib/clusterctl/units/$unit" 2>/dev/null)" ] || exit 0 ;;
 esac
 seconds() { cut -d . -f 1 /proc/uptime; }
 end=$(($(seconds) + patience))

@@ -151,7 +151,7 @@ enum StatusText {
         switch (row.isVoter, row.isEtcdHealthy) {
         case (true, true): "voter"
         case (true, _): "voter, not healthy"
-        case (false, _): "learner"
+        case (false, _): row.isLearner ? "learner" : "does not answer"
         case (nil, _): "-"
         }
     }

@@ -51,6 +51,8 @@ extension NodeChange {
     func hasComeBack(_ node: NodeName, _ facts: Facts) -> Bool {
         guard joining.contains(node) else { return false }
         if cluster[node].management == .verify { return ServerQuestion.nodes(facts, cluster)?[node]?.isReady == true }
-        return K3sQuestion.text(facts[node, K3sQuestion.config]).map(K3sQuestion.isOurs) ?? false
+        guard K3sQuestion.text(facts[node, K3sQuestion.config]).map(K3sQuestion.isOurs) == true else { return false }
+        // A server that has lost its data comes as a new member, and its earlier one is in the way.
+        return !cluster[node].isControlPlane || EtcdQuestion.hasData(facts[node, EtcdQuestion.data]) != false
     }
 }

@@ -30,8 +30,18 @@ struct LeaveNode: Phase {
         let unit = UnitState(name: cluster[node].unit, enabled: false, activity: .stopped)
         let stop = Step(.unit(unit), because: "what the cluster forgets must not come back by itself")
         guard cluster[node].isControlPlane else { return [stop] }
-        return [ServerQuestion.othersServe(node, cluster, beforeStopping: unit.name, besides: change.joining), stop]
-            .compactMap(\.self)
+        return [ServerQuestion.othersServe(node, cluster, beforeStopping: unit.name, besides: change.joining)]
+            .compactMap(\.self) + endpointSteps + [stop]
+    }
+
+    /// The others do not hear it any more, nor it them: it would hold the endpoint's address besides.
+    private var endpointSteps: [Step] {
+        guard case .keepalived = cluster.inventory.endpoint else { return [] }
+        return [Keepalived.keepalivedUnit, Keepalived.haproxyUnit].map {
+            Step(
+                .unit(UnitState(name: $0, enabled: false, activity: .stopped)),
+                because: "the endpoint's address is with those that stay")
+        }
     }
 
     /// The others serve, and one of them has the endpoint's address.
@@ -88,10 +98,12 @@ struct CleanNode: Phase {
 
     func apply(_ node: NodeName) -> [Step] {
         let unit = cluster[node].unit
-        let files = [
-            K3sPaths.config, JoinFile.path, K3sPaths.token, K3sPaths.unitFile(unit), "\(K3sPaths.state)/units/\(unit)",
-            K3sPaths.nodePassword,
-        ]
+        let files =
+            endpointFiles + [
+                K3sPaths.config, JoinFile.path, K3sPaths.token, K3sPaths.unitFile(unit),
+                "\(K3sPaths.state)/units/\(unit)",
+                K3sPaths.nodePassword,
+            ]
         return [
             Step(
                 .command(
@@ -100,6 +112,11 @@ struct CleanNode: Phase {
                         unless: Script.arguments(.cleanNode, ["check"]), timeoutSeconds: 120)),
                 because: "nobody needs them any more, and they open the cluster to whoever has the machine")
         ] + files.map { Step(.absent(path: $0), because: "it belongs to a cluster that has forgotten the node") }
+    }
+
+    private var endpointFiles: [String] {
+        guard case .keepalived = cluster.inventory.endpoint else { return [] }
+        return [Keepalived.keepalivedFile, Keepalived.checkFile, Keepalived.linkFile, Keepalived.haproxyFile]
     }
 
     func undo(_ node: NodeName) -> Undo { .nothing(because: "the cluster has forgotten the node") }

@@ -159,6 +159,13 @@ extension NodePreflight {
                         ? "the etcd member on \(names) is no healthy voter, and only one server may be out at a time"
                         : "the etcd members on \(names) are no healthy voters, and only one server may be out at a time",
                     fix: "lead it back first, or replace it: 'clusterctl status' says how it is"))
+        } else if loses, change.leavingMachine != nil, well < members.count / 2 + 1 {
+            problems.append(
+                Problem(
+                    "K3s on \(change.leaving?.rawValue ?? "") stops before the cluster forgets it, and of \(members.count) "
+                        + "members of etcd \(well) is no quorum",
+                    fix: "add another server first ('clusterctl node add'); or make the cluster anew of a snapshot "
+                        + "on the server that stays ('clusterctl etcd restore')"))
         } else if well < remaining.count / 2 + 1 || !coming.isEmpty && well + 1 < (remaining.count + 1) / 2 + 1 {
             problems.append(
                 Problem(
@@ -180,7 +187,7 @@ extension NodePreflight {
     }
 
     private func learners(_ members: [NodesQuestion.Row]) -> [Problem] {
-        members.filter { $0.isVoter == false }.map { NodeName(String($0.name)) }
+        members.filter(\.isLearner).map { NodeName(String($0.name)) }
             .filter { !change.joining.contains($0) && $0 != change.leaving }.map {
                 Problem(
                     "the etcd member on \($0) is still a learner, and there can be only one",

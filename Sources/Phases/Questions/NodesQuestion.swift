@@ -6,15 +6,18 @@ struct NodesQuestion {
         APIQuestion.client + [
             "get", "nodes", "--request-timeout=10s", "-o",
             #"jsonpath={range .items[*]}{.metadata.name}{"\t"}{.status.conditions[?(@.type=="Ready")].status}{"\t"}"#
-                + #"{.status.conditions[?(@.type=="EtcdIsVoter")].status}{"\t"}{.status.nodeInfo.kubeletVersion}{"\t"}"#
+                + #"{.status.conditions[?(@.type=="EtcdIsVoter")].status}{" "}"#
+                + #"{.status.conditions[?(@.type=="EtcdIsVoter")].reason}{"\t"}{.status.nodeInfo.kubeletVersion}{"\t"}"#
                 + #"{.status.conditions[?(@.type=="Ready")].message}{"\n"}{end}"#,
         ])
 
     struct Row: Equatable {
         let name: Substring
         let isReady: Bool
-        /// Nil: the node says nothing of etcd.
+        /// Nil: the node says nothing of etcd. K3s says that one has no vote also where it does not answer (pkg/etcd/etcd.go).
         let isVoter: Bool?
+        /// Whether it has none because it has not caught up yet.
+        let isLearner: Bool
         let version: Substring
         /// Why it is ready or not, in the kubelet's words.
         let message: Substring
@@ -36,8 +39,11 @@ struct NodesQuestion {
     private static func row(_ line: Substring) -> Row? {
         let columns = line.split(separator: "\t", maxSplits: 4, omittingEmptySubsequences: false)
         guard columns.count == 5 else { return nil }
+        let etcd = columns[2].split(separator: " ")
+        let isVoter = etcd.last == "NotAMember" ? nil : etcd.first.map { $0 == "True" }
         return Row(
-            name: columns[0], isReady: columns[1] == "True", isVoter: columns[2].isEmpty ? nil : columns[2] == "True",
+            name: columns[0], isReady: columns[1] == "True", isVoter: isVoter,
+            isLearner: isVoter == false && (etcd.count < 2 || etcd[1] == "MemberIsLearner"),
             version: columns[3], message: columns[4])
     }
 
@@ -67,7 +73,9 @@ struct NodesQuestion {
         guard let row = nodes[node] else { return .waiting("the cluster does not know \(node) yet") }
         switch row.isVoter {
         case true: return .holds
-        case false: return .waiting("the etcd member on \(node) is still a learner")
+        case false:
+            let how = row.isLearner ? "is still a learner" : "does not answer the others"
+            return .waiting("the etcd member on \(node) \(how)")
         case nil: return .waiting("\(node) does not say yet whether its etcd member has a vote")
         }
     }

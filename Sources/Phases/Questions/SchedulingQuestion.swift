@@ -25,6 +25,9 @@ struct SchedulingQuestion {
         self.answer = answer
     }
 
+    /// Whether somebody had cordoned a node before clusterctl drained it (`templates/k3s/drain.sh`).
+    func wasCordoned(_ node: NodeName) -> Bool { answer.line(of: node.rawValue)?.hasSuffix("-cordoned") ?? false }
+
     subscript(node: NodeName) -> Cordon? {
         guard let line = answer.line(of: node.rawValue) else { return nil }
         let columns = line.split(separator: "\t", omittingEmptySubsequences: false)

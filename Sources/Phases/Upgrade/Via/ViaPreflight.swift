@@ -46,7 +46,8 @@ public struct ViaPreflight: Phase {
                     fix: "lead it there without --via: 'clusterctl upgrade'"))
         }
         let scheduling = SchedulingQuestion(facts.first(of: cluster.controlPlane, SchedulingQuestion.probe))
-        if !cluster[node].isControlPlane, scheduling?[node] == .cordoned {
+        if !cluster[node].isControlPlane, let scheduling, scheduling[node] == .cordoned || scheduling.wasCordoned(node)
+        {
             problems.append(
                 Problem(
                     "somebody has cordoned it, and the controller would let pods onto it",
