@@ -5,7 +5,7 @@ import re
 import time
 import unittest
 
-from .harness import CONTROL_PLANE, INVENTORY, LabCase, enter, etcdctl, kubectl, lab, snapshot
+from .harness import CONTROL_PLANE, INVENTORY, VIP, LabCase, enter, etcdctl, kubectl, lab, snapshot
 
 WINDOW_SECONDS = 20
 
