@@ -20,6 +20,11 @@ def part_bytes(node):
 
 @thorough
 class Upload(LabCase):
+    def setUp(self):
+        os.environ["LAB_K3S_MEBIBYTES"] = "70"  # as the real one: a smaller file is there before anything can be seen of it
+        self.addCleanup(os.environ.pop, "LAB_K3S_MEBIBYTES")
+        super().setUp()
+
     def relayed_inventory(self):
         with open(self.inventory, encoding="utf-8") as file:
             text = file.read()
