@@ -64,6 +64,9 @@ final class SSHLink {
 
     var blocksOnSending: Bool { libssh2_session_block_directions(session) & LIBSSH2_SESSION_BLOCK_OUTBOUND != 0 }
 
+    /// Whether the socket takes a packet of a few bytes without cutting it.
+    var takesSmallPacket: Bool { clusterctl_is_writable(descriptor) != 0 }
+
     /// The key that the server proved in the key exchange.
     var hostKey: [UInt8]? {
         var length = 0
@@ -82,7 +85,7 @@ final class SSHLink {
     /// Sends a request that every server answers, if only with a refusal. A socket that is full is not asked: the packet
     /// would be cut, and what is in it already has to be acknowledged anyway.
     func askForLife() {
-        guard clusterctl_is_writable(descriptor) != 0 else { return }
+        guard takesSmallPacket else { return }
         // Its own interval is as short as it can be: ours counts.
         libssh2_keepalive_config(session, 1, 2)
         var next: Int32 = 0

@@ -195,7 +195,7 @@ extension SSHSession {
         _ reader: SSHInputReader, _ channel: OpaquePointer, _ link: SSHLink, until deadline: ContinuousClock.Instant
     ) async throws(SSHFailure) -> (sent: Bool, more: Bool) {
         guard try reader.fill() else {
-            let status = try await perform(.answer, on: link, until: deadline) { _ in
+            let status = try await perform(.answer, on: link, until: deadline, endsInput: true) { _ in
                 Int(libssh2_channel_send_eof(channel))
             }
             if status < 0 && meansConnectionLost(Int32(status)) { throw failure(ofStatus: status, link) }
@@ -256,7 +256,7 @@ extension SSHSession {
         if link.hasUnfinishedSend { link.breakOff() }
         guard !link.isBroken else { return }
         let until = ContinuousClock.now + .seconds(2)
-        let status = try? await attempt(.answer, on: link, until: until, cancellable: false) { _ in
+        let status = try? await attempt(.answer, on: link, until: until, cancellable: false, endsInput: true) { _ in
             Int(libssh2_channel_free(channel))
         }
         switch status {

@@ -195,7 +195,7 @@ extension SSHSession {
 
     /// Closes the channel and forgets the tunnel once the server agrees.
     private func free(_ tunnel: Tunnel, _ link: SSHLink) async throws(SSHFailure) -> Bool {
-        let status = try await attempt(.channel, on: link, until: .distant, cancellable: false) { _ in
+        let status = try await attempt(.channel, on: link, until: .distant, cancellable: false, endsInput: true) { _ in
             Int(libssh2_channel_free(tunnel.channel))
         }
         if status == Int(LIBSSH2_ERROR_EAGAIN) { return false }

@@ -180,12 +180,17 @@ public actor SSHSession {
     // MARK: Waiting for libssh2
 
     /// Repeats one libssh2 call until it has an answer other than EAGAIN.
+    ///
+    /// - Parameter endsInput: the call may send the packet that ends a channel's input. libssh2 has that on its stack and
+    ///   knows a packet that was cut short by its address: repeated from elsewhere, the call counts as another one and
+    ///   is refused. So it is made only while the socket takes the packet whole.
     func perform(
         _ stage: SSHStage, on link: SSHLink, until deadline: ContinuousClock.Instant, cancellable: Bool = true,
-        _ call: (OpaquePointer) -> Int
+        endsInput: Bool = false, _ call: (OpaquePointer) -> Int
     ) async throws(SSHFailure) -> Int {
         while true {
-            let status = call(link.session)
+            let status = try await attempt(
+                stage, on: link, until: deadline, cancellable: cancellable, endsInput: endsInput, call)
             if status != Int(LIBSSH2_ERROR_EAGAIN) { return status }
             try await waitForLink(link, stage, until: deadline, cancellable: cancellable)
         }
@@ -194,21 +199,25 @@ public actor SSHSession {
     /// Makes one libssh2 call and sees a packet that it has begun to its end; EAGAIN means there is nothing to receive.
     func attempt(
         _ stage: SSHStage, on link: SSHLink, until deadline: ContinuousClock.Instant, cancellable: Bool = true,
-        _ call: (OpaquePointer) -> Int
+        endsInput: Bool = false, _ call: (OpaquePointer) -> Int
     ) async throws(SSHFailure) -> Int {
         while true {
+            while endsInput && !link.takesSmallPacket {
+                try await waitForLink(link, stage, toSend: true, until: deadline, cancellable: cancellable)
+            }
             let status = call(link.session)
             if status != Int(LIBSSH2_ERROR_EAGAIN) || !link.blocksOnSending { return status }
             try await waitForLink(link, stage, until: deadline, cancellable: cancellable)
         }
     }
 
-    /// Waits for what libssh2 is blocked on.
+    /// Waits for what libssh2 is blocked on, or for room to send.
     func waitForLink(
-        _ link: SSHLink, _ stage: SSHStage, until deadline: ContinuousClock.Instant, cancellable: Bool = true
+        _ link: SSHLink, _ stage: SSHStage, toSend: Bool = false, until deadline: ContinuousClock.Instant,
+        cancellable: Bool = true
     ) async throws(SSHFailure) {
-        let sending = link.blocksOnSending
-        link.hasUnfinishedSend = sending
+        link.hasUnfinishedSend = link.blocksOnSending
+        let sending = toSend || link.hasUnfinishedSend
         if link.isBroken { throw .connectionLost(stage: stage, reason: "the session was closed") }
         if !sending && link.carrier == nil { clusterctl_acknowledge_now(link.descriptor) }
         // Until the login is done, the stages' own limits are short.

@@ -55,6 +55,21 @@ struct SSHSessionTests {
         withExtendedLifetime(relay) {}
     }
 
+    @Test func endsTheInputWhereverTheSendBufferIsFull() async throws {
+        let server = try ServerFixture()
+        let relay = try SlowRelay(to: server.port)
+        var target = try server.target()
+        target.port = relay.port
+        let session = try await server.connect(target)
+        await session.narrowSendBuffer()
+        for length in stride(from: 16_000, to: 160_000, by: 4_001) {
+            let (result, output) = try await session.run("wc -c", input: .bytes([UInt8](repeating: 7, count: length)))
+            #expect(result.exitStatus == 0 && output == "\(length)\n")
+        }
+        await session.close()
+        withExtendedLifetime(relay) {}
+    }
+
     @Test func takesTenMegabytesFromBothStreamsAndBoundsTheErrors() async throws {
         let server = try ServerFixture()
         let collector = Collector()
