@@ -68,6 +68,11 @@ class EtcdTest(LifeCase):
         self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
         listed = json.loads(self.clusterctl("etcd", "list", self.inventory, "-o", "json").output)
         self.assertEqual([row["node"] for row in listed["snapshots"] if row["name"].startswith("nightly-")], ["dpu-01"])
+        lab("fault", "dpu-01", "sshd-stopped")
+        run = self.clusterctl("etcd", "snapshot", self.inventory, "--name", "away")
+        self.assertRegex(run.output, r"^away-dpu-02-\d+ on dpu-02, ")
+        self.assertIn("note: going on without dpu-01", run.said())
+        lab("heal", "dpu-01")
         self.write("after", "2")
         rows = {row["node"]: row for row in self.members()["members"]}
         self.assertEqual(sum(row["leader"] for row in rows.values()), 1)

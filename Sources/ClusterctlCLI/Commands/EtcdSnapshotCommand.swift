@@ -41,10 +41,9 @@ struct EtcdSnapshotCommand: AsyncParsableCommand {
 
     func run() async throws {
         let inventory = try argument.read()
-        let nodes = inventory.controlPlane.map { NodeName($0.name) }
-        let site = try Site.part(
-            of: inventory, inventory, order: EtcdSnapshotOrder.order(for: inventory, name: name), nodes: nodes)
-        if dryRun { return PlanCommand.write(site.plan, as: output) }
+        if dryRun { return PlanCommand.write(try site(inventory, away: []).plan, as: output) }
+        let site = try await site(inventory, away: Self.away(inventory, connection))
+        let nodes = site.nodes
         let connections = try await Connections(inventory, options: connection)
         var server: NodeName?
         let run = Run(site: site, limit: nil, verb: "etcd snapshot")
@@ -75,6 +74,24 @@ struct EtcdSnapshotCommand: AsyncParsableCommand {
             Standard.error(
                 "note: it lies on \(row.node) alone, beside etcd's data; 'etcd snapshot --to FILE' brings one here")
         }
+    }
+
+    private func site(_ inventory: Inventory, away: Set<String>) throws -> Site {
+        var there = inventory
+        there.leftOut = away
+        return try Site.part(
+            of: inventory, there, order: EtcdSnapshotOrder.order(for: there, name: name),
+            nodes: inventory.controlPlane.filter { !away.contains($0.name) }.map { NodeName($0.name) })
+    }
+
+    /// The servers that nobody reaches: when one is lost, a snapshot of what the others have is wanted most.
+    private static func away(_ inventory: Inventory, _ connection: ConnectionOptions) async throws -> Set<String> {
+        let (_, unreachable) = try await ServerAnswers.ask(
+            try Site(inventory, orders: .current), [], connection: connection)
+        guard unreachable.values.allSatisfy({ $0.kind == .unreachable }) else { throw ExitStatus.unreachable }
+        let names = unreachable.keys.map(\.rawValue)
+        if !names.isEmpty { Standard.error("note: going on without \(names.sorted().joined(separator: ", "))") }
+        return Set(names)
     }
 }
 

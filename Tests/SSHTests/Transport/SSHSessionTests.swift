@@ -65,6 +65,9 @@ struct SSHSessionTests {
         for length in stride(from: 16_000, to: 160_000, by: 4_001) {
             let (result, output) = try await session.run("wc -c", input: .bytes([UInt8](repeating: 7, count: length)))
             #expect(result.exitStatus == 0 && output == "\(length)\n")
+            // What the command leaves unread is ended with its channel.
+            let unread = try await session.run("head -c 9 | wc -c", input: .bytes([UInt8](repeating: 7, count: length)))
+            #expect(unread.result.exitStatus == 0 && unread.output == "9\n")
         }
         await session.close()
         withExtendedLifetime(relay) {}
