@@ -10,6 +10,7 @@ public struct APIEndpoint: Phase {
     public var nodes: [NodeName] { address == nil ? [] : [cluster.reference] }
     let cluster: Cluster
     private let address: IPAddress?
+    private let asksAll: Bool
 
     static let name = "clusterctl-api"
     /// The value of `BGPObjects.ownLabel` by which its objects are found when another endpoint has replaced it.
@@ -18,8 +19,11 @@ public struct APIEndpoint: Phase {
     /// The name under which Cilium hands the Service's backends to Envoy.
     static let backendsName = "\(namespace)/\(name)"
 
-    public init(_ inventory: Inventory) {
+    /// - Parameter asksAll: whether every router and Envoy on every node has to say that it is well; false where some cannot
+    ///   be asked.
+    public init(_ inventory: Inventory, asksAll: Bool = true) {
         cluster = Cluster(inventory)
+        self.asksAll = asksAll
         address = if case .ciliumBgp(let address) = inventory.endpoint { address } else { nil }
     }
 
@@ -38,16 +42,18 @@ public struct APIEndpoint: Phase {
         guard let address else { return nil }
         let asker = cluster.otherServers.first ?? cluster.workers.first ?? cluster.reference
         let routers = RouterQuestion.asked(cluster.inventory).filter { router in
-            router.neighbors.contains { $0.address.family == address.family }
+            asksAll && router.neighbors.contains { $0.address.family == address.family }
         }
         let route = RouterQuestion.route(to: address)
         let ping = Probe.http("https://\(address.inURL):\(cluster.inventory.network.apiPort)/ping")
         let envoy = EnvoyQuestion(cluster.inventory)
-        let speakers = cluster.speakers
+        let speakers = asksAll ? cluster.speakers : []
         return Gate(
             waitingFor:
-                "Cilium to give \(address) to the API, the routers to have every way there, Envoy on each node to "
-                + "find every API server healthy, and the API to answer \(asker) there",
+                "Cilium to give \(address) to the API, "
+                + (asksAll
+                    ? "the routers to have every way there, Envoy on each node to find every API server healthy, " : "")
+                + "and the API to answer \(asker) there",
             asks: [Ask(node, APIEndpoint.granted), Ask(asker, ping)] + routers.map { Ask($0.name, route) }
                 + speakers.map { Ask($0, EnvoyQuestion.probe) },
             deadlineSeconds: cluster.deadline(cluster.inventory.deadlines.apiEndpoint, node),

@@ -29,6 +29,16 @@ public struct ClusterStatus: Sendable, Equatable {
         public let cordon: String?
         /// What is not as the inventory has it, in words; what a node that does not answer has is not known.
         public let differs: [String]
+
+        /// All that in a line, for a rolling change that has ended in the middle.
+        public var words: String {
+            if let unreachable { return "no SSH: \(unreachable)" }
+            var words = [version ?? "no K3s", isReady ? "ready" : "not ready, \(message)"]
+            if let isVoter { words.append(isVoter ? "votes" : isLearner ? "learns" : "does not vote") }
+            if isEtcdHealthy == false { words.append("its etcd is not healthy") }
+            if let cordon { words.append(cordon) }
+            return (words + differs).joined(separator: "; ")
+        }
     }
 
     /// A node that the cluster has and the inventory does not.
@@ -45,8 +55,8 @@ public struct ClusterStatus: Sendable, Equatable {
         /// What kube-vip's lease in the cluster says.
         public let leaseHolder: String?
         public let answers: Bool
-        /// The node that asked through the address.
-        public let askedFrom: String
+        /// The node that asked through the address; nil where nobody could.
+        public let askedFrom: String?
     }
 
     public let rows: [Row]
@@ -81,9 +91,9 @@ public struct ClusterStatus: Sendable, Equatable {
         for node in cluster.controlPlane {
             asks += [NodesQuestion.probe, SchedulingQuestion.probe, EtcdQuestion.probe, LeftAddonsQuestion.probe]
                 .map { Ask(node, $0) }
-            if let endpoint { asks += [Ask(node, EndpointQuestion.lease), Ask(node, endpoint.onLink)] }
+            if let endpoint { asks += [EndpointQuestion.lease, endpoint.onLink].map { Ask(node, $0) } }
         }
-        if let endpoint { asks.append(Ask(endpoint.witness, endpoint.ping)) }
+        if let endpoint { asks += endpoint.askers.map { Ask($0, endpoint.ping) } }
         return asks
     }
 
@@ -119,14 +129,15 @@ public struct ClusterStatus: Sendable, Equatable {
         strangers = Strangers(nodes, cluster).all
         leftAddons = LeftAddonsQuestion.names(inventory, facts)
         endpoint = EndpointQuestion(cluster).map { question in
-            EndpointRow(
+            let asker = question.askers.first { facts[$0, question.ping] != nil }
+            return EndpointRow(
                 address: question.address.description,
                 holders: question.holders(facts).map(\.rawValue),
                 leaseHolder: cluster.controlPlane.lazy.compactMap { node in
                     facts[node, EndpointQuestion.lease].flatMap { $0.succeeded ? $0.lines.first.map(String.init) : nil }
                 }.first,
-                answers: facts[question.witness, question.ping]?.http?.code == 200,
-                askedFrom: question.witness.rawValue)
+                answers: asker.flatMap { facts[$0, question.ping]?.http?.code } == 200,
+                askedFrom: asker?.rawValue)
         }
     }
 

@@ -142,7 +142,8 @@ public struct StartServers: Phase {
     }
 }
 
-/// Whether the API answers at the endpoint's address again.
+/// Whether the API answers at the endpoint's address again. No server in particular is asked who has it: any may be one that
+/// has lost its data and was not started.
 public struct RecoveredEndpoint: Phase {
     public let id: PhaseID = "endpoint"
     public let title = "The API answers at the endpoint's address"
@@ -160,10 +161,10 @@ public struct RecoveredEndpoint: Phase {
     public func gate(_ node: NodeName) -> Gate? {
         endpoint.map { endpoint in
             Gate(
-                waitingFor: "the API to answer at \(endpoint.address)", asks: endpoint.asks,
+                waitingFor: "the API to answer at \(endpoint.address)", asks: endpoint.asksForAnswer,
                 deadlineSeconds: cluster.deadline(cluster.inventory.deadlines.verify, node),
                 lookAt: "clusterctl status"
-            ) { endpoint.verdict($0) }
+            ) { endpoint.answered($0) }
         }
     }
 }

@@ -34,6 +34,17 @@ public enum Reset {
         ResetPreflight(ResetScope(inventory, options), options).notes()
     }
 
+    /// What each node would lose of what runs and lies there, as it says itself, in at most 40 lines; none where it is clean.
+    public static func losses(
+        for inventory: Inventory, options: Options, _ facts: Facts
+    ) -> [(node: NodeName, lines: [String])] {
+        let scope = ResetScope(inventory, options)
+        return scope.nodes.compactMap { node in
+            let lines = facts[node, scope.left(node)]?.lines.map(String.init) ?? []
+            return lines.isEmpty ? nil : (node, lines)
+        }
+    }
+
     /// How the nodes differ from what they were before bootstrap, as they have written it down when they were reset; gone
     /// at their next start.
     public static let differences = ResetQuestion.differences

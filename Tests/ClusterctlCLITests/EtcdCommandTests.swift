@@ -2,6 +2,7 @@ import ArgumentParser
 import Crypto
 import Foundation
 import Inventory
+import SSH
 import Testing
 
 @testable import ClusterctlCLI
@@ -69,11 +70,64 @@ import Testing
         #expect(try !NameConfirmation.parse(["--confirm", "Lab"]).isGiven(for: "lab", to: review, look: "x"))
     }
 
-    @Test func thePrimaryAndStrangersAreNotLeftOut() throws {
+    @Test func anyServerCanBeLeftOutButNotAllOfThem() throws {
         let inventory = try Self.inventory()
         #expect(try WithoutOptions.parse(["--without", "b, c"]).part(of: inventory).nodes.map(\.name) == ["a"])
-        #expect(throws: ValidationError.self) { try WithoutOptions.parse(["--without", "a"]).part(of: inventory) }
+        let part = try WithoutOptions.parse(["--without", "a"]).part(of: inventory)
+        #expect(part.nodes.map(\.name) == ["b", "c"] && part.primary.name == "b", "one of them stands for the primary")
+        #expect(EtcdRestoreCommand.leftOut(inventory, part) == ["https://10.77.0.11:6443"], "it has to be dead")
+        #expect(throws: ValidationError.self) { try WithoutOptions.parse(["--without", "a,b,c"]).part(of: inventory) }
         #expect(throws: ValidationError.self) { try WithoutOptions.parse(["--without", "x"]).part(of: inventory) }
+    }
+
+    @Test(arguments: [
+        ("the snapshot is compressed: it was not looked into\n", "restored, and not proven: "),
+        ("3 of 4 namespaces are the snapshot's own\n", "restored: the cluster has the snapshot's identity; 3 of 4"),
+    ]) func onlyWhatWasProvenIsSaidToBe(output: String, says: String) {
+        #expect(ProveData.words(Answer(status: 0, output: output)).hasPrefix(says))
+    }
+
+    @Test func aReleaseThatIsNotThereIsToldBeforeTheRunBegins() async throws {
+        let directory = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let fleet = SSHFleet(
+            pool: SessionPool(access: [:], connector: SSHConnector()), artifacts: Artifacts(cache: directory),
+            secrets: [:], canWrite: false)
+        let source = ArtifactSource(
+            name: "k3s", origin: .localFile(path: "\(directory)/k3s"),
+            checksum: .listed(in: "\(directory)/sums", name: "k3s"))
+        let step = Step(.artifact(path: "/usr/local/bin/k3s", source: source, mode: .program), because: "a test")
+        let task = TaskID(phase: "artifacts", node: "a")
+        let item = Review.Item(task: task, reason: "", changes: [.init(step: step, current: "absent")])
+        let missing = await fleet.missingChecksums(Review(items: [item]))
+        #expect(missing.map(\.task) == [task])
+        #expect(missing.first?.problems.first?.what.hasPrefix("there is no checksum of k3s: ") == true)
+        try "\(String(repeating: "a", count: 64))  k3s\n".write(
+            toFile: "\(directory)/sums", atomically: true, encoding: .utf8)
+        let other = SSHFleet(
+            pool: SessionPool(access: [:], connector: SSHConnector()), artifacts: Artifacts(cache: directory),
+            secrets: [:], canWrite: false)
+        #expect(await other.missingChecksums(Review(items: [item])).isEmpty)
+    }
+
+    @Test func checksumsOfAnotherVersionAreNotTakenForThisOne() async throws {
+        let path = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString).yaml").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let sum = String(repeating: "b", count: 64)
+        try """
+        version: 1
+        name: small
+        ssh: {user: ubuntu}
+        k3s: {version: v1.35.7+k3s1, checksums: {amd64: \(sum)}}
+        network: {pods: 10.142.0.0/16, services: 10.143.0.0/16}
+        cilium: {version: 1.19.4}
+        endpoint: {kubeVip: 10.77.0.100}
+        servers: {a: {address: 10.77.0.11, primary: true}}
+        """.write(toFile: path, atomically: true, encoding: .utf8)
+        let other = try UpgradeCommand.parse([path, "--to", "v1.35.8+k3s1", "--dry-run"])
+        await #expect(throws: ExitStatus.wrongUsage) { try await other.run() }
+        try await UpgradeCommand.parse([path, "--to", "v1.35.7+k3s1", "--dry-run"]).run()
     }
 
     @Test func theOrdersOfTheModelAreThere() throws {

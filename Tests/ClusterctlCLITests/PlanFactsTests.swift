@@ -203,6 +203,14 @@ import Testing
         #expect(outcome.exitCode == ExitStatus.planChanged)
     }
 
+    @Test func whatCannotBeHadEndsTheRunBeforeItBegins() async throws {
+        let site = try PlanTests.site("lab")
+        let blocked = Outcome.Blocked(
+            task: TaskID(phase: "artifacts", node: "dpu-01"),
+            problems: [Problem("no checksum", fix: "another version")])
+        #expect(try await SurveyFleet.bare.review(site) { _ in .blocked([blocked]) }.outcome == .blocked([blocked]))
+    }
+
     /// Somebody else has done all of it meanwhile: then this is not the run that was planned.
     @Test func aRunThatFindsNothingToDoIsAskedTooWhetherItIsThePlannedOne() async throws {
         let site = try PlanTests.site("lab")

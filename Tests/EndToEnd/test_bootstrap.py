@@ -191,6 +191,9 @@ class BootstrapTest(LabCase):
         table = self.asks_once("status", status=0).output
         self.assertRegex(table, r"worker-01 .* yes, cordoned .* \*")
         self.assertIn("config.yaml is not as the inventory has it", table)
+        found = json.loads(self.start("doctor", self.inventory, "-o", "json").finish(120).output)["findings"]
+        self.assertIn("/etc/rancher/k3s/config.yaml is not as the inventory has it",
+                      [finding["what"] for finding in found if finding["place"] == "worker-01"])
         kubectl("uncordon", "worker-01")
         enter("worker-01", "sed", "-i", "/# by hand/d", "/etc/rancher/k3s/config.yaml")
         enter("dpu-02", "rm", "/etc/rancher/k3s/config.yaml.d/99-mine.yaml")

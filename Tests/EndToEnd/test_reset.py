@@ -53,7 +53,9 @@ class ResetTest(LabCase):
 
         # Neither without its name, nor by another one, nor in part.
         for words in [[], ["--confirm", "other"]]:
-            self.assertIn("not a", self.reset(*words, status=1).said())
+            said = self.reset(*words, status=1).said()
+            self.assertIn("not a", said)
+            self.assertRegex(said, r"dpu-01 loses:\n +\S", "before the question")
         run = self.reset("dpu-03", "--confirm", "lab", status=1)
         self.assertIn("it is still a node of the cluster", run.said())
         enter("worker-01", "sh", "-c", "mkdir -p /var/lib/rancher/k3s/storage/pvc-1 && echo data >/var/lib/rancher/k3s/storage/pvc-1/data")

@@ -121,6 +121,30 @@ struct DriftTests {
         #expect(status.rows.allSatisfy { $0.cordon == nil })
     }
 
+    @Test func anotherServerAsksAtTheEndpointWhereTheUsualOneIsAway() throws {
+        var world = try World(Example.small())
+        let endpoint = try #require(EndpointQuestion(Cluster(world.inventory)))
+        for node in endpoint.askers { world.facts[node, endpoint.ping] = Answer(status: 0, output: "200\npong") }
+        #expect(status(world).endpoint?.askedFrom == "dpu-02")
+        world.facts["dpu-02", endpoint.ping] = nil
+        #expect(status(world).endpoint?.askedFrom == "dpu-01" && status(world).endpoint?.answers == true)
+        for node in endpoint.askers { world.facts[node, endpoint.ping] = nil }
+        #expect(status(world).endpoint?.askedFrom == nil && status(world).endpoint?.answers == false)
+    }
+
+    @Test func aNodeInALine() throws {
+        var world = try World(Example.small())
+        let known = try #require(world.facts["dpu-01", NodesQuestion.probe]?.output)
+        world.facts["dpu-01", K3sQuestion.version] = Self.answer("k3s version v1.34.1+k3s1 (abc)\n")
+        world.facts["dpu-01", SchedulingQuestion.probe] = Self.answer("dpu-01\ttrue\t\nworker-01\t\t\ndpu-02\t\t\n")
+        let lines = status(world).rows.map { "\($0.name): \($0.words)" }
+        #expect(known.contains("dpu-01"))
+        let differs = "K3s is v1.34.1+k3s1, the inventory has v1.35.7+k3s1"
+        #expect(lines.first == "dpu-01: v1.34.1+k3s1; ready; votes; cordoned; \(differs)")
+        let away = ClusterStatus(world.inventory, facts: Facts(), unreachable: ["dpu-01": "refused"]).rows.map(\.words)
+        #expect(away.first == "no SSH: refused" && away[1].hasPrefix("no K3s; not ready, the cluster does not know it"))
+    }
+
     @Test func statusMarksWhatDiffersAndSaysNothingOfWhetherAllIsWell() throws {
         var world = try World(Example.small())
         let step = try #require(ClusterStatus.steps(world.inventory)["worker-01"]?.first)

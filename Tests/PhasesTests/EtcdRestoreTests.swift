@@ -188,6 +188,20 @@ import Testing
         }
     }
 
+    /// The first one of the inventory may be one that has lost its data and is not started.
+    @Test func theEndpointIsAskedForOfNoServerInParticular() throws {
+        let inventory = try Self.inventory()
+        let gate = try #require(RecoveredEndpoint(inventory).gate("dpu-01"))
+        var facts = Facts()
+        for ask in gate.asks where ask.node != "dpu-01" { facts[ask.node, ask.probe] = Answer(status: 0, output: "[]") }
+        let endpoint = try #require(EndpointQuestion(Cluster(inventory)))
+        facts["dpu-02", endpoint.onLink] = Answer(status: 0, output: #"[{"local":"10.77.0.100"}]"#)
+        facts[endpoint.witness, endpoint.ping] = Answer(status: 0, output: "200\npong")
+        #expect(gate.judge(facts) == .holds)
+        facts[endpoint.witness, endpoint.ping] = Answer(status: 7, output: "")
+        #expect(gate.judge(facts) != .holds)
+    }
+
     @Test func aServerWithoutDataIsNamedAndNotStarted() throws {
         let inventory = try Self.inventory()
         let phase = StartServers(inventory)

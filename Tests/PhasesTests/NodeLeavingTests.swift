@@ -33,6 +33,31 @@ import Testing
         return facts
     }
 
+    /// Though a third node is away, whom not everybody can be asked about then.
+    @Test(arguments: [[], ["worker-01"]] as [Set<NodeName>])
+    func theEndpointsBackendsLoseTheServerThatLeaves(unreachable: Set<NodeName>) throws {
+        let more = (2...3).map { "  dpu-0\($0): {address: [10.77.0.1\($0), \"fd77::1\($0)\"]}\n" }.joined()
+        let text = Example.announced.replacing("dpus:\n", with: "dpus:\n\(more)")
+        let read = try Example.read(text.replacing("\"fd77::11\"],", with: "\"fd77::11\"], primary: true,"))
+        let servers = read.controlPlane.map(\.name)
+        let leaving = "dpu-03"
+        let votes = Dictionary(uniqueKeysWithValues: servers.map { ($0, "True MemberNotLearner") })
+        let found = facts(read, members: votes)
+        let change = try change(.remove, leaving, read, found, unreachable: unreachable)
+        let plan = Plan(cluster: "small", order: NodeOrder.order(for: change))
+        let work = try #require(plan.phases.first { $0.id == "api-endpoint" }?.work.first)
+        let objects = work.steps.map { step in
+            if case .object(let object) = step.operation { object.manifest } else { "" }
+        }.joined()
+        let address = try #require(read.node(named: leaving)).address.description
+        #expect(objects.contains(read.primary.address.description) && !objects.contains(address))
+        let asked = Set(work.gate?.asks.map(\.node) ?? [])
+        #expect(asked.isDisjoint(with: unreachable) && asked.count >= (unreachable.isEmpty ? 3 : 1))
+        let phase = try #require(
+            NodeOrder.order(for: change).entries.first { $0.phase.id == "api-endpoint" }?.phase)
+        if case .notApplicable(let why) = phase.check(work.node, found) { Issue.record("left out: \(why)") }
+    }
+
     @Test func ofTwoServersNeitherIsStopped() throws {
         var read = try UpgradeFixture.inventory("v1.35.7+k3s1")
         read.nodes.removeAll { $0.name == "server-01" }

@@ -34,7 +34,7 @@ struct DoctorCommand: AsyncParsableCommand {
         let fleet = try await Connections.fleet(site, options: connection, canWrite: false, readsSecrets: false)
         var asks = Doctor.asks(inventory, keeper: site.keeper)
         if bundle != nil { asks += inventory.nodes.map { Ask(NodeName($0.name), GatherQuestion.probe) } }
-        let (facts, unreachable) = await fleet.ask(asks, nodes: site.nodes)
+        let (facts, unreachable) = await fleet.ask(asks, steps: Doctor.steps(inventory), nodes: site.nodes)
         await fleet.close()
         let bytes = (try? Data(contentsOf: URL(fileURLWithPath: argument.inventory))).map(Array.init) ?? []
         let lint = Lint.run(inventory: (argument.inventory, bytes), manifests: Doctor.manifests(inventory, facts))

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Phases
 
-/// How nodes are drained, with kubectl's options of the same names.
+/// How nodes are drained, with kubectl's options; its --timeout is --drain-timeout here, where others have times, too.
 struct DrainOptions: ParsableArguments {
     @Option(help: "Seconds that draining a worker may take.")
     var drainTimeout = 300

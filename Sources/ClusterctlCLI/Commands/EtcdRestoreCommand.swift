@@ -205,7 +205,7 @@ struct EtcdRestoreCommand: AsyncParsableCommand {
             let (facts, _) = await fleet.ask([Ask(restore.server, ProveData.proof)], nodes: [restore.server])
             await fleet.close()
             if let answer = facts[restore.server, ProveData.proof], answer.succeeded {
-                Standard.output("restored: the cluster has the snapshot's identity; \(answer.output)")
+                Standard.output(ProveData.words(answer))
             }
         } catch {
             Standard.error("note: the restore has ended; \(restore.server) could not be asked what was proven")

@@ -42,7 +42,8 @@ struct EtcdSnapshotCommand: AsyncParsableCommand {
     func run() async throws {
         let inventory = try argument.read()
         if dryRun { return PlanCommand.write(try site(inventory, away: []).plan, as: output) }
-        let site = try await site(inventory, away: Self.away(inventory, connection))
+        // When a server is lost, a snapshot of what the others have is wanted most.
+        let site = try await site(inventory, away: ServerAnswers.away(inventory, connection: connection))
         let nodes = site.nodes
         let connections = try await Connections(inventory, options: connection)
         var server: NodeName?
@@ -82,16 +83,6 @@ struct EtcdSnapshotCommand: AsyncParsableCommand {
         return try Site.part(
             of: inventory, there, order: EtcdSnapshotOrder.order(for: there, name: name),
             nodes: inventory.controlPlane.filter { !away.contains($0.name) }.map { NodeName($0.name) })
-    }
-
-    /// The servers that nobody reaches: when one is lost, a snapshot of what the others have is wanted most.
-    private static func away(_ inventory: Inventory, _ connection: ConnectionOptions) async throws -> Set<String> {
-        let (_, unreachable) = try await ServerAnswers.ask(
-            try Site(inventory, orders: .current), [], connection: connection)
-        guard unreachable.values.allSatisfy({ $0.kind == .unreachable }) else { throw ExitStatus.unreachable }
-        let names = unreachable.keys.map(\.rawValue)
-        if !names.isEmpty { Standard.error("note: going on without \(names.sorted().joined(separator: ", "))") }
-        return Set(names)
     }
 }
 

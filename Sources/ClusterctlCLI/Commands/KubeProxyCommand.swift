@@ -101,27 +101,45 @@ struct KubeProxyOptions: ParsableArguments {
         let chosen = try site.inventory.nodes(limit: limit)
         let connections = try await Connections(site.inventory, options: connection)
         let run = Run(site: site, limit: chosen, verb: verb)
-        var gone: [String] = []
+        var found: [(node: NodeName, words: String)] = []
         let outcome = try await run.perform(by: connections) { review, facts in
-            gone = KubeProxyOptions.cleaned(review, facts)
-            for line in gone { Standard.error("will go: \(line)") }
+            found = KubeProxyOptions.found(review, facts)
+            for (node, words) in found { Standard.error("will go: \(node): \(words)") }
+            if !found.isEmpty { Standard.error("note: 'kube-proxy clean --dry-run' prints every rule of these") }
             return Agreement.isGiven(to: review, yes: yes, look: "\(verb) --dry-run")
         }
         switch outcome {
-        // Each of these has been seen to be gone by its gate.
-        case .done, .unfinished: for line in gone { Standard.error("gone: \(line)") }
+        case .done, .unfinished, .failed, .interrupted: try await count(found, site, connections)
         default: break
         }
         guard outcome.exitCode == .success else { throw outcome.exitCode }
     }
 
-    /// What the nodes have that are about to be cleaned, a line each.
-    private static func cleaned(_ review: Review, _ facts: Facts) -> [String] {
+    /// What the nodes have that are about to be cleaned.
+    private static func found(_ review: Review, _ facts: Facts) -> [(node: NodeName, words: String)] {
         review.items.compactMap { item in
             guard KubeProxyClean.ids.contains(item.task.phase),
                 let found = KubeProxyQuestion(facts[item.task.node, KubeProxyQuestion.probe]), found.isLeft
             else { return nil }
-            return "\(item.task.node): \(found.words)"
+            return (item.task.node, found.words)
+        }
+    }
+
+    /// What is left of it, as the nodes say when the run has ended, however that was.
+    private func count(
+        _ found: [(node: NodeName, words: String)], _ site: Site, _ connections: Connections
+    ) async throws {
+        guard !found.isEmpty else { return }
+        let fleet = try await connections.fleet(site, canWrite: false, readsSecrets: false)
+        let nodes = found.map(\.node)
+        let (facts, _) = await fleet.ask(nodes.map { Ask($0, KubeProxyQuestion.probe) }, nodes: nodes)
+        await fleet.close()
+        for (node, words) in found {
+            guard let now = KubeProxyQuestion(facts[node, KubeProxyQuestion.probe]) else {
+                Standard.error("\(node): it could not be counted what is left of \(words)")
+                continue
+            }
+            Standard.error(now.isLeft ? "left: \(node): \(now.words)" : "gone: \(node): \(words)")
         }
     }
 }

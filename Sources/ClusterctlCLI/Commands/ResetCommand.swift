@@ -40,7 +40,11 @@ struct ResetCommand: AsyncParsableCommand {
         if dryRun { return PlanCommand.write(site.plan, as: output) }
         let connections = try await Connections(inventory, options: connection)
         let run = Run(site: site, limit: nil, verb: "reset")
-        let outcome = try await run.perform(by: connections) { review, _ in
+        let outcome = try await run.perform(by: connections) { review, facts in
+            for (node, lines) in Reset.losses(for: inventory, options: options, facts) {
+                Standard.error("\(node) loses:")
+                for line in lines { Standard.error("  \(line)") }
+            }
             for note in Reset.notes(for: inventory, options: options) { Standard.error("note: \(note)") }
             return confirmation.isGiven(for: inventory.name, to: review, look: "reset --dry-run")
         }
@@ -72,7 +76,10 @@ struct ResetCommand: AsyncParsableCommand {
         let (facts, _) = await fleet.ask(reset.map { Ask($0, Reset.differences) }, nodes: reset)
         await fleet.close()
         for node in reset {
-            guard let answer = facts[node, Reset.differences], answer.succeeded else { continue }
+            guard let answer = facts[node, Reset.differences], answer.succeeded else {
+                Standard.output("\(node): it is not known whether it is as it was before\n")
+                continue
+            }
             let lines = answer.output.split(separator: "\n")
             Standard.output(lines.isEmpty ? "\(node): as it was before\n" : "\(node): not as it was before:\n")
             for line in lines { Standard.output("  \(line)\n") }

@@ -44,11 +44,28 @@ struct RollOptions: ParsableArguments {
         let chosen = try inventory.nodes(limit: limit)
         let connections = try await Connections(inventory, options: connection)
         let run = Run(site: site, limit: chosen, verb: verb)
-        return try await run.perform(by: connections) { review, facts in
+        let outcome = try await run.perform(by: connections) { review, facts in
             let notes = UpgradePreflight(inventory, options).notes(facts) + UpgradeVia.notes(inventory, options)
             for note in notes { Standard.error("note: \(note)") }
             return Agreement.isGiven(to: review, yes: yes, look: "\(verb) --dry-run")
         }
+        switch outcome {
+        case .failed, .interrupted: await showStates(inventory, connections, site)
+        default: break
+        }
+        return outcome
+    }
+
+    /// Where a run has ended before its end: how each node is.
+    private func showStates(_ inventory: Inventory, _ connections: Connections, _ site: Site) async {
+        guard let fleet = try? await connections.fleet(site, canWrite: false, readsSecrets: false) else { return }
+        let nodes = inventory.nodes.map { NodeName($0.name) }
+        let (facts, unreachable) = await fleet.ask(
+            ClusterStatus.asks(inventory), steps: ClusterStatus.steps(inventory), nodes: nodes)
+        await fleet.close()
+        let status = ClusterStatus(inventory, facts: facts, unreachable: unreachable.mapValues(\.message))
+        for row in status.rows { Standard.error("\(row.name): \(row.words)") }
+        Standard.error("the same command goes on")
     }
 
     private func options(keepsVersion: Bool) -> Upgrade.Options {

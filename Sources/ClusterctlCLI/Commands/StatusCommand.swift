@@ -58,7 +58,9 @@ enum StatusText {
             let holder =
                 endpoint.holders.isEmpty ? "held by nobody" : "held by \(endpoint.holders.joined(separator: " and "))"
             let answer = endpoint.answers ? "the API answers there" : "the API does not answer there"
-            lines.append("endpoint: \(endpoint.address), \(holder); \(answer) (asked from \(endpoint.askedFrom))")
+            let said =
+                endpoint.askedFrom.map { "\(answer) (asked from \($0))" } ?? "nobody could ask the API there"
+            lines.append("endpoint: \(endpoint.address), \(holder); \(said)")
         }
         if !status.leftAddons.isEmpty {
             lines.append("installed, and no longer in the inventory: \(status.leftAddons.joined(separator: ", "))")
@@ -108,7 +110,7 @@ enum StatusText {
                     if let holder = endpoint.holders.first { json.field("holder", holder) }
                     json.field("holders", endpoint.holders)
                     json.field("answers", endpoint.answers)
-                    json.field("askedFrom", endpoint.askedFrom)
+                    if let askedFrom = endpoint.askedFrom { json.field("askedFrom", askedFrom) }
                 }
             }
         }

@@ -44,6 +44,12 @@ struct UpgradeCommand: AsyncParsableCommand {
         var inventory = try argument.read()
         let written = inventory.k3s.version
         if let version = to.flatMap({ K3sVersion($0) }) { inventory.k3s.version = version }
+        guard written == inventory.k3s.version || inventory.k3s.checksums.isEmpty else {
+            Standard.error(
+                "error: the 'k3s.checksums' of \(argument.inventory) are those of \(written): write 'version: "
+                    + "\(inventory.k3s.version)' and its checksums there, and run 'upgrade' without --to")
+            throw ExitStatus.wrongUsage
+        }
         guard let outcome = try await roll.run(inventory, verb: "upgrade", connection, via: via.options) else { return }
         switch outcome {
         case .done, .nothingToDo, .unfinished:

@@ -8,12 +8,14 @@ struct Driver {
     /// comes together, so that it can be written down in one go.
     let tell: ([Happening]) -> Void
     /// Asked with what the survey found, also when there is nothing to do.
-    let approve: (Review, Facts) -> Approval
+    let approve: (Review, Facts) async -> Approval
 
     /// What is said to a review.
     enum Approval {
         case approved
         case declined
+        /// What it needs is not to be had, as was found out only now.
+        case blocked([Outcome.Blocked])
         /// The saved plan that was to be carried out was made from something else.
         case stale([Outcome.Difference])
     }
@@ -48,8 +50,9 @@ struct Driver {
                 case .tell: break
                 case .finish(let outcome): return outcome
                 case .review(let review, let facts):
-                    switch approve(review, facts) {
+                    switch await approve(review, facts) {
                     case .stale(let differences): return .stale(differences)
+                    case .blocked(let blocked): return .blocked(blocked)
                     case .approved: if !review.items.isEmpty { feed.yield(.approved) }
                     case .declined: if !review.items.isEmpty { feed.yield(.declined) }
                     }

@@ -34,6 +34,8 @@ struct Run {
                     let differences = plannedFrom.differences(now: now)
                     guard differences.isEmpty else { return .stale(differences) }
                 }
+                let missing = await fleet.missingChecksums(review)
+                guard missing.isEmpty else { return .blocked(missing) }
                 for note in LeftAddonsQuestion.notes(site.inventory, facts) { Standard.error("note: \(note)") }
                 return review.items.isEmpty || approve(review, facts) ? .approved : .declined
             })

@@ -22,6 +22,26 @@ extension SSHFleet {
         return .success(known)
     }
 
+    /// The tasks that would bring artifacts whose checksums cannot be had: of a release that is not there, most likely.
+    func missingChecksums(_ review: Review) async -> [Outcome.Blocked] {
+        var missing: [Outcome.Blocked] = []
+        for item in review.items {
+            var problems: [Problem] = []
+            for case .artifact(_, let source, _) in item.changes.map(\.step.operation) {
+                do throws(LinkFailure) {
+                    _ = try await artifacts.checksum(of: source)
+                } catch {
+                    let problem = Problem(
+                        "there is no checksum of \(source.name): \(error.message)",
+                        fix: "see that the version exists, and that 'k3s.artifacts' names the place where it is")
+                    if !problems.contains(problem) { problems.append(problem) }
+                }
+            }
+            if !problems.isEmpty { missing.append(Outcome.Blocked(task: item.task, problems: problems)) }
+        }
+        return missing
+    }
+
     /// Sends what the node lacks of the artifacts among these steps. What cannot be had or taken is the failure of its
     /// step, so that it is shown as such; a node that stays out of reach is thrown after several attempts.
     func upload(_ steps: [Step], to node: NodeName) async throws(LinkFailure) -> [StepResult]? {

@@ -29,6 +29,11 @@ public enum Outcome: Sendable, Equatable {
     public struct Blocked: Sendable, Equatable {
         public let task: TaskID
         public let problems: [Problem]
+
+        public init(task: TaskID, problems: [Problem]) {
+            self.task = task
+            self.problems = problems
+        }
     }
     public struct Refusal: Sendable, Equatable {
         public enum Reason: Sendable, Equatable {

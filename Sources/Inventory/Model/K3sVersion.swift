@@ -54,6 +54,11 @@ extension K3sVersion: Comparable, CustomStringConvertible {
     private var release: [Int] { [major, minor, patch] }
     private var candidateNumber: Int { candidate.flatMap { Int($0.dropFirst(2)) } ?? 0 }
 
+    /// Whether it is of a later minor version: whose data the other's programs need not understand.
+    public func isMinorAfter(_ other: K3sVersion) -> Bool {
+        [other.major, other.minor].lexicographicallyPrecedes([major, minor])
+    }
+
     public var description: String {
         "v\(major).\(minor).\(patch)\(candidate.map { "-" + $0 } ?? "")+k3s\(k3sRevision)"
     }

@@ -77,6 +77,9 @@ public struct Doctor: Sendable {
         return asks.filter { known.insert($0).inserted }
     }
 
+    /// How these files stand is asked in the same exec.
+    public static func steps(_ inventory: Inventory) -> [NodeName: [Step]] { ClusterStatus.steps(inventory) }
+
     /// What K3s reads on the nodes, and the charts in the cluster, for the rules of `lint`. The path says on which node.
     public static func manifests(_ inventory: Inventory, _ facts: Facts) -> [ManifestFile] {
         let cluster = Cluster(inventory)
@@ -116,12 +119,18 @@ public struct Doctor: Sendable {
         findings += machines.findings
         findings += Drift.beside(inventory, order: order, facts: facts, unreachable: lost)
             .filter { $0.kind != .leftover && $0.kind != .version }.map(DoctorWords.finding)
+        var files = 0
+        for (node, steps) in Doctor.steps(inventory) { files += steps.count { facts[node, $0] != nil } }
+        findings += Cluster(inventory).managed.flatMap { node in
+            facts.differing(of: node).filter(\.isShownFile)
+                .map { DoctorWords.differing($0.operation.touchedPaths.joined(), on: node) }
+        }
         findings += lint.all.map(DoctorWords.finding)
         let areas = Dictionary(uniqueKeysWithValues: zip(Area.allCases, 0...))
         self.findings = findings.enumerated().sorted { one, other in
             (one.element.severity, areas[one.element.area] ?? 0, one.offset)
                 < (other.element.severity, areas[other.element.area] ?? 0, other.offset)
         }.map(\.element)
-        checks = verification.rows.count + machines.checks
+        checks = verification.rows.count + machines.checks + files
     }
 }

@@ -39,6 +39,12 @@ enum DoctorWords {
             fix: item.fix ?? "clusterctl bootstrap")
     }
 
+    static func differing(_ path: String, on node: NodeName) -> Doctor.Finding {
+        Doctor.Finding(
+            .warning, .inventory, on: node.rawValue, "diff", what: "\(path) is not as the inventory has it",
+            why: "K3s takes it when it starts next", fix: "clusterctl diff shows how, clusterctl apply leads it there")
+    }
+
     static func finding(_ diagnostic: Diagnostic) -> Doctor.Finding {
         let place = diagnostic.place
         return Doctor.Finding(

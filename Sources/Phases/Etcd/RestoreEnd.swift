@@ -65,6 +65,13 @@ public struct ProveData: Phase {
     /// What was proven, of a restore that has ended: the snapshot's copy is gone by then.
     public static let proof = Probe.command(RestoreTask.program([RestoreTask.proof.rawValue, ".", "."]))
 
+    /// What is said of that at the end.
+    public static func words(_ answer: Answer) -> String {
+        answer.output.hasPrefix("the snapshot is compressed")
+            ? "restored, and not proven: \(answer.output)"
+            : "restored: the cluster has the snapshot's identity; \(answer.output)"
+    }
+
     static func probe(_ restore: Restore) -> Probe {
         .command(RestoreTask.program([RestoreTask.prove.rawValue, restore.attempt, restore.snapshot]))
     }

@@ -56,7 +56,9 @@ public enum NodeOrder {
             .init(BGP(inventory), after: [.all("bgp-passwords")] + joined),
             .init(BGPSessions(inventory), after: [.all("bgp"), .all("routers")]),
             .init(change.whole(RouterSessions(inventory)), after: [.all("bgp"), .all("routers")]),
-            .init(change.whole(APIEndpoint(inventory)), after: [.all("bgp-sessions"), .all("router-sessions")]),
+            .init(
+                APIEndpoint(inventory, asksAll: inventory.leftOut.isEmpty),
+                after: [.all("bgp-sessions"), .all("router-sessions")]),
             .init(Verify(inventory), after: joined + announced.map { .all($0) }),
         ]
         return Order(

@@ -275,7 +275,14 @@ extension NodeChange {
         }
         var words = "delete \(leaving) from the inventory (\(node.place))"
         if node.isPrimary { words += ", and write 'primary: true' for \(inventory.primary.name)" }
-        return ["\(words): the other verbs go by it, and 'bootstrap' would let it join again"]
+        let cleaning =
+            leavingMachine == nil
+            ? []
+            : [
+                "containers, Cilium's rules and links and the programs are on \(leaving) still: 'clusterctl reset INVENTORY "
+                    + "\(leaving)' takes them off, as long as the inventory names it"
+            ]
+        return cleaning + ["\(words): the other verbs go by it, and 'bootstrap' would let it join again"]
     }
 }
 

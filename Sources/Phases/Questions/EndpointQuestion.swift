@@ -31,6 +31,8 @@ struct EndpointQuestion: Sendable {
         witness = cluster.otherServers.first ?? cluster.workers.first ?? cluster.reference
     }
 
+    /// Who can ask through the address where any of them may be away, the best one first.
+    var askers: [NodeName] { [witness] + controlPlane.filter { $0 != witness } }
     var isAskedFromAside: Bool { witness != reference }
     var onLink: Probe { .command(["ip", "-j", "addr", "show", "to", address.description]) }
     var ping: Probe { .http("https://\(address.inURL):\(port)/ping") }

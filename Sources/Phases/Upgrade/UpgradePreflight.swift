@@ -85,7 +85,8 @@ public struct UpgradePreflight: Phase {
 
 extension UpgradePreflight {
     /// Kubernetes' rules of version skew: no minor version is skipped, none goes back, and no kubelet is newer than the
-    /// API servers or more than three minor versions older.
+    /// API servers or more than three minor versions older. Back to an earlier patch release is a way like any other, but
+    /// for the cluster's own controller, whose image refuses it (k3s-upgrade scripts/upgrade.sh).
     func versionProblems(_ node: NodeName, _ nodes: NodesQuestion) -> [Problem] {
         guard let row = nodes[node] else {
             return [
@@ -106,11 +107,18 @@ extension UpgradePreflight {
                 )
             ]
         }
-        if running > wanted {
+        if running.isMinorAfter(wanted) {
             return [
                 Problem(
                     "it runs \(running) already, and Kubernetes' data do not go back",
                     fix: "ask for \(running) or newer; to go back, restore the snapshot that was taken before")
+            ]
+        }
+        if running > wanted, options.via != nil {
+            return [
+                Problem(
+                    "it runs \(running) already, and the cluster's own controller does not go back",
+                    fix: "say it without --via, which goes back to an earlier patch release")
             ]
         }
         let isFar = running.major != wanted.major || wanted.minor - running.minor > 1
@@ -159,6 +167,10 @@ extension UpgradePreflight {
                     + (servers == 2 ? ", on either of them" : "") + "; if it does not come back, nobody is left to ask")
         }
         let running = ServerQuestion.nodes(facts, cluster)?.rows.compactMap { K3sVersion(String($0.version)) } ?? []
+        if let newest = running.max(), newest > wanted, !newest.isMinorAfter(wanted) {
+            notes.append(
+                "this goes back, from \(newest) to \(wanted): within a minor version the data stay as they are")
+        }
         guard running.contains(where: { $0.minor != wanted.minor }) else { return notes }
         notes.append(
             "a server that misses its gate is led back to the earlier program; when it is the last one, etcd's data may be "
