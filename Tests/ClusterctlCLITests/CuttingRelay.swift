@@ -33,9 +33,14 @@ final class CuttingRelay: Sendable {
             while true {
                 let client = accept(descriptor, nil, nil)
                 guard client >= 0 else { return }
-                guard !state.withLock(\.isClosed), let server = try? Listener.connect(to: port) else {
+                if state.withLock(\.isClosed) {
                     close(client)
                     return
+                }
+                // One that fails says nothing of the next.
+                guard let server = try? Listener.connect(to: port) else {
+                    close(client)
+                    continue
                 }
                 let isFirst = state.withLock { state in
                     defer { state.isFirst = false }

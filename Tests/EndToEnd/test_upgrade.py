@@ -318,6 +318,12 @@ class UpgradeTest(LifeCase):
         self.assertIn("nothing to do", self.clusterctl("apply", self.inventory, "--yes").said())
         self.assertIn("nothing to do", self.bootstrap().said())
 
+    def wait_for_controller(self):
+        """Until it is available, also after the node that it ran on was started anew."""
+        self.wait_until(lambda: kubectl("-n", "system-upgrade", "get", "deployment", "system-upgrade-controller", "-o",
+                                        "jsonpath={.status.availableReplicas}") == "1")
+        self.wait_for_room()
+
     def left_of_the_controller(self):
         """Plans, jobs, and what nodes are marked with."""
         marks = kubectl("get", "nodes", "-o", r"jsonpath={.items[*].metadata.labels.clusterctl\.dev/turn}"
@@ -333,9 +339,7 @@ class UpgradeTest(LifeCase):
         self.assertIn("does not know the kind Plan", self.upgrade(*via, to=VIA, status=1).said())
         for item in CONTROLLER:
             enter("dpu-01", "sh", "-c", f"echo '{json.dumps(item)}' | k3s kubectl apply -f -")
-        self.wait_until(lambda: kubectl("-n", "system-upgrade", "get", "deployment", "system-upgrade-controller", "-o",
-                                        "jsonpath={.status.availableReplicas}") == "1")
-        self.wait_for_room()
+        self.wait_for_controller()
         lab("fault", "worker-01", "k3s-never-ready", VIA)
         run = self.upgrade(*via, to=VIA, status=5)
         self.assertIn("the controller goes on with those that it has", run.said())
@@ -346,13 +350,13 @@ class UpgradeTest(LifeCase):
         self.assertEqual(healthy_voters(), 3)
         lab("heal", "worker-01")
 
-        self.wait_for_room()
+        self.wait_for_controller()
         run = self.start("upgrade", self.inventory, "--to", VIA, "--yes", *via)
         self.assertTrue(run.wait_for(r"upgrade-workers +worker-01 +waiting"), run.said())
         run.kill()
         self.wait_until(lambda: self.versions()["worker-01"].startswith(VIA))
         self.assertEqual(self.versions()["worker-02"], before, "the controller has no other")
-        self.wait_for_room()
+        self.wait_for_controller()
         self.upgrade(*via, to=VIA)
         self.assertEqual(self.versions(), dict.fromkeys(SERVERS + WORKERS, VIA))
         self.assertEqual(self.left_of_the_controller(), "")

@@ -18,10 +18,12 @@ struct SimulateCommand: ParsableCommand {
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
     enum Verb: String, ExpressibleByArgument, CaseIterable {
-        case bootstrap, upgrade, reset, recover
+        case bootstrap, upgrade, apply, reset, recover
+        case etcdSnapshot = "etcd-snapshot"
         case etcdRestore = "etcd-restore"
         case upgradeVia = "upgrade-via"
         case kubeProxyDisable = "kube-proxy-disable"
+        case kubeProxyClean = "kube-proxy-clean"
         case tokenRotate = "token-rotate"
         case certsRotate = "certs-rotate"
         case upgradeCilium = "upgrade-cilium"
@@ -91,7 +93,11 @@ extension SimulateCommand {
         let verb: NodeChange.Verb
         switch order {
         case .bootstrap: return (try Site(inventory, orders: .current), servers(of: inventory))
-        case .upgrade: return (try Site.upgrade(inventory, Upgrade.Options()), servers(of: inventory))
+        case .upgrade, .apply:
+            var options = Upgrade.Options()
+            options.keepsVersion = order == .apply
+            options.workersAtOnce = .percent(50)
+            return (try Site.upgrade(inventory, options), servers(of: inventory))
         case .upgradeVia:
             var options = Upgrade.Options()
             options.via = UpgradeVia.Options()
@@ -103,6 +109,12 @@ extension SimulateCommand {
         case .upgradeCilium: return (try Site.ciliumUpgrade(inventory), servers(of: inventory))
         case .kubeProxyDisable:
             return (try Site.living(inventory, order: try KubeProxyOptions.order(inventory)), servers(of: inventory))
+        case .kubeProxyClean:
+            return (try Site.living(inventory, order: KubeProxy.clean(for: inventory)), servers(of: inventory))
+        case .etcdSnapshot:
+            let order = EtcdSnapshotOrder.order(for: inventory, name: "model")
+            let nodes = inventory.controlPlane.map { NodeName($0.name) }
+            return (try Site.part(of: inventory, inventory, order: order, nodes: nodes), servers(of: inventory))
         case .tokenRotate, .certsRotate:
             let order = order == .tokenRotate ? TokenRotate.order(for: inventory) : CertsRotate.order(for: inventory)
             var controlPlane = servers(of: inventory)
