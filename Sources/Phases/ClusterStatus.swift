@@ -27,17 +27,22 @@ public struct ClusterStatus: Sendable, Equatable {
         public let kubeProxy: KubeProxyQuestion?
         /// Why no pods come to it, `cordoned` or `drained`; nil where they do, or nobody says.
         public let cordon: String?
-        /// What is not as the inventory has it, in words; what a node that does not answer has is not known.
-        public let differs: [String]
+        /// That its K3s is of another version than the inventory's; nil where it is not.
+        public let otherVersion: String?
+        /// Which of K3s' files are not as the inventory has them.
+        public let otherFiles: [String]
 
-        /// All that in a line, for a rolling change that has ended in the middle.
+        /// What is not as the inventory has it, in words; what a node that does not answer has is not known.
+        public var differs: [String] { (otherVersion.map { [$0] } ?? []) + otherFiles }
+
+        /// How it is, in a line, for a rolling change that has ended in the middle.
         public var words: String {
             if let unreachable { return "no SSH: \(unreachable)" }
             var words = [version ?? "no K3s", isReady ? "ready" : "not ready, \(message)"]
             if let isVoter { words.append(isVoter ? "votes" : isLearner ? "learns" : "does not vote") }
             if isEtcdHealthy == false { words.append("its etcd is not healthy") }
             if let cordon { words.append(cordon) }
-            return (words + differs).joined(separator: "; ")
+            return (words + otherFiles).joined(separator: "; ")
         }
     }
 
@@ -114,17 +119,20 @@ public struct ClusterStatus: Sendable, Equatable {
             let row = nodes?[node.id]
             let cilium = CiliumQuestion.reading(facts[node.id, CiliumQuestion.status])
             let isMember = node.isControlPlane
+            let version = K3sQuestion.version(facts[node.id, K3sQuestion.version]).map(String.init)
             return Row(
                 name: node.name, role: node.isPrimary ? "primary" : isMember ? "replica" : "worker",
                 address: node.address.description, unreachable: unreachable[node.id], isReady: row?.isReady ?? false,
                 message: row.map { $0.isReady ? "" : String($0.message) } ?? "the cluster does not know it",
-                version: K3sQuestion.version(facts[node.id, K3sQuestion.version]).map(String.init),
+                version: version,
                 isVoter: isMember ? row?.isVoter : nil, isLearner: isMember && row?.isLearner == true,
                 isEtcdHealthy: isMember
                     ? EtcdQuestion.verdict(facts[node.id, EtcdQuestion.probe], on: node.id) == .holds : nil,
                 cilium: cilium?.state, replacesKubeProxy: cilium?.replacesKubeProxy ?? false,
                 kubeProxy: KubeProxyQuestion(facts[node.id, KubeProxyQuestion.probe]),
-                cordon: scheduling?[node.id]?.rawValue, differs: Self.differences(node, inventory, facts))
+                cordon: scheduling?[node.id]?.rawValue,
+                otherVersion: version.flatMap { Drift.versionDifference($0, node, inventory) },
+                otherFiles: version == nil ? [] : Self.otherFiles(node, facts))
         }
         strangers = Strangers(nodes, cluster).all
         leftAddons = LeftAddonsQuestion.names(inventory, facts)
@@ -142,12 +150,9 @@ public struct ClusterStatus: Sendable, Equatable {
     }
 
     /// Of a node without K3s nothing is said: it has nothing of the inventory yet.
-    private static func differences(_ node: Node, _ inventory: Inventory, _ facts: Facts) -> [String] {
-        guard let version = K3sQuestion.version(facts[node.id, K3sQuestion.version]) else { return [] }
-        let files = facts.differing(of: node.id).filter(\.isShownFile)
-            .map { "\($0.operation.touchedPaths.joined()) is not as the inventory has it" }
-        let difference = Drift.versionDifference(String(version), node, inventory)
-        return (difference.map { [$0] } ?? []) + files.sorted()
+    private static func otherFiles(_ node: Node, _ facts: Facts) -> [String] {
+        facts.differing(of: node.id).filter(\.isShownFile)
+            .map { "\($0.operation.touchedPaths.joined()) is not as the inventory has it" }.sorted()
     }
 }
 
